@@ -1,0 +1,44 @@
+# make demo: watch a real Airflow generate two clips and upscale them.   make test: everything that must hold.
+PYTHON ?= python3
+AIRFLOW := 3.3.2
+FLOOR := 3.2.2
+unexport PYTHONPATH
+
+.PHONY: help demo test lint bench pins clean
+help:
+	@echo "make demo   generate two clips and upscale them with a real Airflow (local sandbox: no key, no cost)"
+	@echo "make test   lint, types, layers and all tests, on Airflow $(FLOOR) and $(AIRFLOW)"
+	@echo "make lint   lint, types and layers only"
+	@echo "make bench  the benchmarks, each prints one table"
+	@echo "make pins   write the pinned sets in .ci/ again"
+
+demo: .venv/.ready
+	@.venv/bin/python -m demo
+
+test: .venv/.ready .venv-floor/.ready .venv-wheel/.ready
+	@env -u LEMONDATA_API_KEY .ci/test
+
+lint: .venv/.ready
+	@.ci/lint
+
+bench: .venv-bench/.ready
+	@env -u LEMONDATA_API_KEY .ci/bench
+
+pins: .venv/.ready
+	@.venv/bin/pip install --quiet uv && PATH="$(CURDIR)/.venv/bin:$$PATH" .ci/pins
+
+clean:
+	rm -rf .venv .venv-* .demo build dist out .coverage*
+
+# Each environment is made anew when what it is made of has changed, and reused otherwise.
+MADE_OF := Makefile pyproject.toml setup.cfg .ci/venv
+SOURCES := $(shell find lemondata_provider -type f -not -name '*.pyc')
+
+.venv/.ready: .ci/airflow-$(AIRFLOW).txt $(MADE_OF)
+	@.ci/venv "$(PYTHON)" .venv $< --editable
+.venv-floor/.ready: .ci/airflow-$(FLOOR).txt $(MADE_OF)
+	@.ci/venv "$(PYTHON)" .venv-floor $< --editable
+.venv-wheel/.ready: .ci/airflow-$(AIRFLOW).txt $(MADE_OF) $(SOURCES)
+	@.ci/venv "$(PYTHON)" .venv-wheel $< --wheel
+.venv-bench/.ready: .ci/bench.txt $(MADE_OF) $(SOURCES)
+	@.ci/venv "$(PYTHON)" .venv-bench $< --wheel
