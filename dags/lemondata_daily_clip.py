@@ -1,0 +1,59 @@
+"""One clip a day, upscaled: its prompt and seed follow from the day, so that a backfill of any day gives that day's clip."""
+
+from datetime import timedelta
+
+import pendulum
+from airflow.sdk import CronDataIntervalTimetable, dag
+
+from lemondata_provider.operators.video import SubmitVideoOperator
+
+PLACES = ["a harbour", "a mountain pass", "a library", "a night market", "an orchard", "a lighthouse", "a station"]
+
+
+def prompt_of(day: pendulum.DateTime) -> str:
+    """Describe the clip of a day."""
+    place = PLACES[day.day_of_year % len(PLACES)]
+    return f"{place.capitalize()} on a {day.format('dddd')} in {day.format('MMMM')}, slow camera, natural light."
+
+
+def seed_of(day: pendulum.DateTime) -> int:
+    """Return the seed of a day, for example 20261123."""
+    return int(day.format("YYYYMMDD"))
+
+
+# A run started by hand may have no data interval: then it makes the clip of the day it was started on.
+DAY = "(data_interval_start or dag_run.run_after)"
+
+
+@dag(
+    schedule=CronDataIntervalTimetable("@daily", timezone="UTC"),
+    start_date=pendulum.datetime(2026, 1, 1, tz="UTC"),
+    catchup=False,
+    max_active_runs=10,
+    tags=["lemondata", "example"],
+    default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
+    user_defined_macros={"prompt_of": prompt_of, "seed_of": seed_of},
+    doc_md=__doc__,
+)
+def lemondata_daily_clip():
+    clip = SubmitVideoOperator(
+        task_id="clip",
+        model="sora-2",
+        operation="text-to-video",
+        prompt=f"{{{{ prompt_of({DAY}) }}}}",
+        seed=f"{{{{ seed_of({DAY}) }}}}",
+        duration=4,
+        aspect_ratio="16:9",
+        wait_for_completion=True,
+    )
+    SubmitVideoOperator(
+        task_id="upscale",
+        model="topaz-video-upscale",
+        operation="video-to-video",
+        prompt="Upscale this clip while preserving the original motion.",
+        video_url=clip.output["video_url"],
+        wait_for_completion=True,
+    )
+
+
+lemondata_daily_clip()

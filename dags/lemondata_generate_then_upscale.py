@@ -1,0 +1,57 @@
+"""Generate a clip for each prompt and upscale it: submit and wait as separate tasks, chained by XCom."""
+
+from datetime import timedelta
+
+from airflow.sdk import Param, dag, task, task_group
+
+from lemondata_provider.operators.video import SubmitVideoOperator
+from lemondata_provider.sensors.task import TaskSensor
+
+PROMPTS = [
+    "A calm cinematic shot of a cat walking through a sunlit garden.",
+    "Waves of paper rolling over a city made of books, at dawn.",
+]
+
+
+@dag(
+    schedule=None,
+    catchup=False,
+    tags=["lemondata", "example"],
+    default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
+    params={
+        "prompts": Param(PROMPTS, type="array", items={"type": "string"}, description="One clip each."),
+        "model": Param("sora-2", type="string"),
+        "duration": Param(4, type="integer", minimum=1, maximum=60, description="Seconds."),
+        "upscale_model": Param("topaz-video-upscale", enum=["topaz-video-upscale", "grok-imagine-upscale"]),
+    },
+    doc_md=__doc__,
+)
+def lemondata_generate_then_upscale():
+    @task
+    def prompts(params: dict) -> list[str]:
+        return params["prompts"]
+
+    @task_group
+    def clip(prompt: str):
+        generate = SubmitVideoOperator(
+            task_id="generate",
+            model="{{ params.model }}",
+            operation="text-to-video",
+            prompt=prompt,
+            duration="{{ params.duration }}",
+            aspect_ratio="16:9",
+        )
+        wait_generated = TaskSensor(task_id="wait_generated", poll_url=generate.output)
+        upscale = SubmitVideoOperator(
+            task_id="upscale",
+            model="{{ params.upscale_model }}",
+            operation="video-to-video",
+            prompt="Upscale this clip while preserving the original motion.",
+            video_url=wait_generated.output["video_url"],
+        )
+        TaskSensor(task_id="wait_upscaled", poll_url=upscale.output)
+
+    clip.expand(prompt=prompts())
+
+
+lemondata_generate_then_upscale()

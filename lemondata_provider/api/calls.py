@@ -1,0 +1,123 @@
+"""
+Every endpoint as data: what to send, and how to read the answer. Nothing here touches the wire.
+
+A :class:`Call` is sent by ``Client.send(call)`` or ``AsyncClient.send(call)``. Source: https://docs.lemondata.cc
+(create-video, get-task-status, cancel-task, list-models, get-model, get-pricing).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+from urllib.parse import quote
+
+from lemondata_provider.api.errors import ErrorDetails, MissingTaskError, UnreadableAnswerError
+from lemondata_provider.api.models import Model, ModelPrice, Task, canonical_poll_url, identify, task_id_of
+from lemondata_provider.api.request import VideoRequest
+
+T = TypeVar("T")
+Read = Callable[[Mapping[str, Any]], T]
+
+
+@dataclass(frozen=True)
+class Call(Generic[T]):
+    """
+    One request and the way to read its answer.
+
+    :param method: HTTP method; only a ``GET`` is repeated freely.
+    :param target: a path, or a poll URL as the service gave it.
+    :param read: turns the JSON object of the answer into a typed object.
+    :param body: the JSON to send.
+    :param params: the query to send.
+    :param instead: the path to ask where ``target`` belongs to another origin.
+    :param about: the task that this call is about, for its errors.
+    """
+
+    method: str
+    target: str
+    read: Read[T]
+    body: Mapping[str, Any] | None = None
+    params: Mapping[str, str] = field(default_factory=dict)
+    instead: str | None = None
+    about: ErrorDetails = field(default_factory=ErrorDetails)
+
+
+def submit_video(request: VideoRequest) -> Call[Task]:
+    """Create a video: the one call that costs money."""
+
+    def read(payload: Mapping[str, Any]) -> Task:
+        if not (found := identify(payload)):
+            body = json.dumps(payload)[:200]
+            raise MissingTaskError(f"The create was answered with neither an id nor a poll URL: {body}")
+        return Task.read(payload, *found)
+
+    return Call("POST", "/v1/videos/generations", read, body=request.body())
+
+
+def get_task(poll_url: str | None, task_id: str | None = None) -> Call[Task]:
+    """
+    Look at a task.
+
+    :param poll_url: as the create answer gave it; without one the canonical path of ``task_id`` is asked.
+    :param task_id: where it is not the last part of the poll URL.
+    """
+    task_id = task_id or task_id_of(poll_url or "") or ""
+    canonical = canonical_poll_url(task_id)
+    poll_url = poll_url or canonical
+    return Call(
+        "GET",
+        poll_url,
+        lambda payload: Task.read(payload, task_id, poll_url),
+        instead=canonical,
+        about={"task_id": task_id, "poll_url": poll_url},
+    )
+
+
+def cancel_task(task_id: str) -> Call[Task]:
+    """Cancel a task that is still queued; most models do not allow it."""
+    poll_url = canonical_poll_url(task_id)
+    return Call(
+        "DELETE",
+        poll_url,
+        lambda payload: Task.read(payload, task_id, poll_url),
+        about={"task_id": task_id, "poll_url": poll_url},
+    )
+
+
+def list_models(
+    category: str | None = "video", recommended_for: str | None = None, provider: str | None = None
+) -> Call[list[Model]]:
+    """List the models; with ``recommended_for="video"`` sorted by their success rate of the last 24 hours."""
+    given = {"category": category, "recommended_for": recommended_for, "provider": provider}
+    params = {name: value for name, value in given.items() if value}
+    return Call("GET", "/v1/models", lambda payload: _each(payload, Model.read), params=params)
+
+
+def get_model(model: str) -> Call[Model]:
+    """Look up one model with its public contract."""
+
+    def read(payload: Mapping[str, Any]) -> Model:
+        found = Model.read(payload)
+        if found is None:
+            raise UnreadableAnswerError(f"The answer about the model {model!r} names no model")
+        return found
+
+    return Call("GET", f"/v1/models/{quote(model, safe='')}", read)
+
+
+def get_pricing(model: str | None = None) -> Call[list[ModelPrice]]:
+    """Look up today's prices of one model, or of all of them."""
+
+    def read(payload: Mapping[str, Any]) -> list[ModelPrice]:
+        return _each(payload, lambda item: ModelPrice.read(item, payload.get("currency")))
+
+    return Call("GET", "/v1/pricing", read, params={"model": model} if model else {})
+
+
+def _each(payload: Mapping[str, Any], read: Callable[[Mapping[str, Any]], T | None]) -> list[T]:
+    """Read the entries of a list answer, and pass over those that are none."""
+    data = payload.get("data")
+    items = data if isinstance(data, list) else []
+    return [found for item in items if isinstance(item, dict) and (found := read(item)) is not None]

@@ -1,0 +1,297 @@
+"""
+The two clients, and the only code that touches the wire.
+
+``Client`` and ``AsyncClient`` differ in a few lines of sending: what is sent, who may see the key, what an answer
+means and when a request may be repeated is said once, for both. Source: https://docs.lemondata.cc (error-handling,
+rate-limits).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import random
+import ssl
+import time
+from collections.abc import Awaitable, Callable, Generator, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
+
+import httpx
+from tenacity import AsyncRetrying, RetryCallState, Retrying
+
+from lemondata_provider import __version__
+from lemondata_provider.api.calls import Call
+from lemondata_provider.api.errors import (
+    AnswerLostError,
+    APIError,
+    ConfigurationError,
+    ConnectionFailedError,
+    LemonDataError,
+    NotFoundError,
+    UnreadableAnswerError,
+    error_from,
+)
+from lemondata_provider.api.urls import DEFAULT_BASE_URL, BaseUrl
+from lemondata_provider.api.verdict import is_refused_for_now, was_not_sent
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+PATIENCE_SECONDS = 60.0  # how long a request is repeated before the error rises to the caller
+LIMITS = httpx.Limits(max_connections=4, max_keepalive_connections=4, keepalive_expiry=90)
+MAX_REDIRECTS = 5
+USER_AGENT = f"airflow-provider-lemondata/{__version__}"
+
+
+class ClientOptions(TypedDict, total=False):
+    """What both clients take beside base URL and key."""
+
+    timeout: float
+    verify: bool | str
+    user_agent: str
+    transport: Any
+
+
+@lru_cache(maxsize=8)
+def ssl_context(verify: bool | str = True) -> ssl.SSLContext:
+    """
+    Return the process's one SSL context for this setting: loading the certificates takes about 50 ms each time.
+
+    :param verify: ``True`` for the certificates of the environment, a CA file, or ``False`` for no check at all.
+    """
+    if isinstance(verify, str):
+        return ssl.create_default_context(cafile=verify)
+    return httpx.create_ssl_context(verify=verify)
+
+
+def checked_key(api_key: str) -> str:
+    """
+    Return a key that can be sent in a header.
+
+    :raises ConfigurationError: if it is empty, or has white space or characters outside of ASCII.
+    """
+    if not api_key:
+        raise ConfigurationError("The API key is empty")
+    if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
+        raise ConfigurationError("The API key has white space or characters outside of ASCII: paste it again")
+    return api_key
+
+
+class KeyForOneOrigin(httpx.Auth):
+    """Send the key to the base URL's origin only, along redirects too; serves both clients."""
+
+    def __init__(self, base: BaseUrl, api_key: str) -> None:
+        self._base = base
+        self._value = f"Bearer {api_key}"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Authorize a request, and for a ``GET`` each one that a redirect leads to."""
+        for _ in range(MAX_REDIRECTS + 1):
+            request.headers.pop("Authorization", None)
+            if self._base.owns(str(request.url)):
+                request.headers["Authorization"] = self._value
+            response = yield request
+            if request.method != "GET" or response.next_request is None:
+                return
+            request = response.next_request
+
+
+class _Wire:
+    """What a call becomes on the wire, and what comes of its answer: the same for both clients."""
+
+    def __init__(self, base_url: str, api_key: str, options: ClientOptions) -> None:
+        self.base = BaseUrl.parse(base_url)
+        self._key = checked_key(api_key)
+        self.http_options: dict[str, Any] = {
+            "auth": KeyForOneOrigin(self.base, api_key),
+            "headers": {"User-Agent": options.get("user_agent", USER_AGENT), "Accept": "application/json"},
+            "timeout": httpx.Timeout(options.get("timeout", READ_SECONDS), connect=CONNECT_SECONDS),
+            "limits": LIMITS,
+            "follow_redirects": False,
+            "transport": options.get("transport"),
+            # With a transport of the caller's own there is no certificate to check.
+            "verify": options.get("transport") is not None or ssl_context(options.get("verify", True)),
+        }
+
+    def request(self, call: Call[Any]) -> dict[str, Any]:
+        """Return the arguments of the HTTP request."""
+        url = self.base.resolve(call.target)
+        if url is None:
+            url = self.base.resolve(call.instead or "") or ""
+            log.warning("The poll URL %s is not on %s, so %s is asked instead", call.target, self.base, url)
+        return {"method": call.method, "url": url, "json": call.body, "params": dict(call.params) or None}
+
+    def read(self, call: Call[T], response: httpx.Response) -> T:
+        """Turn an answer into what the call asked for, or raise what it means."""
+        text = response.text.replace(self._key, "***")  # whatever the service quotes, the key stays here
+        payload = _json(text)
+        if response.status_code >= 400:
+            error = error_from(response.status_code, response.headers, payload or text, now=time.time())
+            raise self._explain(error, call, response)
+        if not response.is_success or not isinstance(payload, dict):
+            kind = f"{response.status_code} {response.headers.get('content-type', 'without a content type')}"
+            raise UnreadableAnswerError(f"Not LemonData's JSON ({kind}): {text[:200]!r}", **call.about)
+        return call.read(payload)
+
+    def _explain(self, error: APIError, call: Call[Any], response: httpx.Response) -> APIError:
+        error.task_id, error.poll_url = call.about.get("task_id"), call.about.get("poll_url")
+        if isinstance(error, NotFoundError) and self.base.resolve(call.target) is None:
+            error.message += f" (asked {response.request.url} instead of {call.target}, which is not on {self.base})"
+        return error
+
+
+def _json(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):  # the second: brackets nested by the thousand
+        return None
+
+
+@contextmanager
+def _errors_of_the_wire(call: Call[Any]) -> Iterator[None]:
+    """Say of every failure whether the request may have left: that decides about paying twice."""
+    try:
+        yield
+    except _NEVER_OPENED as error:
+        raise ConnectionFailedError(
+            f"No connection to LemonData: {type(error).__name__} {error}", **call.about
+        ) from None
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
+        raise AnswerLostError(f"No whole answer from LemonData: {type(error).__name__} {error}", **call.about) from None
+
+
+_NEVER_OPENED = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+)
+
+
+def may_repeat(call: Call[Any], error: BaseException) -> bool:
+    """Say whether a failed call may be sent again: a read on passing trouble, a create only if it surely did nothing."""
+    if not isinstance(error, LemonDataError):
+        return False
+    if call.method == "GET":
+        return not error.final
+    return was_not_sent(error) or is_refused_for_now(error)
+
+
+def pause(attempt: int, error: BaseException | None, jitter: Callable[[], float] = random.random) -> float:
+    """Return the seconds to wait after a failed attempt: what the service asked for, or 1, 2, 4 … 16; with jitter."""
+    asked = getattr(error, "retry_after", None)
+    backoff = min(2.0 ** (attempt - 1), 16.0) * (0.5 + jitter())
+    return backoff if asked is None else float(asked) + jitter()
+
+
+def _repeating(call: Call[Any]) -> dict[str, Any]:
+    """Return the arguments that tell tenacity, sync or async, when to send a call again."""
+
+    def wait(state: RetryCallState) -> float:
+        return pause(state.attempt_number, state.outcome.exception() if state.outcome else None)
+
+    def stop(state: RetryCallState) -> bool:
+        spent = max(state.idle_for, state.seconds_since_start or 0.0)
+        return spent + state.upcoming_sleep > PATIENCE_SECONDS
+
+    def retry(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        return error is not None and may_repeat(call, error)
+
+    def before_sleep(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("%s; %s again in %.1f s", error, call.method, state.upcoming_sleep)
+
+    return {"wait": wait, "stop": stop, "retry": retry, "before_sleep": before_sleep, "reraise": True}
+
+
+class Client:
+    """
+    A client for tasks, command lines and notebooks; use it as a context manager.
+
+    :param base_url: with or without scheme, ``/v1`` and a slash at the end; default ``https://api.lemondata.cc``.
+    :param api_key: the LemonData key, sent to the base URL's origin only.
+    :param sleep: how to wait between two attempts.
+    :param options: ``timeout`` (seconds to read an answer, default 60), ``verify``, ``user_agent``, ``transport``.
+    :raises LemonDataError: from every call; see :mod:`lemondata_provider.api.errors`.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str = DEFAULT_BASE_URL,
+        sleep: Callable[[float], None] = time.sleep,
+        **options: Unpack[ClientOptions],
+    ) -> None:
+        self._wire = _Wire(base_url, api_key, options)
+        self._http = httpx.Client(**self._wire.http_options)
+        self._sleep = sleep
+
+    def send(self, call: Call[T]) -> T:
+        """Send a call; a failed one again while that is safe, for at most a minute."""
+        answer: T = Retrying(sleep=self._sleep, **_repeating(call))(self.send_once, call)
+        return answer
+
+    def send_once(self, call: Call[T]) -> T:
+        """Send a call as exactly one request."""
+        with _errors_of_the_wire(call):
+            response = self._http.request(**self._wire.request(call))
+        return self._wire.read(call, response)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class AsyncClient:
+    """
+    The same client for an event loop; see :class:`Client`.
+
+    Making one with a certificate setting that the process has not used yet loads certificates: do that in a thread.
+    """
+
+    def __init__(
+        self,
+        api_key: str,
+        base_url: str = DEFAULT_BASE_URL,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        **options: Unpack[ClientOptions],
+    ) -> None:
+        self._wire = _Wire(base_url, api_key, options)
+        self._http = httpx.AsyncClient(**self._wire.http_options)
+        self._sleep = sleep
+
+    async def send(self, call: Call[T]) -> T:
+        """Send a call; a failed one again while that is safe, for at most a minute."""
+        return await AsyncRetrying(sleep=self._sleep, **_repeating(call))(self.send_once, call)
+
+    async def send_once(self, call: Call[T]) -> T:
+        """Send a call as exactly one request."""
+        with _errors_of_the_wire(call):
+            response = await self._http.request(**self._wire.request(call))
+        return self._wire.read(call, response)
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> AsyncClient:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()

@@ -1,0 +1,293 @@
+"""
+What goes out and what comes back, as typed objects.
+
+A request is checked strictly, because a wrong one costs money. An answer is read tolerantly, because a task that was
+paid for must survive a missing field, a new field and a field of the wrong type. Sources: https://docs.lemondata.cc
+(create-video, get-video-status, get-task-status, list-models, get-model, get-pricing).
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from functools import lru_cache
+from typing import Annotated, Any
+from urllib.parse import quote, unquote, urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+
+log = logging.getLogger(__name__)
+
+
+class TaskStatus(str, Enum):
+    """The four states of a task; every other word the service uses is one of them."""
+
+    PENDING = "pending"
+    PROCESSING = "processing"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+_OTHER_WORDS = {
+    "succeeded": TaskStatus.COMPLETED,
+    "expired": TaskStatus.FAILED,
+    "cancelled": TaskStatus.FAILED,
+    "canceled": TaskStatus.FAILED,
+    "error": TaskStatus.FAILED,
+}
+_DATETIME: TypeAdapter[datetime] = TypeAdapter(datetime)
+
+
+@lru_cache(maxsize=256)
+def _status_of(word: str) -> TaskStatus:
+    """Cached, so that an unknown word is logged once and not at every look."""
+    try:
+        return _OTHER_WORDS.get(word) or TaskStatus(word)
+    except ValueError:
+        log.warning("LemonData used the unknown task status %r: taken as not finished yet", word[:50])
+        return TaskStatus.PROCESSING
+
+
+def _status(value: object) -> TaskStatus:
+    word = value.strip().lower() if isinstance(value, str) else ""
+    return _status_of(word) if word else TaskStatus.PENDING
+
+
+def _text(value: object) -> str | None:
+    return value.strip() or None if isinstance(value, str) else None
+
+
+def _number(value: object) -> float | None:
+    """Read a number, also in a string and with a percent sign; anything else counts as missing."""
+    if isinstance(value, str):
+        value = value.strip().removesuffix("%")
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        number = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _pixels(value: object) -> int | None:
+    number = _number(value)
+    return None if number is None else round(number)
+
+
+def _progress(value: object) -> float | None:
+    number = _number(value)
+    return None if number is None else min(max(number, 0.0), 100.0)
+
+
+def _moment(value: object) -> datetime | None:
+    """Read Unix seconds or an ISO time; a time without a zone is taken as UTC."""
+    if value is None or isinstance(value, bool):
+        return None
+    try:
+        moment = _DATETIME.validate_python(value)
+    except ValidationError:
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
+
+
+def _decimal(value: object) -> Decimal | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        return None
+    try:
+        price = Decimal(str(value).strip())
+    except InvalidOperation:
+        return None
+    return price if price.is_finite() else None
+
+
+Text = Annotated[str | None, BeforeValidator(_text)]
+Number = Annotated[float | None, BeforeValidator(_number)]
+Moment = Annotated[datetime | None, BeforeValidator(_moment)]
+Price = Annotated[Decimal | None, BeforeValidator(_decimal)]
+
+
+class Answer(BaseModel):
+    """What all answers share: they cannot be changed, and fields that nobody knows yet pass."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", use_enum_values=False)
+
+
+class Video(Answer):
+    """One video of a finished task: its URL, and its length in seconds and size in pixels where they are told."""
+
+    url: str
+    duration: Number = None
+    width: Annotated[int | None, BeforeValidator(_pixels)] = None
+    height: Annotated[int | None, BeforeValidator(_pixels)] = None
+
+
+class TaskError(Answer):
+    """Why a task failed, in the service's own words."""
+
+    code: Text = None
+    message: Text = None
+
+
+class Task(Answer):
+    """
+    One generation at LemonData, as an answer describes it.
+
+    ``poll_url`` is never empty, ``progress`` is a percentage, ``videos`` may be empty also when the task completed,
+    and ``raw`` is the whole answer.
+    """
+
+    id: str
+    poll_url: str
+    status: Annotated[TaskStatus, BeforeValidator(_status)] = TaskStatus.PENDING
+    progress: Annotated[float | None, BeforeValidator(_progress)] = None
+    videos: tuple[Video, ...] = ()
+    error: TaskError | None = None
+    cancelled: Annotated[bool, BeforeValidator(lambda value: value is True)] = False
+    cancellation_status: Text = None
+    billing_transaction_id: Text = None
+    model: Text = None
+    created: Moment = None
+    updated: Moment = None
+    raw: dict[str, Any] = {}
+
+    @classmethod
+    def read(cls, payload: Mapping[str, Any], task_id: str, poll_url: str) -> Task:
+        """Read an answer about the task with this id and poll URL."""
+        fields = {name: payload.get(name) for name in cls.model_fields if name in payload}
+        return cls.model_validate(
+            fields
+            | {
+                "id": task_id,
+                "poll_url": poll_url,
+                "videos": _videos(payload),
+                "error": _task_error(payload.get("error")),
+                "created": _first(payload, "created", "created_at"),
+                "updated": _first(payload, "updated", "completed_at"),
+                "raw": dict(payload),
+            }
+        )
+
+    def result(self, model: str | None = None, operation: str | None = None) -> dict[str, Any]:
+        """
+        Return what an Airflow task returns: plain JSON values, and the same keys at every time.
+
+        :param model: the model that was asked for, where the answer names none.
+        :param operation: the operation that was asked for; answers do not tell it.
+        """
+        told = self.model_dump(mode="json", include=RESULT_FIELDS)
+        return {
+            "task_id": self.id,
+            **told,
+            "model": self.model or model,
+            "operation": operation,
+            "video_url": self.videos[0].url if self.videos else None,
+        }
+
+
+RESULT_FIELDS = {"poll_url", "status", "model", "progress", "videos", "billing_transaction_id", "created", "updated"}
+
+
+def _first(payload: Mapping[str, Any], *names: str) -> object:
+    return next((payload[name] for name in names if _moment(payload.get(name))), None)
+
+
+def _videos(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Collect the videos from all the places where they may be, each URL once, and the fullest telling of each."""
+    several = payload.get("videos")
+    told = [*(several if isinstance(several, list) else [several]), payload.get("video"), payload.get("video_url")]
+    found: dict[str, dict[str, Any]] = {}
+    for item in told:
+        video = item if isinstance(item, dict) else {"url": item}
+        url = _text(video.get("url"))
+        if url and url not in found:
+            found[url] = {**video, "url": url}
+    return list(found.values())
+
+
+def _task_error(value: object) -> dict[str, Any] | None:
+    if isinstance(value, dict):
+        return value
+    return {"message": value} if _text(value) else None
+
+
+def canonical_poll_url(task_id: str) -> str:
+    """Return the fixed status endpoint of a task, as a path."""
+    return f"/v1/tasks/{quote(task_id, safe='')}"
+
+
+def task_id_of(poll_url: str) -> str | None:
+    """Return the task id that a poll URL ends in, if it ends in one."""
+    return unquote(urlsplit(poll_url).path.rstrip("/").rpartition("/")[2]) or None
+
+
+def identify(payload: Mapping[str, Any]) -> tuple[str, str] | None:
+    """Return id and poll URL of the task that a create answer names, or nothing where it names none."""
+    poll_url = _text(payload.get("poll_url"))
+    named = _text(payload.get("id")) or _text(payload.get("task_id"))
+    task_id = named or (task_id_of(poll_url) if poll_url else None)
+    return (task_id, poll_url or canonical_poll_url(task_id)) if task_id else None
+
+
+class Model(Answer):
+    """One model of the inventory: what it is, how it is priced, and what it can do."""
+
+    id: str
+    owned_by: Text = None
+    created: Moment = None
+    category: Text = None
+    pricing_unit: Text = None
+    supported_operations: tuple[str, ...] = ()
+    public_contract: dict[str, Any] = {}
+    raw: dict[str, Any] = {}
+
+    @classmethod
+    def read(cls, payload: Mapping[str, Any]) -> Model | None:
+        """Read one entry of the model list, or a model's detail; an entry without an id is no model."""
+        own = payload.get("lemondata")
+        facts = {**payload, **own} if isinstance(own, dict) else dict(payload)
+        contract = facts.get("public_contract")
+        contract = contract if isinstance(contract, dict) else {}
+        operations = facts.get("supported_operations") or contract.get("supported_operations")
+        if not _text(payload.get("id")):
+            return None
+        return cls.model_validate(
+            {name: facts.get(name) for name in ("owned_by", "created", "category", "pricing_unit")}
+            | {"id": payload["id"], "public_contract": contract, "raw": dict(payload)}
+            | {"supported_operations": _texts(operations)}
+        )
+
+
+class ModelPrice(Answer):
+    """What a model costs in ``currency``: per request, per second of video, or unknown where both are missing."""
+
+    model: str
+    provider: Text = None
+    currency: str = "USD"
+    per_request: Price = None
+    per_second: Price = None
+    raw: dict[str, Any] = {}
+
+    @classmethod
+    def read(cls, payload: Mapping[str, Any], currency: str | None = None) -> ModelPrice | None:
+        """Read one price in either of the two documented forms; an entry without a model is no price."""
+        nested = payload.get("pricing")
+        facts = {**payload, **nested} if isinstance(nested, dict) else dict(payload)
+        if not (model := _text(facts.get("model"))):
+            return None
+        return cls(
+            model=model,
+            provider=facts.get("provider"),
+            currency=_text(facts.get("currency")) or currency or "USD",
+            per_request=facts.get("per_request", facts.get("lock_price_per_request")),
+            per_second=facts.get("per_second", facts.get("lock_price_per_second")),
+            raw=dict(payload),
+        )
+
+
+def _texts(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

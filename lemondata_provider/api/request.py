@@ -1,0 +1,191 @@
+"""
+What is asked of LemonData: a video request, checked before anything is sent.
+
+Source: https://docs.lemondata.cc (create-video).
+"""
+
+from __future__ import annotations
+
+import math
+from enum import Enum
+from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError
+
+from lemondata_provider.api.errors import InvalidRequestError
+from lemondata_provider.api.redaction import is_data_url, shield
+
+
+class Operation(str, Enum):
+    """What a model is asked to do."""
+
+    TEXT_TO_VIDEO = "text-to-video"
+    IMAGE_TO_VIDEO = "image-to-video"
+    REFERENCE_TO_VIDEO = "reference-to-video"
+    START_END_TO_VIDEO = "start-end-to-video"
+    VIDEO_TO_VIDEO = "video-to-video"
+    MOTION_CONTROL = "motion-control"
+    AUDIO_TO_VIDEO = "audio-to-video"
+    VIDEO_EXTENSION = "video-extension"
+
+
+def _text(value: object) -> str | None:
+    if value is None:
+        return None
+    if not isinstance(value, str):
+        raise ValueError("must be a text")
+    if not value.strip():
+        raise ValueError("is empty")
+    return value
+
+
+def _number(value: object) -> float | None:
+    """Read a number; templating makes strings of numbers, so digits in a string are one."""
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
+        raise ValueError("must be a number")
+    try:
+        number = float(value)
+    except ValueError:
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError("must be a number")
+    return number
+
+
+def _whole(value: object) -> int | None:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value  # a large seed would lose digits as a float
+    if isinstance(value, str) and value.strip().lstrip("+-").isdecimal():
+        return int(value)
+    number = _number(value)
+    if number is None:
+        return None
+    if number != int(number):
+        raise ValueError("must be a whole number")
+    return int(number)
+
+
+def _flag(value: object) -> bool | None:
+    if value is None or isinstance(value, bool):
+        return value
+    word = value.strip().lower() if isinstance(value, str) else ""
+    if word not in ("true", "false"):
+        raise ValueError("must be true or false")
+    return word == "true"
+
+
+def _media_url(value: object) -> str | None:
+    text = _text(value)
+    if text is None or is_data_url(text):
+        return text
+    parts = urlsplit(text.strip())
+    if parts.scheme not in ("http", "https") or not parts.netloc:
+        raise ValueError("must be a public https URL (or a data: URL)")
+    return text.strip()
+
+
+def _data_url(value: object) -> str | None:
+    text = _text(value)
+    if text is not None and not is_data_url(text):
+        raise ValueError("must be a data: URL; put an https URL into image_url")
+    return text
+
+
+def _media_urls(value: object) -> list[str] | None:
+    if value is None:
+        return None
+    if not isinstance(value, (list, tuple)) or not value:
+        raise ValueError("must be a list of URLs")
+    return [_media_url(item) or "" for item in value]
+
+
+def _operation(value: object) -> str | None:
+    text = _text(value)
+    known = [operation.value for operation in Operation]
+    if text is not None and text not in known:
+        raise ValueError(f"must be one of {', '.join(known)}")
+    return text
+
+
+Text = Annotated[str | None, BeforeValidator(_text)]
+Number = Annotated[float | None, BeforeValidator(_number)]
+Whole = Annotated[int | None, BeforeValidator(_whole)]
+Flag = Annotated[bool | None, BeforeValidator(_flag)]
+MediaUrl = Annotated[str | None, BeforeValidator(_media_url)]
+
+
+class VideoRequest(BaseModel):
+    """
+    One video to be generated, with the field names of the API; what is ``None`` is not sent.
+
+    ``extra_params`` is sent along, for fields that are newer than this package. Use :meth:`checked` to build one.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    model: Annotated[str, BeforeValidator(_text)] = "sora-2"
+    prompt: Text = None
+    operation: Annotated[Operation | None, BeforeValidator(_operation)] = None
+    image_url: MediaUrl = None
+    image: Annotated[str | None, BeforeValidator(_data_url)] = None
+    reference_images: Annotated[list[str] | None, BeforeValidator(_media_urls)] = None
+    reference_image_type: Literal["asset", "style"] | None = None
+    start_image: MediaUrl = None
+    end_image: MediaUrl = None
+    video_url: MediaUrl = None
+    audio_url: MediaUrl = None
+    output_audio: Flag = None
+    duration: Whole = None
+    aspect_ratio: Text = None
+    resolution: Text = None
+    fps: Whole = None
+    negative_prompt: Text = None
+    seed: Whole = None
+    cfg_scale: Number = None
+    motion_strength: Number = None
+    user: Text = None
+    extra_params: dict[str, JsonValue] | None = None
+
+    @classmethod
+    def checked(cls, **fields: Any) -> VideoRequest:
+        """
+        Build a request, or say in one sentence what is wrong with it.
+
+        :raises InvalidRequestError: before anything is sent.
+        """
+        try:
+            request = cls.model_validate(fields)
+        except ValidationError as error:
+            raise InvalidRequestError(_sentence(error, fields)) from None
+        request._check_whole()
+        return request
+
+    def _check_whole(self) -> None:
+        extra = self.extra_params or {}
+        if twice := sorted(set(extra) & set(VideoRequest.model_fields)):
+            raise InvalidRequestError(f"extra_params must not repeat {', '.join(twice)}: give it by its own name")
+        if not extra and not any(getattr(self, name) for name in ("prompt", *MEDIA_FIELDS)):
+            raise InvalidRequestError(f"Neither a prompt nor any media was given: {', '.join(MEDIA_FIELDS)}")
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON body to send: only what was given."""
+        given = self.model_dump(mode="json", exclude_none=True, exclude={"extra_params"})
+        return {**given, **(self.extra_params or {})}
+
+
+MEDIA_FIELDS = ("image_url", "image", "reference_images", "start_image", "end_image", "video_url", "audio_url")
+REQUEST_FIELDS = tuple(VideoRequest.model_fields)
+
+
+def _sentence(error: ValidationError, fields: dict[str, Any]) -> str:
+    problems = []
+    for problem in error.errors(include_url=False, include_input=False, include_context=False):
+        name = str(problem["loc"][0])
+        given = str(shield(fields.get(name)))
+        what = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
+        known = name in VideoRequest.model_fields
+        problems.append(f"{name} {what}, not {given[:80]!r}" if known else f"{name} is no field of a video request")
+    return "; ".join(problems)

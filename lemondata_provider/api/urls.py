@@ -1,0 +1,75 @@
+"""Where a call goes: base URLs in every form people paste them, and poll URLs followed as given on our own origin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit, urlunsplit
+
+from lemondata_provider.api.errors import ConfigurationError
+
+DEFAULT_BASE_URL = "https://api.lemondata.cc"
+LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+_PORTS = {"http": 80, "https": 443}
+
+
+@dataclass(frozen=True)
+class BaseUrl:
+    """
+    The root that all paths are resolved against: scheme, host, port and a gateway's path prefix, without ``/v1``.
+
+    :param origin: for example ``https://api.lemondata.cc``.
+    :param prefix: empty, or a path without a slash at its end.
+    """
+
+    origin: str
+    prefix: str = ""
+
+    @classmethod
+    def parse(cls, text: str) -> BaseUrl:
+        """
+        Read a base URL with or without scheme, port, path prefix, ``/v1`` and a slash at the end.
+
+        :raises ConfigurationError: where no host can be read from it.
+        """
+        text = text.strip()
+        try:
+            parts = urlsplit(text if "://" in text else f"https://{text}")
+            usable = parts.scheme in _PORTS and parts.hostname and not set(parts.netloc) & set(" \\<>\"'@")
+            origin = _origin(parts) if usable and not parts.query and not parts.fragment else None
+        except ValueError:
+            origin = None
+        if not origin:
+            raise ConfigurationError(f"{text!r} is no base URL: it should look like {DEFAULT_BASE_URL}")
+        path = parts.path.rstrip("/")
+        return cls(origin, path.removesuffix("/v1").rstrip("/"))
+
+    @property
+    def is_plain_http_elsewhere(self) -> bool:
+        """Say whether a key sent there could be read on the way."""
+        parts = urlsplit(self.origin)
+        return parts.scheme == "http" and parts.hostname not in LOCAL_HOSTS
+
+    def resolve(self, target: str) -> str | None:
+        """Return the URL to call for a path or a URL, or nothing where it belongs to another origin."""
+        if target.startswith("//") or "://" in target.partition("?")[0]:
+            return target if self.owns(target) else None
+        path = f"/{target.lstrip('/')}"
+        inside = not self.prefix or path.startswith(f"{self.prefix}/")
+        return f"{self.origin}{path}" if inside else f"{self.origin}{self.prefix}{path}"
+
+    def owns(self, url: str) -> bool:
+        """Say whether a URL has our scheme, host and port, so that it may see the key."""
+        try:
+            return _origin(urlsplit(url)) == self.origin
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        return f"{self.origin}{self.prefix}"
+
+
+def _origin(parts: SplitResult) -> str:
+    """Return scheme, host and port in one spelling: lower case, and no port that the scheme implies."""
+    scheme, host = parts.scheme.lower(), (parts.hostname or "").lower()
+    port = "" if parts.port in (None, _PORTS.get(scheme)) else f":{parts.port}"
+    return urlunsplit((scheme, f"[{host}]{port}" if ":" in host else f"{host}{port}", "", "", ""))

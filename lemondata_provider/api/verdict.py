@@ -1,0 +1,62 @@
+"""What an error says about a create: was it sent, was it refused, or could it have been accepted and charged."""
+
+from __future__ import annotations
+
+from enum import Enum
+
+from lemondata_provider.api.errors import (
+    APIError,
+    ConfigurationError,
+    ConnectionFailedError,
+    InvalidRequestError,
+    LemonDataError,
+    RateLimitError,
+    ServiceError,
+    SubmitUnknownError,
+)
+
+
+class Verdict(str, Enum):
+    """What became of a create that failed."""
+
+    NOT_SENT = "not sent"
+    REFUSED = "refused"
+    UNKNOWN = "unknown"
+
+
+def was_not_sent(error: LemonDataError) -> bool:
+    """Say whether the request never left."""
+    return isinstance(error, (ConfigurationError, InvalidRequestError, ConnectionFailedError))
+
+
+def _has_no_channels(error: LemonDataError) -> bool:
+    return error.status == 503 and error.code == "all_channels_failed"
+
+
+def is_refused_for_now(error: LemonDataError) -> bool:
+    """Say whether the service refused the request and invited another one."""
+    no_channels_now = _has_no_channels(error) and error.hints.get("retryable") is True
+    return isinstance(error, RateLimitError) or no_channels_now
+
+
+def verdict(error: LemonDataError) -> Verdict:
+    """Judge a failed create: all that is neither surely unsent nor surely refused is unknown."""
+    if was_not_sent(error):
+        return Verdict.NOT_SENT
+    answered = isinstance(error, APIError) and not isinstance(error, ServiceError)
+    return Verdict.REFUSED if answered or _has_no_channels(error) else Verdict.UNKNOWN
+
+
+def submit_error(error: LemonDataError) -> LemonDataError:
+    """Return the error to raise for a failed create: as it is, or as unknown with what to do about the money."""
+    if verdict(error) is not Verdict.UNKNOWN:
+        return error
+    return SubmitUnknownError(
+        f"LemonData may have accepted and charged this video, but no readable answer came: {error.message} "
+        "It is not submitted again by itself. Look for the task in LemonData's dashboard: if it is there, wait for it "
+        "with TaskSensor(poll_url='/v1/tasks/<its id>'); if it is not, clear this Airflow task to submit it again.",
+        status=error.status,
+        code=error.code,
+        hints=error.hints,
+        retry_after=error.retry_after,
+    )

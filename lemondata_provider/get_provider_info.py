@@ -1,0 +1,58 @@
+"""What Airflow asks a provider for; called by every Airflow command, so it imports nothing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_INTEGRATION = "LemonData"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's modules and its connection type, with the fields of the connection form."""
+    return {
+        "package-name": "airflow-provider-lemondata",
+        "name": "LemonData",
+        "description": "AI video generation and upscaling through LemonData's unified video API.",
+        "integrations": [
+            {
+                "integration-name": _INTEGRATION,
+                "external-doc-url": "https://docs.lemondata.cc",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.hooks.lemondata"]}],
+        "operators": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.operators.video"]}],
+        "sensors": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.sensors.task"]}],
+        "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.triggers.task"]}],
+        "connection-types": [
+            {
+                "connection-type": "lemondata",
+                "hook-name": "LemonData",
+                "hook-class-name": "lemondata_provider.hooks.lemondata.LemonDataHook",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["login", "schema", "port", "extra"],
+                    "relabeling": {"password": "API key", "host": "Base URL"},
+                    "placeholders": {"host": "https://api.lemondata.cc", "password": "sk-…"},
+                },
+                "conn-fields": {
+                    "timeout": {
+                        "label": "Timeout",
+                        "description": "Seconds to wait for one answer. Default: 60.",
+                        "schema": {"type": ["number", "null"], "exclusiveMinimum": 0},
+                    },
+                    "requests_per_minute": {
+                        "label": "Requests per minute",
+                        "description": "The rate limit of your key: 1000 (user), 3000 (partner) or 10000 (VIP). "
+                        "Default: 1000.",
+                        "schema": {"type": ["number", "null"], "exclusiveMinimum": 0},
+                    },
+                    "verify": {
+                        "label": "CA file",
+                        "description": "Path of a file with the certificates to trust, if LemonData is reached through "
+                        "a gateway with a private CA. Default: the certificates of the environment.",
+                        "schema": {"type": ["string", "null"]},
+                    },
+                },
+            }
+        ],
+    }

@@ -1,0 +1,32 @@
+"""How an error of LemonData ends an Airflow task: at once, or after the retries that may help."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from lemondata_provider.api.errors import LemonDataError
+
+
+class LemonDataFailException(AirflowFailException):
+    """
+    A failure that a retry would only repeat, or pay for again: Airflow fails the task at once and does not retry.
+
+    :param error: what happened; failure callbacks find it as ``exception.error``, and the task's id and poll URL
+        as ``exception.task_id`` and ``exception.poll_url``.
+    """
+
+    def __init__(self, error: LemonDataError) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.task_id = error.task_id
+        self.poll_url = error.poll_url
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (self.error,)
+
+
+def for_airflow(error: LemonDataError) -> Exception:
+    """Return what to raise in an Airflow task: final errors fail it without a retry, others rise as they are."""
+    return LemonDataFailException(error) if error.final else error

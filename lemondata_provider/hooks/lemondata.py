@@ -1,0 +1,203 @@
+"""An Airflow connection of type ``lemondata`` becomes a LemonData client. Source: https://docs.lemondata.cc."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import platform
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow import __version__ as airflow_version
+from airflow.sdk import BaseHook, Connection
+from airflow.sdk.exceptions import AirflowNotFoundException
+
+from lemondata_provider.api import calls
+from lemondata_provider.api.client import USER_AGENT, AsyncClient, Client, checked_key, ssl_context
+from lemondata_provider.api.errors import ConfigurationError, LemonDataError
+from lemondata_provider.api.polling import Step, Wait
+from lemondata_provider.api.urls import DEFAULT_BASE_URL, BaseUrl
+
+FULL_USER_AGENT = f"{USER_AGENT} apache-airflow/{airflow_version} python/{platform.python_version()}"
+
+
+@dataclass(frozen=True)
+class ConnectionSettings:
+    """
+    What a connection says, read field by field.
+
+    :param api_key: the password.
+    :param base_url: host, port and schema (a path prefix), default ``https://api.lemondata.cc``.
+    :param timeout: extra; seconds to read one answer, default 60.
+    :param requests_per_minute: extra; the budget of the key, default 1000.
+    :param verify: extra; ``True``, ``False`` or the path of a CA file, default ``True``.
+    """
+
+    api_key: str = field(repr=False)
+    base_url: str
+    timeout: float = 60.0
+    requests_per_minute: float = 1000.0
+    verify: bool | str = True
+
+    def client_arguments(self) -> dict[str, Any]:
+        """Return the arguments of :class:`Client` and :class:`AsyncClient`."""
+        return {
+            "api_key": self.api_key,
+            "base_url": self.base_url,
+            "timeout": self.timeout,
+            "verify": self.verify,
+            "user_agent": FULL_USER_AGENT,
+        }
+
+    @classmethod
+    def read(cls, connection: Connection) -> ConnectionSettings:
+        """
+        Read a connection.
+
+        :raises ConfigurationError: in one sentence that names the connection and the field.
+        """
+        place = "Password (API key)"
+        try:
+            api_key = checked_key(connection.password or "")
+            place = "Host"
+            base_url = str(BaseUrl.parse(_base_url(connection)))
+            place = "Extra"
+            return cls(api_key, base_url, **_extras(connection.extra_dejson))
+        except ConfigurationError as error:
+            raise ConfigurationError(f"Connection {connection.conn_id!r}, field {place}: {error.message}") from None
+
+
+def _base_url(connection: Connection) -> str:
+    """Put host, port and schema together: a connection URI spreads a base URL over all three."""
+    host = (connection.host or DEFAULT_BASE_URL).rstrip("/")
+    has_port = urlsplit(host if "://" in host else f"//{host}").netloc.rpartition("]")[2].count(":")
+    port = f":{connection.port}" if connection.port and not has_port else ""
+    path = f"/{connection.schema.strip('/')}" if connection.schema else ""
+    return f"{host}{port}{path}"
+
+
+def _positive(value: object) -> float:
+    try:
+        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
+    except ValueError:
+        number = math.nan
+    if not (number > 0 and math.isfinite(number)):
+        raise ValueError("must be a number above 0")
+    return number
+
+
+def _verify(value: object) -> bool | str:
+    if isinstance(value, bool):
+        return value
+    if not isinstance(value, str):
+        raise ValueError("must be true, false or the path of a CA file")
+    known = {"true": True, "false": False}
+    return known.get(value.strip().lower(), value)
+
+
+_EXTRAS: dict[str, Callable[[object], Any]] = {
+    "timeout": _positive,
+    "requests_per_minute": _positive,
+    "verify": _verify,
+}
+
+
+def _extras(given: dict[str, Any]) -> dict[str, Any]:
+    read = {}
+    for name, value in given.items():
+        if name not in _EXTRAS:
+            raise ConfigurationError(f"{name!r} is not known; known are {', '.join(_EXTRAS)}")
+        if value is None or value == "":
+            continue  # the connection form stores the fields that were left empty
+        try:
+            read[name] = _EXTRAS[name](value)
+        except ValueError as error:
+            raise ConfigurationError(f"{name} {error}, not {value!r}") from None
+    return read
+
+
+class LemonDataHook(BaseHook):
+    """
+    Talk to LemonData with an Airflow connection.
+
+    Source: https://docs.lemondata.cc (authentication).
+
+    :param lemondata_conn_id: connection of type ``lemondata``: Password = API key, Host = base URL (default
+        ``https://api.lemondata.cc``), extras ``timeout`` (seconds, default 60), ``requests_per_minute`` (default 1000)
+        and ``verify`` (a CA file).
+    :raises ConfigurationError: from every call, if the connection is missing or cannot be used.
+    """
+
+    conn_name_attr = "lemondata_conn_id"
+    default_conn_name = "lemondata_default"
+    conn_type = "lemondata"
+    hook_name = "LemonData"
+
+    def __init__(self, lemondata_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.lemondata_conn_id = lemondata_conn_id
+
+    def get_conn(self) -> Client:
+        """Return a client for this connection; close it, or use it as a context manager."""
+        return Client(**self._look_up().client_arguments())
+
+    async def get_async_conn(self) -> AsyncClient:
+        """Return a client for this connection and event loop, without ever blocking the loop."""
+        settings = await self._look_up_from_loop()
+        await asyncio.to_thread(ssl_context, settings.verify)
+        return AsyncClient(**settings.client_arguments())
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask for the list of video models, which is free: the button "Test" of the connection form."""
+        try:
+            with self.get_conn() as client:
+                models = client.send_once(calls.list_models())
+        except LemonDataError as error:
+            return False, str(error)
+        return True, f"LemonData answered: {len(models)} video models"
+
+    def look(self, wait: Wait) -> Step:
+        """
+        Look at a task once, from a worker, and say what the next step is.
+
+        The connection is looked up at each look, so that a key that was changed meanwhile is used.
+
+        :param wait: the task, and what has been seen of it.
+        """
+        try:
+            with self.get_conn() as client:
+                task = client.send(calls.get_task(wait.poll_url, wait.task_id))
+        except LemonDataError as error:
+            self.log.warning("Task %s could not be looked at: %s", wait.task_id, error)
+            return wait.failed(error, time.time())
+        if news := wait.news(task):
+            self.log.info(news)
+        return wait.answered(task, time.time())
+
+    def _look_up(self) -> ConnectionSettings:
+        try:
+            return self._read(self.get_connection(self.lemondata_conn_id))
+        except AirflowNotFoundException:
+            raise self._not_defined() from None
+
+    async def _look_up_from_loop(self) -> ConnectionSettings:
+        try:
+            return self._read(await self.aget_connection(self.lemondata_conn_id))
+        except AirflowNotFoundException:
+            raise self._not_defined() from None
+
+    def _not_defined(self) -> ConfigurationError:
+        return ConfigurationError(f"Connection {self.lemondata_conn_id!r} is not defined")
+
+    def _read(self, connection: Connection) -> ConnectionSettings:
+        settings = ConnectionSettings.read(connection)
+        if BaseUrl.parse(settings.base_url).is_plain_http_elsewhere:
+            self.log.warning(
+                "Connection %r sends its API key over plain http to %s, where others can read it: use https",
+                self.lemondata_conn_id,
+                settings.base_url,
+            )
+        return settings

@@ -1,0 +1,220 @@
+"""The operator that submits a video. Source: https://docs.lemondata.cc (create-video)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+
+from airflow.sdk import BaseOperator
+
+from lemondata_provider.api import calls
+from lemondata_provider.api.errors import InvalidRequestError, LemonDataError
+from lemondata_provider.api.models import Task
+from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
+from lemondata_provider.api.redaction import shield, unshield
+from lemondata_provider.api.request import REQUEST_FIELDS, VideoRequest
+from lemondata_provider.api.verdict import submit_error
+from lemondata_provider.hooks.exceptions import for_airflow
+from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.triggers.events import read_event
+from lemondata_provider.triggers.task import TaskTrigger
+
+if TYPE_CHECKING:
+    import jinja2
+    from airflow.sdk import Context
+
+
+class SubmitVideoOperator(BaseOperator):
+    """
+    Submit a video to LemonData, and wait for it if asked to.
+
+    All request fields are templated, also inside lists and dicts; what is left out is not sent, so that the service's
+    own default holds. Inline media (``data:`` URLs) are sent, and shown nowhere. Returns a dict with ``task_id``,
+    ``poll_url``, ``status``, ``model``, ``operation``, ``progress``, ``video_url``, ``videos``,
+    ``billing_transaction_id``, ``created`` and ``updated``; what is not known yet is ``None``.
+
+    Source: https://docs.lemondata.cc (create-video).
+
+    :param model: which model generates, default ``sora-2``.
+    :param prompt: what the video shows.
+    :param operation: ``text-to-video``, ``image-to-video``, ``reference-to-video``, ``start-end-to-video``,
+        ``video-to-video``, ``motion-control``, ``audio-to-video`` or ``video-extension``; default: the service infers
+        it.
+    :param image_url: URL of the first image, the most portable image input.
+    :param image: the image itself as a ``data:`` URL.
+    :param reference_images: URLs of up to 3 reference images.
+    :param reference_image_type: ``asset`` or ``style``.
+    :param start_image: URL of the first frame.
+    :param end_image: URL of the last frame.
+    :param video_url: URL of the source video, for ``video-to-video`` and ``motion-control``.
+    :param audio_url: URL of the audio that drives the video.
+    :param output_audio: whether the video has sound; left out, the Veo 3 family has it on.
+    :param duration: length in seconds.
+    :param aspect_ratio: for example ``16:9``, ``9:16`` or ``1:1``.
+    :param resolution: ``720p``, ``1080p`` or ``4k``.
+    :param fps: frames per second.
+    :param negative_prompt: what the video should not show.
+    :param seed: the same seed and prompt give a similar video.
+    :param cfg_scale: how closely the prompt is followed.
+    :param motion_strength: how much moves.
+    :param user: your own name for who asked, passed on to the service.
+    :param extra_params: more fields to send along, for what is newer than this package.
+    :param lemondata_conn_id: connection of type ``lemondata``, default ``lemondata_default``.
+    :param wait_for_completion: return the finished video instead of the submitted task, default ``False``.
+    :param deferrable: wait in the triggerer, where minutes of waiting hold no worker; default ``True``, whatever
+        Airflow's own default is.
+    :param poll_interval: the pause aimed at between two looks, in seconds, default 5.
+    :param timeout: how long to wait for the video, in seconds or as a timedelta, default 3600.
+    :raises LemonDataFailException: bad input (before anything is sent), a request refused for good, a submit whose
+        outcome is unknown, a failed generation, a deadline that passed: failed at once, without a retry.
+    :raises LemonDataError: what a retry may mend: no connection, too many requests, trouble of the service.
+    """
+
+    template_fields: Sequence[str] = (*REQUEST_FIELDS, "lemondata_conn_id")
+    template_fields_renderers: ClassVar[dict[str, str]] = {"extra_params": "json"}
+    ui_color = "#fff7c2"
+
+    def __init__(
+        self,
+        *,
+        model: str = "sora-2",
+        prompt: str | None = None,
+        operation: str | None = None,
+        image_url: str | None = None,
+        image: str | None = None,
+        reference_images: list[str] | None = None,
+        reference_image_type: str | None = None,
+        start_image: str | None = None,
+        end_image: str | None = None,
+        video_url: str | None = None,
+        audio_url: str | None = None,
+        output_audio: bool | str | None = None,
+        duration: int | str | None = None,
+        aspect_ratio: str | None = None,
+        resolution: str | None = None,
+        fps: int | str | None = None,
+        negative_prompt: str | None = None,
+        seed: int | str | None = None,
+        cfg_scale: float | str | None = None,
+        motion_strength: float | str | None = None,
+        user: str | None = None,
+        extra_params: dict[str, Any] | None = None,
+        lemondata_conn_id: str = LemonDataHook.default_conn_name,
+        wait_for_completion: bool = False,
+        deferrable: bool = True,
+        poll_interval: float = 5.0,
+        timeout: float | timedelta = 3600.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        # A data: URL is shielded as soon as it comes in: Airflow stores and shows these attributes.
+        self.model = model
+        self.prompt = shield(prompt)
+        self.operation = operation
+        self.image_url = shield(image_url)
+        self.image = shield(image)
+        self.reference_images = shield(reference_images)
+        self.reference_image_type = reference_image_type
+        self.start_image = shield(start_image)
+        self.end_image = shield(end_image)
+        self.video_url = shield(video_url)
+        self.audio_url = shield(audio_url)
+        self.output_audio = output_audio
+        self.duration = duration
+        self.aspect_ratio = aspect_ratio
+        self.resolution = resolution
+        self.fps = fps
+        self.negative_prompt = negative_prompt
+        self.seed = seed
+        self.cfg_scale = cfg_scale
+        self.motion_strength = motion_strength
+        self.user = user
+        self.extra_params = shield(extra_params)
+        self.lemondata_conn_id = lemondata_conn_id
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = deferrable
+        self.poll_interval = _seconds("poll_interval", poll_interval)
+        self.timeout = _seconds("timeout", timeout)
+
+    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+        """Render the templates, and shield the inline media that they brought in."""
+        super().render_template_fields(context, jinja_env)
+        for name in REQUEST_FIELDS:
+            setattr(self, name, shield(getattr(self, name)))
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Check the request, submit it, and return, defer or wait."""
+        request = self._checked_request()
+        submitted = self._submit(request)
+        known = {"model": request.model, "operation": request.operation and request.operation.value}
+        if not self.wait_for_completion:
+            return submitted.result(**known)
+        wait = Wait(
+            submitted.id,
+            submitted.poll_url,
+            poll_interval=self.poll_interval,
+            deadline=time.time() + self.timeout,
+        )
+        step = wait.answered(submitted, time.time())
+        if isinstance(step, LookAgain) and self.deferrable:
+            self._defer(wait, submitted.result(**known))
+        ended = self._wait_in_worker(wait, step)
+        if ended.error or not ended.task:
+            raise for_airflow(ended.error or LemonDataError("The wait ended with neither a task nor an error"))
+        return ended.task.result(**known)
+
+    def execute_complete(self, context: Context, event: Any, submitted: dict[str, Any]) -> dict[str, Any]:
+        """
+        Return the result that the trigger's event brings, or raise what it says.
+
+        :param context: Airflow's context.
+        :param event: what the trigger sent.
+        :param submitted: what this operator knew when it deferred.
+        """
+        read = read_event(event, submitted["task_id"], submitted["poll_url"])
+        if error := read.exception():
+            raise for_airflow(error)
+        return read.completed(submitted)
+
+    def _checked_request(self) -> VideoRequest:
+        given = {name: unshield(getattr(self, name)) for name in REQUEST_FIELDS}
+        try:
+            return VideoRequest.checked(**given)
+        except InvalidRequestError as error:
+            raise for_airflow(error) from None
+
+    def _submit(self, request: VideoRequest) -> Task:
+        self.log.info("Submitting to LemonData: %s", shield(request.body()))
+        try:
+            with LemonDataHook(self.lemondata_conn_id).get_conn() as client:
+                task = client.send(calls.submit_video(request))
+                self.log.info("LemonData accepted task %s; poll URL: %s", task.id, task.poll_url)
+        except LemonDataError as error:
+            raise for_airflow(submit_error(error)) from error
+        return task
+
+    def _defer(self, wait: Wait, submitted: dict[str, Any]) -> NoReturn:
+        trigger = TaskTrigger(
+            task_id=wait.task_id,
+            poll_url=wait.poll_url,
+            lemondata_conn_id=self.lemondata_conn_id,
+            poll_interval=self.poll_interval,
+            deadline=wait.deadline,
+        )
+        self.defer(trigger=trigger, method_name="execute_complete", kwargs={"submitted": submitted})
+
+    def _wait_in_worker(self, wait: Wait, step: Step) -> Ended:
+        hook = LemonDataHook(self.lemondata_conn_id)
+        while isinstance(step, LookAgain):
+            time.sleep(step.delay)
+            step = hook.look(wait)
+        return step
+
+
+def _seconds(name: str, value: float | timedelta) -> float:
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
+        raise InvalidRequestError(f"{name} must be a number of seconds above 0, not {value!r}")
+    return float(seconds)

@@ -1,0 +1,156 @@
+"""The sensor that waits for a task. Source: https://docs.lemondata.cc (get-task-status)."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow.sdk import BaseSensorOperator, PokeReturnValue
+from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+
+from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskTimeoutError
+from lemondata_provider.api.models import identify
+from lemondata_provider.api.polling import Ended, LookAgain, Wait
+from lemondata_provider.hooks.exceptions import for_airflow
+from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.triggers.events import read_event
+from lemondata_provider.triggers.task import TaskTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+
+class TaskSensor(BaseSensorOperator):
+    """
+    Wait for a task at LemonData and return its result, the same dict as ``SubmitVideoOperator``.
+
+    It fails, and does not go on waiting, when the task failed, was cancelled or is not known, with the API's reason.
+    ``soft_fail``, ``never_fail`` and ``silent_fail`` mean the same in all modes.
+
+    Source: https://docs.lemondata.cc (get-task-status).
+
+    :param poll_url: the poll URL, or the whole result of ``SubmitVideoOperator``; templated.
+    :param lemondata_conn_id: connection of type ``lemondata``, default ``lemondata_default``; templated.
+    :param poke_interval: the pause aimed at between two looks, in seconds, default 5.
+    :param timeout: how long to wait, in seconds, default 3600; then ``AirflowSensorTimeout``.
+    :param deferrable: wait in the triggerer, where minutes of waiting hold no worker; default ``True``, whatever
+        Airflow's own default is. With ``False``, ``mode`` says how: ``poke`` or ``reschedule``.
+    :raises LemonDataFailException: the task failed, was cancelled or is not known, or the key was refused three times.
+    :raises AirflowSensorTimeout: the task was not finished in time; it may still finish, and is not paid for again.
+    :raises LemonDataError: what a retry may mend, such as a connection that is not defined.
+    """
+
+    template_fields: Sequence[str] = ("poll_url", "lemondata_conn_id")
+    ui_color = "#fff7c2"
+
+    def __init__(
+        self,
+        *,
+        poll_url: str | dict[str, Any],
+        lemondata_conn_id: str = LemonDataHook.default_conn_name,
+        poke_interval: float = 5.0,
+        timeout: float = 3600.0,
+        deferrable: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
+        if self.poke_interval <= 0:
+            raise InvalidRequestError(f"poke_interval must be a number of seconds above 0, not {poke_interval!r}")
+        self.poll_url = poll_url
+        self.lemondata_conn_id = lemondata_conn_id
+        self.deferrable = deferrable
+
+    def execute(self, context: Context) -> Any:
+        """Look once and defer if the task has not ended; or poke, where that was asked for."""
+        with self._failing_softly():
+            if not self.deferrable:
+                return super().execute(context)
+            wait = self._wait(time.time() + self.timeout)
+            step = LemonDataHook(self.lemondata_conn_id).look(wait)
+            if isinstance(step, LookAgain):
+                self._defer(wait)
+            return self._result(step)
+
+    def poke(self, context: Context) -> PokeReturnValue | bool:
+        """Look at the task, and as often again as it takes to believe what was seen."""
+        wait = self._wait(deadline=float("inf"))
+        hook = LemonDataHook(self.lemondata_conn_id)
+        step = hook.look(wait)
+        while isinstance(step, LookAgain) and step.doubtful:
+            time.sleep(step.delay)
+            step = hook.look(wait)
+        return isinstance(step, Ended) and PokeReturnValue(is_done=True, xcom_value=self._result(step))
+
+    def execute_complete(self, context: Context, event: Any, deadline: float) -> Any:
+        """
+        Return the result that the trigger's event brings, raise what it says, or wait on with ``silent_fail``.
+
+        :param context: Airflow's context.
+        :param event: what the trigger sent.
+        :param deadline: Unix seconds at which the wait ends.
+        """
+        with self._failing_softly():
+            wait = self._wait(deadline)
+            read = read_event(event, wait.task_id, wait.poll_url)
+            error = read.exception()
+            if error is None:
+                return read.completed(self._known())
+            if self.silent_fail and not error.final and time.time() < deadline:
+                self.log.error("Waiting on, as silent_fail asks for: %s", error)
+                self._defer(wait)
+            raise self._failure(error)
+
+    def _wait(self, deadline: float) -> Wait:
+        task_id, poll_url = self._task()
+        return Wait(task_id, poll_url, poll_interval=self.poke_interval, deadline=deadline)
+
+    def _task(self) -> tuple[str, str]:
+        """Return id and poll URL of the task to wait for."""
+        named = identify(self.poll_url if isinstance(self.poll_url, dict) else {"poll_url": self.poll_url})
+        if named is None or "/" not in named[1] or named[1].lstrip().startswith("{"):
+            raise for_airflow(
+                InvalidRequestError(
+                    "poll_url must be a poll URL such as '/v1/tasks/<id>', or the result of SubmitVideoOperator as a "
+                    f"dict (submit.output, not a template that makes a text of it), not {str(self.poll_url)[:80]!r}"
+                )
+            )
+        return named
+
+    def _defer(self, wait: Wait) -> NoReturn:
+        trigger = TaskTrigger(
+            task_id=wait.task_id,
+            poll_url=wait.poll_url,
+            lemondata_conn_id=self.lemondata_conn_id,
+            poll_interval=self.poke_interval,
+            deadline=wait.deadline,
+        )
+        self.defer(trigger=trigger, method_name="execute_complete", kwargs={"deadline": wait.deadline})
+
+    def _known(self) -> dict[str, Any]:
+        """Return what the submit's result told and answers about a task may not tell again."""
+        given = self.poll_url if isinstance(self.poll_url, dict) else {}
+        return {"model": given.get("model"), "operation": given.get("operation")}
+
+    def _result(self, ended: Ended) -> dict[str, Any]:
+        if ended.task is None:
+            raise self._failure(ended.error or LemonDataError("The wait ended with neither a task nor an error"))
+        return ended.task.result(**self._known())
+
+    def _failure(self, error: LemonDataError) -> Exception:
+        return AirflowSensorTimeout(str(error)) if isinstance(error, TaskTimeoutError) else for_airflow(error)
+
+    @contextmanager
+    def _failing_softly(self) -> Iterator[None]:
+        """Skip where soft_fail or never_fail ask for it: Airflow does that for pokes, and otherwise for some errors."""
+        try:
+            yield
+        except (AirflowFailException, AirflowSensorTimeout) as error:
+            if self.soft_fail or self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise
+        except LemonDataError as error:
+            if self.never_fail:
+                raise AirflowSkipException(str(error)) from error
+            raise

@@ -1,0 +1,75 @@
+"""The one event shape of this provider, built by the trigger and checked by the method that resumes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, JsonValue, ValidationError, model_validator
+
+from lemondata_provider.api.errors import LemonDataError, error_from_dict
+from lemondata_provider.api.polling import Ended
+
+
+class TaskEvent(BaseModel):
+    """
+    How the wait for one task ended: with a result, or with an error.
+
+    :param task_id: LemonData's id of the task.
+    :param poll_url: where it was looked at.
+    :param result: the finished task, as :meth:`Task.result` gives it.
+    :param error: what went wrong, as :meth:`LemonDataError.to_dict` gives it.
+    """
+
+    task_id: str
+    poll_url: str
+    result: dict[str, JsonValue] | None = None
+    error: dict[str, JsonValue] | None = None
+
+    @model_validator(mode="after")
+    def _one_end(self) -> TaskEvent:
+        if (self.result is None) == (self.error is None):
+            raise ValueError("an event has either a result or an error")
+        return self
+
+    @classmethod
+    def of(cls, ended: Ended, task_id: str, poll_url: str) -> TaskEvent:
+        """Build the event for the end of a wait."""
+        return cls(
+            task_id=task_id,
+            poll_url=poll_url,
+            result=ended.task.result() if ended.task else None,
+            error=ended.error.to_dict() if ended.error else None,
+        )
+
+    def completed(self, known: dict[str, Any]) -> dict[str, Any]:
+        """Return the result, with model and operation from what was known where the answer did not tell them."""
+        result = dict(self.result or {})
+        return {**result, **{name: result.get(name) or known.get(name) for name in ("model", "operation")}}
+
+    def exception(self) -> LemonDataError | None:
+        """Return the error that ended the wait, if one did."""
+        return error_from_dict(self.error) if self.error else None
+
+
+def read_event(event: Any, task_id: str, poll_url: str) -> TaskEvent:
+    """
+    Check an event that a trigger sent.
+
+    :param event: what Airflow handed to the resuming method.
+    :param task_id: the task that is waited for.
+    :param poll_url: where it is looked at.
+    :raises LemonDataError: if it is not an event of this shape, or is about another task.
+    """
+    try:
+        read = TaskEvent.model_validate(event)
+    except ValidationError as error:
+        problem = f"{error.error_count()} fields are wrong"
+    else:
+        if read.task_id == task_id:
+            return read
+        problem = f"it is about the task {read.task_id}"
+    raise LemonDataError(
+        f"The trigger sent an event that cannot be used ({problem}); the task itself is not touched by this.",
+        task_id=task_id,
+        poll_url=poll_url,
+    )

@@ -1,0 +1,112 @@
+"""The trigger that follows a task's poll URL. Source: https://docs.lemondata.cc (get-task-status)."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from typing import Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from lemondata_provider.api import calls
+from lemondata_provider.api.client import AsyncClient
+from lemondata_provider.api.errors import AnswerLostError, LemonDataError
+from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
+from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.triggers.events import TaskEvent
+
+LOOK_SECONDS = 120.0  # one look, however slowly its answer drips in
+
+
+class TaskTrigger(BaseTrigger):
+    """
+    Wait for one task, and send one :class:`~lemondata_provider.triggers.events.TaskEvent` when the wait has ended.
+
+    It never raises, never submits and never downloads; it starts again from its arguments anywhere, at any time.
+
+    :param task_id: LemonData's id of the task.
+    :param poll_url: where it is looked at, as the create answer gave it.
+    :param lemondata_conn_id: the connection; its key is never among the arguments.
+    :param poll_interval: the pause aimed at between two looks, in seconds.
+    :param deadline: Unix seconds at which the wait ends, whatever restarts in between.
+    """
+
+    def __init__(
+        self,
+        *,
+        task_id: str,
+        poll_url: str,
+        deadline: float,
+        lemondata_conn_id: str = LemonDataHook.default_conn_name,
+        poll_interval: float = 5.0,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
+        # Not self.task_id: there the triggerer puts the id of the Airflow task.
+        self.awaited = task_id
+        self.poll_url = poll_url
+        self.lemondata_conn_id = lemondata_conn_id
+        self.poll_interval = poll_interval
+        self.deadline = deadline
+        self._client: AsyncClient | None = None
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what the trigger is made of, without any secret."""
+        return (
+            "lemondata_provider.triggers.task.TaskTrigger",
+            {
+                "task_id": self.awaited,
+                "poll_url": self.poll_url,
+                "lemondata_conn_id": self.lemondata_conn_id,
+                "poll_interval": self.poll_interval,
+                "deadline": self.deadline,
+            },
+        )
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Look until the wait has ended, and say how in one event."""
+        try:
+            ended = await self._ended()
+        except Exception as error:  # an exception that leaves here costs a retry, and explains nothing
+            self.log.exception("Waiting for task %s broke", self.awaited)
+            message = f"The trigger broke: {type(error).__name__}: {error}"
+            ended = Ended(error=LemonDataError(message, task_id=self.awaited, poll_url=self.poll_url))
+        finally:
+            await self._disconnect()
+        event = TaskEvent.of(ended, self.awaited, self.poll_url)
+        yield TriggerEvent(event.model_dump(mode="json"))  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
+
+    async def _ended(self) -> Ended:
+        wait = Wait(self.awaited, self.poll_url, poll_interval=self.poll_interval, deadline=self.deadline)
+        step: Step = wait.start(time.time())
+        while isinstance(step, LookAgain):
+            await asyncio.sleep(step.delay)
+            step = await self._look(wait)
+            if isinstance(step, LookAgain) and step.needs_connection:
+                await self._disconnect()
+        return step
+
+    async def _look(self, wait: Wait) -> Step:
+        """Send exactly one request; it is repeated by the schedule only."""
+        call = calls.get_task(self.poll_url, self.awaited)
+        try:
+            client = await self._connected()
+            task = await asyncio.wait_for(client.send_once(call), LOOK_SECONDS)
+        except asyncio.TimeoutError:
+            return wait.failed(AnswerLostError(f"No whole answer within {LOOK_SECONDS:.0f} s"), time.time())
+        except LemonDataError as error:
+            self.log.warning("Task %s could not be looked at: %s", self.awaited, error)
+            return wait.failed(error, time.time())
+        if news := wait.news(task):
+            self.log.info(news)
+        return wait.answered(task, time.time())
+
+    async def _connected(self) -> AsyncClient:
+        if self._client is None:
+            self._client = await LemonDataHook(self.lemondata_conn_id).get_async_conn()
+        return self._client
+
+    async def _disconnect(self) -> None:
+        if self._client is not None:
+            await self._client.close()
+            self._client = None
