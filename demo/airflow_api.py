@@ -1,0 +1,105 @@
+"""What a script needs of Airflow's public REST API."""
+
+from __future__ import annotations
+
+import json
+from functools import cached_property
+from typing import Any
+
+import httpx
+
+# What every message of a task's log repeats.
+_KNOWN = {"timestamp", "level", "event", "logger", "filename", "lineno", "ti", "ti_id"}
+_KNOWN |= {"dag_id", "run_id", "task_id", "map_index", "try_number"}
+
+
+class AirflowApi:
+    """The public REST API of an Airflow whose SimpleAuthManager makes everybody an admin."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    @cached_property
+    def _http(self) -> httpx.Client:
+        # trust_env: a proxy of the caller has no business between this process and 127.0.0.1.
+        return httpx.Client(base_url=self.url, timeout=30, trust_env=False)
+
+    @cached_property
+    def _token(self) -> str:
+        return str(self._http.get("/auth/token").raise_for_status().json()["access_token"])
+
+    def close(self) -> None:
+        """Close the connections; the next call opens them again."""
+        if http := self.__dict__.pop("_http", None):
+            http.close()
+
+    def api(self, method: str, path: str, **fields: Any) -> Any:
+        """Call ``/api/v2{path}``; the fields are the query of a GET and the JSON body of anything else."""
+        response = self._http.request(
+            method,
+            f"/api/v2{path}",
+            headers={"Authorization": f"Bearer {self._token}", "Accept": "application/json"},
+            params=fields if method == "GET" else None,
+            json=None if method == "GET" else fields,
+        )
+        if response.is_error:
+            raise httpx.HTTPStatusError(
+                f"{method} {path}: {response.status_code} {response.text}",
+                request=response.request,
+                response=response,
+            )
+        return response.json() if response.content else None
+
+    def health(self) -> dict[str, str]:
+        """Tell the status of every component, or nothing while the API server does not answer."""
+        try:
+            answer = self._http.get("/api/v2/monitor/health").raise_for_status().json()
+        except httpx.HTTPError:
+            return {}
+        return {component: str(report["status"]) for component, report in answer.items() if report["status"]}
+
+    def has_dag(self, dag_id: str) -> bool:
+        """Tell whether the DAG has been parsed; raises ``RuntimeError`` with the text of import errors."""
+        try:
+            self.api("GET", f"/dags/{dag_id}")
+        except httpx.HTTPStatusError as error:
+            if error.response.status_code != httpx.codes.NOT_FOUND:
+                raise
+        else:
+            return True
+        if errors := self.api("GET", "/importErrors")["import_errors"]:
+            raise RuntimeError("\n".join(f"{error['filename']}:\n{error['stack_trace']}" for error in errors))
+        return False
+
+    def run_state(self, dag_id: str, run_id: str) -> str:
+        """Tell the state of a run: ``queued``, ``running``, ``success`` or ``failed``."""
+        return str(self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
+
+    def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
+        """List all task instances of a run, mapped ones included."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        instances: list[dict[str, Any]] = []
+        while True:
+            page = self.api("GET", path, order_by="id", limit=100, offset=len(instances))
+            instances += page["task_instances"]
+            if not page["task_instances"] or len(instances) >= page["total_entries"]:
+                return instances
+
+    def xcom(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1, key: str = "return_value") -> Any:
+        """Fetch one XCom as the value that was pushed."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
+        return self.api("GET", path, map_index=map_index, deserialize=True)["value"]
+
+    def log(self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int = -1) -> str:
+        """Fetch the log of one try, one line per message."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
+        content = self.api("GET", path, map_index=map_index, full_content=True)["content"]
+        return "\n".join(map(_line, content))
+
+
+def _line(message: dict[str, Any] | str) -> str:
+    if isinstance(message, str):
+        return message
+    words = [str(message[name]) for name in ("timestamp", "level", "event") if message.get(name)]
+    rest = {name: value for name, value in message.items() if value is not None and name not in _KNOWN}
+    return " ".join([*words, json.dumps(rest)] if rest else words)

@@ -1,0 +1,206 @@
+"""A real Airflow on this machine, started and stopped from Python."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from types import MappingProxyType, TracebackType
+from typing import Any
+
+from demo import processes
+from demo.airflow_api import AirflowApi
+
+COMPONENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "api-server": ("api-server",),
+        # The log servers would listen on all addresses, and the API server sees the files anyway.
+        "scheduler": ("scheduler", "--skip-serve-logs"),
+        "dag-processor": ("dag-processor",),
+        "triggerer": ("triggerer", "--skip-serve-logs"),
+    }
+)
+PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT_FILE", "SSL_CERT_DIR")
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
+FINISHED = frozenset({"success", "failed"})
+TICK = 0.5
+"""Seconds between two looks at something awaited: Airflow needs the cores more than its watcher."""
+
+
+class LocalAirflowError(RuntimeError):
+    """Airflow did not start, or a part of it died; the message ends with the last lines that it printed."""
+
+
+class LocalAirflow(AirflowApi):
+    """API server, scheduler (LocalExecutor), DAG processor and triggerer on 127.0.0.1, database in ``home``.
+
+    :param home: AIRFLOW_HOME, made if need be; what still runs from an earlier use of it is ended first.
+    :param dags: the DAGs folder.
+    :param python: the interpreter of the environment that Airflow is installed in.
+    :param environment: what Airflow gets beside a clean environment: connections, settings, a database.
+    """
+
+    def __init__(
+        self,
+        *,
+        home: Path,
+        dags: Path,
+        python: Path = Path(sys.executable),
+        environment: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
+        self.home = home.absolute()
+        self.logs = self.home / "logs"
+        self.components: dict[str, subprocess.Popen[bytes]] = {}
+        self._bin = python.absolute().parent  # not resolved: the link is what makes it that of a virtual environment
+        self._port = processes.free_port()
+        self._environment = {**_inherited(self._bin), **_settings(self.home, dags, self._port), **environment}
+        self._signals = ExitStack()
+        super().__init__(f"http://127.0.0.1:{self._port}")
+
+    def __enter__(self) -> LocalAirflow:
+        self.start()
+        try:
+            self.wait_until_healthy()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Make the database and start every component, or raise and leave nothing running."""
+        self._signals.enter_context(processes.exit_on_termination())
+        try:
+            processes.end(self.mark)
+            self.logs.mkdir(parents=True, exist_ok=True)
+            self._migrate()
+            for component in COMPONENTS:
+                self.restart(component)
+        except BaseException:
+            self.stop()
+            raise
+
+    def stop(self) -> None:
+        """End every process of this Airflow, orphans included; raises ``StillRunningError`` if that fails."""
+        with self._signals, processes.undisturbed():
+            self.close()
+            try:
+                processes.end(self.mark, self.components.values())
+            finally:
+                self.components.clear()
+
+    @property
+    def mark(self) -> str:
+        """What all processes of this Airflow carry in their environment, see ``processes.MARK``."""
+        return str(self.home)
+
+    def kill(self, component: str, number: signal.Signals = signal.SIGKILL) -> None:
+        """End all processes of a component with a signal; unlike a crash, that ends no wait."""
+        process = self.components.pop(component)
+        processes.send([process], number)
+        process.wait(timeout=30)
+
+    def restart(self, component: str) -> None:
+        """Start a component that is not running, or that was killed."""
+        self.components[component] = self._spawn(component, *COMPONENTS[component])
+
+    def wait_until_healthy(self, timeout: float = 120, on_tick: Callable[[dict[str, str]], None] | None = None) -> None:
+        """Wait until all components say that they are well; ``on_tick`` is told the status of each."""
+
+        def healthy() -> bool:
+            health = self.health()
+            if on_tick:
+                on_tick(health)
+            return set(health.values()) == {"healthy"}
+
+        self._wait(healthy, timeout, "Becoming healthy")
+
+    def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, logical_date: datetime | None = None) -> str:
+        """Start a run of a DAG, once that has been parsed, and return the run's id."""
+        self._wait(lambda: self.has_dag(dag_id), 60, f"Parsing {dag_id}")
+        self.api("PATCH", f"/dags/{dag_id}", is_paused=False)
+        date = logical_date.isoformat() if logical_date else None
+        run = self.api("POST", f"/dags/{dag_id}/dagRuns", conf=dict(conf or {}), logical_date=date)
+        return str(run["dag_run_id"])
+
+    def wait_for_run(self, dag_id: str, run_id: str, timeout: float, on_tick: Callable[[], None] | None = None) -> str:
+        """Wait for the end of a run and return its state."""
+        state = ""
+
+        def finished() -> bool:
+            nonlocal state
+            state = self.run_state(dag_id, run_id)
+            if on_tick:
+                on_tick()
+            return state in FINISHED
+
+        self._wait(finished, timeout, f"{dag_id} {run_id}")
+        return state
+
+    def _wait(self, done: Callable[[], bool], timeout: float, what: str) -> None:
+        deadline = time.monotonic() + timeout
+        while not done():
+            for component, process in self.components.items():
+                if process.poll() is not None:
+                    raise self._failure(f"{component} ended with {process.returncode}", component)
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{what} took longer than {timeout:g} s; logs are in {self.logs}")
+            time.sleep(TICK)
+
+    def _migrate(self) -> None:
+        # First and alone: it also writes airflow.cfg, with secrets of this home that all components share.
+        if self._spawn("db-migrate", "db", "migrate").wait(timeout=120):
+            raise self._failure("`airflow db migrate` failed", "db-migrate")
+
+    def _spawn(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
+        return processes.spawn(
+            [str(self._bin / "airflow"), *arguments],
+            mark=self.mark,
+            environment=self._environment,
+            output=self.logs / f"{name}.out",
+        )
+
+    def _failure(self, what: str, output: str) -> LocalAirflowError:
+        path = self.logs / f"{output}.out"
+        return LocalAirflowError(
+            "\n".join([f"{what}; {path} ends with", *path.read_text(errors="replace").splitlines()[-15:]])
+        )
+
+
+def _inherited(python_bin: Path) -> dict[str, str]:
+    passed = {name: os.environ[name] for name in (*PASSED_ON, *PROXIES) if name in os.environ}
+    never = ",".join(filter(None, [os.environ.get("NO_PROXY") or os.environ.get("no_proxy"), "127.0.0.1", "localhost"]))
+    path = os.pathsep.join(filter(None, [str(python_bin), passed.get("PATH")]))
+    return {**passed, "PATH": path, "NO_PROXY": never, "no_proxy": never}
+
+
+def _settings(home: Path, dags: Path, port: int) -> dict[str, str]:
+    """What differs from a fresh Airflow. Heartbeats and the scheduler's loop do not: times stay honest."""
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags.absolute()),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",  # processes that the scheduler forks at once; the default is 32
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+        "AIRFLOW__CORE__HOSTNAME_CALLABLE": "socket.gethostname",  # the default asks DNS
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": str(port),
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",  # a new file is seen after 5 s, not after 300 s
+        # Nobody listens there: better than the log server of another Airflow on the default ports.
+        "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": "9",
+        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": "9",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    }

@@ -1,0 +1,77 @@
+"""How far each clip is: worked out from Airflow's task instances and the service's tasks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+GENERATE, WAIT_GENERATED = "clip.generate", "clip.wait_generated"
+UPSCALE, WAIT_UPSCALED = "clip.upscale", "clip.wait_upscaled"
+SUBMITTERS = (GENERATE, UPSCALE)
+
+Stage = Literal["queued", "generating", "upscaling", "done", "failed"]
+Place = tuple[str, int]
+"""A task instance of the run: task id and map index."""
+Instances = Mapping[Place, Mapping[str, Any]]
+"""Task instances as Airflow's API shows them."""
+
+STARTED = frozenset({"running", "deferred", "success", "up_for_retry"})
+LOST = frozenset({"failed", "upstream_failed", "removed"})
+
+
+@dataclass(frozen=True)
+class Clip:
+    """How far one clip is; ``percent`` is that of the stage, and None where the service does not tell."""
+
+    number: int
+    stage: Stage
+    percent: int | None
+    seconds: float
+
+
+def by_place(instances: Iterable[Mapping[str, Any]]) -> Instances:
+    """Order task instances by task id and map index."""
+    return {(one["task_id"], one["map_index"]): one for one in instances}
+
+
+def clips(count: int, instances: Instances, percents: Mapping[Place, int], now: datetime) -> Sequence[Clip]:
+    """Work out where every clip is.
+
+    :param percents: progress of the service's tasks, by the Airflow task that submitted them and its map index.
+    """
+    return [_clip(index, instances, percents, now) for index in range(count)]
+
+
+def _clip(index: int, instances: Instances, percents: Mapping[Place, int], now: datetime) -> Clip:
+    stage = _stage(index, instances)
+    submitter = {"generating": GENERATE, "upscaling": UPSCALE}.get(stage, "")
+    percent = 100 if stage == "done" else percents.get((submitter, index))
+    return Clip(index + 1, stage, percent, _seconds(index, instances, now))
+
+
+def _stage(index: int, instances: Instances) -> Stage:
+    states = {
+        task: instances.get((task, index), {}).get("state")
+        for task in (GENERATE, WAIT_GENERATED, UPSCALE, WAIT_UPSCALED)
+    }
+    if LOST & set(states.values()):
+        return "failed"
+    if states[WAIT_UPSCALED] == "success":
+        return "done"
+    if states[WAIT_GENERATED] == "success":
+        return "upscaling"
+    return "generating" if states[GENERATE] in STARTED else "queued"
+
+
+def _seconds(index: int, instances: Instances, now: datetime) -> float:
+    start = instances.get((GENERATE, index), {}).get("start_date")
+    if not start:
+        return 0.0
+    end = instances.get((WAIT_UPSCALED, index), {}).get("end_date")
+    return max(0.0, ((_instant(end) if end else now) - _instant(start)).total_seconds())
+
+
+def _instant(text: str) -> datetime:
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python 3.10 does not know the Z

@@ -1,0 +1,198 @@
+"""The HTTP interface: the documented endpoints, the files, and the controls for tests and demos.
+
+The controls need no key and are no part of LemonData's API: `GET /sandbox/ledger` (what was asked and charged),
+`GET /sandbox/tasks` (how every task stands), `GET` and `PATCH /sandbox/settings` (a JSON object of changes),
+`GET` and `POST /sandbox/faults` (one fault as a JSON object), `POST /sandbox/reset`, `GET /healthz`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+
+from lemondata_provider.sandbox.answers import refusal_answer
+from lemondata_provider.sandbox.faults import Fault, FaultError
+from lemondata_provider.sandbox.models import find_model, inventory, list_models, price_list
+from lemondata_provider.sandbox.refusals import Refusal
+from lemondata_provider.sandbox.service import Service
+from lemondata_provider.sandbox.settings import SettingError
+from lemondata_provider.sandbox.wire import Gate
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+Api = Callable[[Service, Request, str], Awaitable[Any]]
+Control = Callable[[Service, Request], Awaitable[Any]]
+
+
+def create_app(service: Service) -> Gate:
+    """The ASGI application of a service."""
+    api: list[tuple[str, str, Api]] = [
+        ("POST", "/v1/videos/generations", _create),
+        ("GET", "/v1/tasks/{task_id}", _poll),
+        ("GET", "/v1/videos/generations/{task_id}", _poll),
+        ("DELETE", "/v1/tasks/{task_id}", _cancel),
+        ("GET", "/v1/models", _models),
+        ("GET", "/v1/models/{model}", _model),
+        ("GET", "/v1/models/{model}/pricing", _model_pricing),
+        ("GET", "/v1/pricing", _pricing),
+    ]
+    control: list[tuple[str, str, Control]] = [
+        ("GET", "/healthz", _health),
+        ("GET", "/sandbox/ledger", _ledger),
+        ("GET", "/sandbox/tasks", _tasks),
+        ("POST", "/sandbox/reset", _reset),
+        ("GET", "/sandbox/settings", _settings),
+        ("PATCH", "/sandbox/settings", _change_settings),
+        ("GET", "/sandbox/faults", _faults),
+        ("POST", "/sandbox/faults", _add_fault),
+    ]
+    routes = [Route(path, _answering(service, answer), methods=[verb]) for verb, path, answer in api]
+    routes += [Route(path, _controlling(service, answer), methods=[verb]) for verb, path, answer in control]
+    routes.append(Route("/files/{task_id}.mp4", _serving(service)))
+    app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_endpoint})
+    app.router.redirect_slashes = False
+    return Gate(app, service)
+
+
+def _answering(service: Service, answer: Api) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        headers: dict[str, str] = {}
+        try:
+            caller, headers = service.admit(request.headers.get("authorization", ""))
+            response = JSONResponse(await answer(service, request, caller), headers=headers)
+        except Refusal as refusal:
+            body = refusal_answer(refusal, service.settings)
+            response = JSONResponse(body, refusal.status, {**headers, **refusal.headers})
+        await asyncio.sleep(service.settings.answer_delay)
+        return response
+
+    return endpoint
+
+
+def _controlling(service: Service, answer: Control) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        try:
+            return JSONResponse(await answer(service, request))
+        except (SettingError, FaultError, Refusal) as mistake:
+            return JSONResponse({"error": {"message": str(mistake)}}, 400)
+
+    return endpoint
+
+
+def _serving(service: Service) -> Endpoint:
+    async def endpoint(request: Request) -> Response:
+        try:
+            # Drawing takes its time; the polls of others must not wait for it.
+            path = await asyncio.to_thread(service.video, request.path_params["task_id"])
+        except Refusal as refusal:
+            return JSONResponse(refusal_answer(refusal, service.settings), 404)
+        return FileResponse(path, media_type="video/mp4")
+
+    return endpoint
+
+
+async def _no_such_endpoint(request: Request, error: Exception) -> Response:
+    status = error.status_code if isinstance(error, HTTPException) else 500
+    refusal = Refusal(status, "not_found", f"There is no {request.method} {request.url.path}.")
+    return JSONResponse({"error": refusal.error}, status)
+
+
+async def _json(request: Request, limit: int | None = None) -> Any:
+    body = bytearray()
+    size = 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        # What is too much is read all the same: a client that is still sending would not see the answer.
+        if limit is None or size <= limit:
+            body += chunk
+    if limit is not None and size > limit:
+        raise Refusal(413, "payload_too_large", f"The body has {size} bytes; at most {limit} are accepted.")
+    try:
+        return json.loads(body)
+    except ValueError:
+        raise Refusal(400, "invalid_request_error", "The request body is not valid JSON.") from None
+
+
+def _base_url(request: Request) -> str:
+    return str(request.base_url).rstrip("/")
+
+
+async def _create(service: Service, request: Request, caller: str) -> Any:
+    body = await _json(request, service.settings.max_body_bytes)
+    return service.create(body, caller, _base_url(request))
+
+
+async def _poll(service: Service, request: Request, _caller: str) -> Any:
+    return service.poll(request.path_params["task_id"], request.query_params.get("token", ""), _base_url(request))
+
+
+async def _cancel(service: Service, request: Request, caller: str) -> Any:
+    return service.cancel(request.path_params["task_id"], caller, _base_url(request))
+
+
+async def _models(_service: Service, request: Request, _caller: str) -> Any:
+    names = ("category", "recommended_for", "provider")
+    return list_models(*(request.query_params.get(name, "") for name in names))
+
+
+async def _model(service: Service, request: Request, _caller: str) -> Any:
+    return find_model(request.path_params["model"], service.settings).detail()
+
+
+async def _model_pricing(service: Service, request: Request, _caller: str) -> Any:
+    model = find_model(request.path_params["model"], service.settings)
+    return price_list([model], service.settings, service.clock())
+
+
+async def _pricing(service: Service, request: Request, _caller: str) -> Any:
+    name = request.query_params.get("model")
+    models = [find_model(name, service.settings)] if name else inventory().values()
+    return price_list(models, service.settings, service.clock())
+
+
+async def _health(_service: Service, _request: Request) -> Any:
+    return {"status": "ok"}
+
+
+async def _ledger(service: Service, _request: Request) -> Any:
+    service.settle()
+    return service.ledger.public()
+
+
+async def _tasks(service: Service, _request: Request) -> Any:
+    return {"tasks": service.overview()}
+
+
+async def _reset(service: Service, _request: Request) -> Any:
+    service.reset()
+    return service.settings.public()
+
+
+async def _settings(service: Service, _request: Request) -> Any:
+    return service.settings.public()
+
+
+async def _change_settings(service: Service, request: Request) -> Any:
+    return service.configure(_object(await _json(request))).public()
+
+
+async def _faults(service: Service, _request: Request) -> Any:
+    return {"faults": service.faults.public()}
+
+
+async def _add_fault(service: Service, request: Request) -> Any:
+    service.faults.add(Fault.from_mapping(_object(await _json(request))))
+    return {"faults": service.faults.public()}
+
+
+def _object(body: Any) -> dict[str, Any]:
+    if not isinstance(body, dict):
+        raise Refusal(400, "invalid_request_error", "The body must be a JSON object.")
+    return body

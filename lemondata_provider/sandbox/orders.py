@@ -1,0 +1,173 @@
+"""What a create asks for: a request body, checked as the API checks it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from lemondata_provider.sandbox.models import Model, find_model
+from lemondata_provider.sandbox.refusals import Refusal
+from lemondata_provider.sandbox.settings import Settings
+
+# Each operation with the inputs that it cannot do without; a tuple holds alternatives.
+INPUTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
+    "text-to-video": (("prompt",),),
+    "image-to-video": (("image_url", "image"),),
+    "reference-to-video": (("reference_images",),),
+    "start-end-to-video": (("start_image",), ("end_image",)),
+    "video-to-video": (("video_url",),),
+    "motion-control": (("image_url", "image"), ("video_url",)),
+    "audio-to-video": (("audio_url",),),
+    "video-extension": (("video_url",),),
+}
+# Where two editions of the documentation give two ranges, the wider one counts.
+_BOUNDS = {"duration": (1, 60), "fps": (1, 120), "cfg_scale": (0, 30), "motion_strength": (0, 100)}
+_WORDS = {
+    "aspect_ratio": ("16:9", "9:16", "1:1", "4:3", "3:4"),
+    "resolution": ("720p", "1080p", "4k"),
+    "reference_image_type": ("asset", "style"),
+}
+_TEXTS = (
+    *(
+        "model",
+        "prompt",
+        "operation",
+        "image_url",
+        "image",
+        "start_image",
+        "end_image",
+        "video_url",
+        "audio_url",
+    ),
+    *("aspect_ratio", "resolution", "reference_image_type", "negative_prompt", "user"),
+)
+_KINDS: tuple[tuple[tuple[str, ...], type, str], ...] = (
+    (_TEXTS, str, "a string"),
+    (("duration", "fps", "seed"), int, "an integer"),
+    (("output_audio", "outputAudio"), bool, "a boolean"),
+)
+_IMAGES = ("image_url", "image", "start_image", "end_image")
+
+
+@dataclass(frozen=True)
+class Order:
+    """A request that was found good: everything that decides cost and picture."""
+
+    model: str
+    operation: str
+    prompt: str
+    seed: int
+    duration: int
+    fps: int
+    resolution: str
+    aspect_ratio: str
+    output_audio: bool
+    images: tuple[str, ...]
+    video: str
+    cost: Decimal
+
+
+def take_order(body: object, settings: Settings) -> Order:
+    """The order that a request body holds; refuses what the API refuses."""
+    if not isinstance(body, dict):
+        raise _invalid("The request body must be a JSON object.")
+    _check_types(body)
+    model = find_model(body.get("model") or "sora-2", settings)
+    operation = _operation(body, model)
+    _check_inputs(body, operation)
+    if settings.strict_contract:
+        _check_contract(body, model)
+    duration = body.get("duration") or settings.duration
+    audio = body.get("output_audio", body.get("outputAudio"))
+    return Order(
+        model=model.id,
+        operation=operation,
+        prompt=body.get("prompt") or "",
+        seed=body.get("seed") or 0,
+        duration=duration,
+        fps=body.get("fps") or settings.fps,
+        resolution=body.get("resolution") or "720p",
+        aspect_ratio=body.get("aspect_ratio") or "16:9",
+        # The guide: the Veo 3 family treats an omitted value as true.
+        output_audio=model.id.startswith("veo3") if audio is None else audio,
+        images=tuple(filter(None, (*map(body.get, _IMAGES), *(body.get("reference_images") or ())))),
+        video=body.get("video_url") or "",
+        cost=model.cost(duration),
+    )
+
+
+def _invalid(message: str, **hints: Any) -> Refusal:
+    return Refusal(400, "invalid_request_error", message, **hints)
+
+
+def _check_types(body: Mapping[str, Any]) -> None:
+    given = {name: value for name, value in body.items() if value is not None}
+    for names, kind, words in _KINDS:
+        for name in given.keys() & set(names):
+            if type(given[name]) is not kind:
+                raise _invalid(f"{name} must be {words}.", param=name)
+    references = given.get("reference_images", [])
+    if not isinstance(references, list) or not all(isinstance(item, str) for item in references):
+        raise _invalid("reference_images must be a list of strings.", param="reference_images")
+    if len(references) > 3:
+        raise _invalid("reference_images takes at most 3 images.", param="reference_images")
+    _check_ranges(given)
+
+
+def _check_ranges(given: Mapping[str, Any]) -> None:
+    for name in given.keys() & _BOUNDS.keys():
+        low, high = _BOUNDS[name]
+        number = given[name]
+        if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= high:
+            raise _invalid(f"{name} must be a number from {low} to {high}.", param=name)
+    for name in given.keys() & _WORDS.keys():
+        if given[name] not in _WORDS[name]:
+            raise _invalid(f"{name} must be one of {', '.join(_WORDS[name])}.", param=name)
+
+
+def _operation(body: Mapping[str, Any], model: Model) -> str:
+    operation = body.get("operation") or _inferred(body)
+    if operation not in INPUTS:
+        raise _invalid(f"{operation!r} is not an operation.", param="operation", supported_operations=list(INPUTS))
+    if operation not in model.supported_operations:
+        raise Refusal(
+            400,
+            "unsupported_operation",
+            f"{model.id} does not support {operation}.",
+            param="operation",
+            supported_operations=list(model.supported_operations),
+            recommended_request={"model": model.id, "operation": model.supported_operations[0]},
+        )
+    return str(operation)
+
+
+def _inferred(body: Mapping[str, Any]) -> str:
+    image = body.get("image_url") or body.get("image")
+    cases = {
+        "start-end-to-video": body.get("start_image") and body.get("end_image"),
+        "reference-to-video": body.get("reference_images"),
+        "motion-control": body.get("video_url") and image,
+        "video-to-video": body.get("video_url"),
+        "image-to-video": image,
+    }
+    return next((operation for operation, given in cases.items() if given), "text-to-video")
+
+
+def _check_inputs(body: Mapping[str, Any], operation: str) -> None:
+    for alternatives in INPUTS[operation]:
+        if not any(body.get(name) for name in alternatives):
+            raise _invalid(f"{operation} needs {' or '.join(alternatives)}.", param=alternatives[0])
+
+
+def _check_contract(body: Mapping[str, Any], model: Model) -> None:
+    for name, hint in (
+        ("duration", "allowed_durations"),
+        ("resolution", "allowed_resolutions"),
+        ("aspect_ratio", "allowed_aspect_ratios"),
+    ):
+        allowed = getattr(model, hint)
+        if allowed and body.get(name) is not None and body[name] not in allowed:
+            message = f"{model.id} does not accept {name} {body[name]!r}."
+            raise _invalid(message, param=name, **{hint: list(allowed)})

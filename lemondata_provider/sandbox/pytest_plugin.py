@@ -1,0 +1,31 @@
+"""A pytest fixture with a running sandbox, for the tests of whoever uses the provider."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from lemondata_provider.sandbox.server import Sandbox
+
+
+@pytest.fixture(scope="session")
+def _lemondata_sandbox_server() -> Iterator[Sandbox]:
+    # pytest loads this module in every project that installs the provider: only those who ask for it pay.
+    try:
+        from lemondata_provider.sandbox.server import Sandbox  # noqa: PLC0415
+        from lemondata_provider.sandbox.settings import Settings  # noqa: PLC0415
+    except ImportError as missing:
+        wanted = "pip install 'airflow-provider-lemondata[sandbox]'"
+        pytest.skip(f"lemondata_sandbox needs {wanted}: {missing.name} is missing.")
+    with Sandbox(Settings(pending_seconds=0.05, generation_seconds=0.2)) as server:
+        yield server
+
+
+@pytest.fixture
+def lemondata_sandbox(_lemondata_sandbox_server: Sandbox) -> Sandbox:
+    """A local LemonData double in its first state: no tasks, no faults, an empty ledger, quick generation."""
+    _lemondata_sandbox_server.reset()
+    return _lemondata_sandbox_server

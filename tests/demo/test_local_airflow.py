@@ -1,0 +1,133 @@
+"""A real Airflow: healthy, runs a DAG, survives the loss of a component, and leaves nothing behind."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from demo import processes
+from demo.local_airflow import COMPONENTS, LocalAirflow
+
+pytestmark = pytest.mark.e2e
+
+DAG = """
+from airflow.sdk import dag, task
+
+@dag(schedule=None)
+def doubling():
+    @task
+    def double(number):
+        print("doubling", number)
+        return 2 * number
+
+    double.expand(number=[1, 2])
+
+doubling()
+"""
+
+
+@pytest.fixture(scope="module")
+def dags(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dags")
+    (folder / "doubling.py").write_text(DAG)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def airflow(tmp_path_factory: pytest.TempPathFactory, dags: Path) -> Iterator[LocalAirflow]:
+    with LocalAirflow(home=tmp_path_factory.mktemp("home"), dags=dags) as airflow:
+        yield airflow
+    assert processes.marked(airflow.mark) == []
+
+
+def test_a_run_with_its_task_instances_xcoms_and_logs(airflow: LocalAirflow) -> None:
+    run = airflow.trigger("doubling")
+    assert airflow.wait_for_run("doubling", run, timeout=60) == "success"
+
+    instances = airflow.task_instances("doubling", run)
+    assert sorted((one["map_index"], one["state"]) for one in instances) == [(0, "success"), (1, "success")]
+    assert [airflow.xcom("doubling", run, "double", index) for index in (0, 1)] == [2, 4]
+    assert "doubling 2" in airflow.log("doubling", run, "double", try_number=1, map_index=1)
+
+
+def test_everything_listens_on_the_loopback_address_only(airflow: LocalAirflow) -> None:
+    listening = {
+        connection.laddr.ip
+        for process in processes.marked(airflow.mark)
+        for connection in process.net_connections()
+        if connection.status == "LISTEN"
+    }
+    assert listening == {"127.0.0.1"}
+
+
+def test_a_killed_component_can_be_started_again(airflow: LocalAirflow) -> None:
+    before = airflow.components["triggerer"].pid
+    airflow.kill("triggerer")
+    assert not [process for process in processes.marked(airflow.mark) if process.pid == before]
+
+    airflow.restart("triggerer")
+    airflow.wait_until_healthy()
+    assert set(airflow.components) == set(COMPONENTS)
+    assert airflow.components["triggerer"].pid != before
+
+
+def test_a_dag_that_cannot_be_imported_says_why(airflow: LocalAirflow, dags: Path) -> None:
+    (dags / "broken.py").write_text("from airflow.sdk import dag\nraise ValueError('no such luck')")
+    with pytest.raises(RuntimeError, match="no such luck"):
+        airflow.trigger("broken")
+
+
+@pytest.mark.parametrize(
+    ("number", "seconds"),
+    [(signal.SIGTERM, 1), (signal.SIGINT, 6)],
+    ids=["terminated during db migrate", "interrupted during start-up"],
+)
+def test_a_signal_to_the_starter_ends_everything(
+    tmp_path: Path, dags: Path, number: signal.Signals, seconds: float
+) -> None:
+    script = f"""
+        from pathlib import Path
+        from demo.local_airflow import LocalAirflow
+        with LocalAirflow(home=Path({str(tmp_path)!r}), dags=Path({str(dags)!r})):
+            pass
+    """
+    starter = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(script)],
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
+        stderr=subprocess.DEVNULL,
+    )
+    time.sleep(seconds)
+    assert processes.marked(str(tmp_path))
+    starter.send_signal(number)
+    # Python reports an uncaught KeyboardInterrupt by dying of the signal itself.
+    assert starter.wait(timeout=30) in {128 + number, -number}
+    assert processes.marked(str(tmp_path)) == []
+
+
+def test_what_a_killed_starter_left_is_ended_by_the_next(tmp_path: Path) -> None:
+    environment = {"PATH": os.environ["PATH"]}
+    orphan = processes.spawn(["sleep", "60"], mark="here", environment=environment, output=tmp_path / "out")
+    processes.end("here")
+    assert orphan.wait(timeout=5) == -signal.SIGTERM
+
+
+def test_what_ignores_termination_is_killed(tmp_path: Path) -> None:
+    deaf = processes.spawn(
+        ["sh", "-c", "trap '' TERM; touch ready; sleep 60 & wait"],
+        mark="deaf",
+        environment={"PATH": os.environ["PATH"]},
+        output=tmp_path / "out",
+    )
+    while not (tmp_path / "ready").exists():
+        time.sleep(0.05)
+    processes.end("deaf", [deaf], patience=0.5)
+    assert deaf.returncode == -signal.SIGKILL
+    assert processes.marked("deaf") == []

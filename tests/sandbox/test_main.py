@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from lemondata_provider.sandbox.__main__ import main
+
+COMMAND = (sys.executable, "-m", "lemondata_provider.sandbox")
+
+
+@contextmanager
+def served(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+    process = subprocess.Popen(
+        [*COMMAND, "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+    try:
+        yield process, process.stdout.readline()
+    finally:
+        process.kill()
+        process.communicate()
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_says_where_it_listens_and_ends_when_told_to(number, tmp_path):
+    arguments = ("--generation-seconds", "0", "--set", "api_key=sk-x", "--set", "scale_down=16", "--files", tmp_path)
+    with served(*map(str, arguments)) as (process, line):
+        url = re.fullmatch(r"LemonData sandbox: (http://127\.0\.0\.1:\d+) \(API key sk-x\)\n", line)[1]
+        headers = {"Authorization": "Bearer sk-x"}
+        task = httpx.post(f"{url}/v1/videos/generations", json={"prompt": "x"}, headers=headers).json()
+        assert httpx.get(f"{url}/files/{task['id']}.mp4").status_code == 200
+        process.send_signal(number)
+        assert process.wait(10) == 0
+        assert process.stderr.read() == ""
+        with pytest.raises(httpx.ConnectError):
+            httpx.get(url)
+    assert [path.suffix for path in Path(tmp_path).iterdir()] == [".mp4"]
+
+
+def test_it_warns_when_other_machines_can_reach_it():
+    with served("--host", "0.0.0.0") as (process, line):  # noqa: S104 - that is what is warned of
+        assert line.startswith("LemonData sandbox: http://0.0.0.0:")
+        process.terminate()
+        assert "can be reached from other machines" in process.stderr.read()
+
+
+def test_a_port_that_is_taken_is_one_sentence(capsys):
+    handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert main(["--port", str(taken.getsockname()[1])]) == 1
+    assert capsys.readouterr().err.startswith("Cannot listen on 127.0.0.1:")
+    assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
+
+
+def test_it_serves_until_it_is_told_to_end(capsys, eventually):
+    def end() -> None:
+        eventually(lambda: signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, before))
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    before = signal.getsignal(signal.SIGTERM)
+    ender = threading.Thread(target=end)
+    ender.start()
+    assert main(["--port", "0"]) == 0
+    ender.join()
+    assert capsys.readouterr().out.startswith("LemonData sandbox: http://127.0.0.1:")
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
+def test_an_unknown_setting_is_one_sentence(capsys):
+    assert main(["--set", "speed=3"]) == 1
+    assert capsys.readouterr().err.startswith("The sandbox has no setting 'speed'")
+
+
+def test_a_setting_needs_a_value(capsys):
+    with pytest.raises(SystemExit):
+        main(["--set", "speed"])
+    assert "expected NAME=VALUE" in capsys.readouterr().err
+
+
+def test_a_missing_extra_is_one_sentence():
+    script = "import sys; sys.modules['uvicorn'] = None; from lemondata_provider.sandbox.__main__ import main; main()"
+    ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert ended.stderr == "uvicorn is missing: pip install 'airflow-provider-lemondata[sandbox]'.\n"

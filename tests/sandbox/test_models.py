@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from decimal import Decimal
+
+import pytest
+
+from lemondata_provider.sandbox.models import find_model, inventory, list_models, price_list
+from lemondata_provider.sandbox.orders import INPUTS
+from lemondata_provider.sandbox.refusals import Refusal
+from lemondata_provider.sandbox.settings import Settings
+
+
+def test_the_inventory_is_whole():
+    models = inventory()
+    assert len(models) == 38
+    for model in models.values():
+        assert model.supported_operations
+        assert set(model.supported_operations) <= INPUTS.keys()
+        assert model.pricing_unit in {"per_second", "per_request"}
+        assert Decimal(model.price) > 0
+
+
+def test_the_feature_matrix_of_the_guide_holds():
+    def families(operation: str) -> set[str]:
+        return {model.owned_by for model in inventory().values() if operation in model.supported_operations}
+
+    assert families("video-to-video") == {"Kuaishou", "xAI", "Topaz"}
+    assert families("motion-control") == {"Kuaishou"}
+    assert families("reference-to-video") == {"Kuaishou", "Google", "Alibaba", "Shengshu"}
+    assert families("start-end-to-video") == {"Kuaishou", "Google", "Shengshu"}
+
+
+def test_cost_follows_the_unit():
+    assert inventory()["sora-2"].cost(8) == Decimal("0.80")
+    assert inventory()["hailuo-2.3-fast"].cost(10) == Decimal("0.19")
+
+
+@pytest.mark.parametrize("status", [400, 404])
+def test_an_unknown_model_is_refused_with_its_neighbours(status):
+    with pytest.raises(Refusal) as refusal:
+        find_model("sora2", Settings(model_not_found_status=status))
+    assert (refusal.value.status, refusal.value.code) == (status, "model_not_found")
+    assert refusal.value.error["did_you_mean"] == "sora-2"
+    assert {"id": "sora-2-pro"} in refusal.value.error["suggestions"]
+
+
+def test_a_model_like_no_other_has_no_neighbours():
+    with pytest.raises(Refusal) as refusal:
+        find_model("§§§", Settings())
+    assert refusal.value.error["suggestions"] == []
+    assert "did_you_mean" not in refusal.value.error
+
+
+def test_the_list_can_be_narrowed():
+    assert len(list_models()["data"]) == 38
+    assert len(list_models(category="video", recommended_for="video")["data"]) == 38
+    assert list_models(category="chat")["data"] == []
+    assert {model["id"] for model in list_models(provider="topaz")["data"]} == {"topaz-video-upscale"}
+
+
+def test_prices_come_in_both_editions():
+    models = [inventory()["sora-2"], inventory()["hailuo-2.3-fast"]]
+    new = price_list(models, Settings(), 100.5)
+    assert (new["object"], new["updated_at"], new["currency"]) == ("pricing", 100, "USD")
+    assert [offer["lock_price_per_request"] for offer in new["data"]] == [None, "0.19"]
+    old = price_list(models, Settings(pricing_form="old"), 100.5)
+    assert old["object"] == "list"
+    assert old["data"][0]["pricing"] == {"is_lock_price": False, "currency": "USD", "per_second": "0.10"}
+    assert old["data"][1]["pricing"]["per_request"] == "0.19"

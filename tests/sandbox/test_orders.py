@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+import pytest
+
+from lemondata_provider.sandbox.orders import take_order
+from lemondata_provider.sandbox.refusals import Refusal
+from lemondata_provider.sandbox.settings import Settings
+
+URL = "https://example.com/a.png"
+
+
+def refused(body: object, settings: Settings | None = None) -> Refusal:
+    with pytest.raises(Refusal) as refusal:
+        take_order(body, settings or Settings())
+    return refusal.value
+
+
+@pytest.mark.parametrize(
+    ("operation", "body"),
+    [
+        ("text-to-video", {"model": "kling-video-o1-pro", "prompt": "x"}),
+        ("image-to-video", {"model": "kling-video-o1-pro", "prompt": "x", "image_url": URL}),
+        ("image-to-video", {"model": "kling-video-o1-pro", "image": "data:image/png;base64,AA=="}),
+        ("reference-to-video", {"model": "kling-video-o1-pro", "reference_images": [URL]}),
+        ("start-end-to-video", {"model": "kling-video-o1-pro", "start_image": URL, "end_image": URL}),
+        ("video-to-video", {"model": "kling-video-o1-pro", "video_url": URL}),
+        ("motion-control", {"model": "kling-3.0-motion-control", "video_url": URL, "image": URL}),
+    ],
+)
+def test_a_missing_operation_is_inferred_from_the_inputs(operation, body):
+    assert take_order(body, Settings()).operation == operation
+    assert take_order({**body, "operation": operation}, Settings()).operation == operation
+
+
+def test_what_is_not_said_has_a_default():
+    order = take_order({"prompt": "x", "seed": None}, Settings())
+    assert (order.model, order.duration, order.fps, order.resolution) == ("sora-2", 4, 12, "720p")
+    assert (order.aspect_ratio, order.seed, order.output_audio) == ("16:9", 0, False)
+
+
+@pytest.mark.parametrize(
+    ("said", "heard"),
+    [({}, True), ({"output_audio": False}, False), ({"outputAudio": False}, False), ({"output_audio": None}, True)],
+)
+def test_the_veo_3_family_sounds_unless_told_otherwise(said, heard):
+    assert take_order({"model": "veo3.1-fast", "prompt": "x", **said}, Settings()).output_audio is heard
+
+
+@pytest.mark.parametrize(
+    ("param", "body"),
+    [
+        ("prompt", {"operation": "text-to-video"}),
+        ("image_url", {"operation": "image-to-video", "prompt": "x"}),
+        ("end_image", {"model": "veo3.1", "operation": "start-end-to-video", "start_image": URL}),
+        ("video_url", {"model": "topaz-video-upscale", "operation": "video-to-video"}),
+        ("operation", {"operation": "dance", "prompt": "x"}),
+        ("prompt", {"prompt": 3}),
+        ("duration", {"prompt": "x", "duration": "4"}),
+        ("duration", {"prompt": "x", "duration": True}),
+        ("duration", {"prompt": "x", "duration": 61}),
+        ("seed", {"prompt": "x", "seed": 1.5}),
+        ("fps", {"prompt": "x", "fps": 0}),
+        ("cfg_scale", {"prompt": "x", "cfg_scale": "high"}),
+        ("motion_strength", {"prompt": "x", "motion_strength": 101}),
+        ("output_audio", {"prompt": "x", "output_audio": "yes"}),
+        ("resolution", {"prompt": "x", "resolution": "8k"}),
+        ("aspect_ratio", {"prompt": "x", "aspect_ratio": "2:1"}),
+        ("reference_images", {"model": "veo3.1", "reference_images": URL}),
+        ("reference_images", {"model": "veo3.1", "reference_images": [1]}),
+        ("reference_images", {"model": "veo3.1", "reference_images": [URL] * 4}),
+    ],
+)
+def test_a_wrong_request_is_refused_by_field(param, body):
+    refusal = refused(body)
+    assert (refusal.status, refusal.code, refusal.error["param"]) == (400, "invalid_request_error", param)
+
+
+def test_a_body_must_be_an_object():
+    assert refused(["prompt"]).code == "invalid_request_error"
+
+
+@pytest.mark.parametrize("said", [{}, {"operation": "text-to-video"}])
+def test_an_operation_that_the_model_lacks_is_refused_with_those_it_has(said):
+    refusal = refused({"model": "topaz-video-upscale", "prompt": "x", **said})
+    assert refusal.code == "unsupported_operation"
+    assert refusal.error["supported_operations"] == ["video-to-video"]
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "hint"),
+    [
+        ("duration", 5, "allowed_durations"),
+        ("resolution", "4k", "allowed_resolutions"),
+        ("aspect_ratio", "1:1", "allowed_aspect_ratios"),
+    ],
+)
+def test_the_contract_of_a_model_counts_where_it_is_asked_for(name, value, hint):
+    body = {"prompt": "x", name: value}
+    assert take_order(body, Settings())
+    refusal = refused(body, Settings(strict_contract=True))
+    assert refusal.error["param"] == name
+    assert value not in refusal.error[hint]
+    assert take_order({"prompt": "x", "duration": 8, "resolution": "720p"}, Settings(strict_contract=True))

@@ -1,0 +1,45 @@
+from __future__ import annotations
+
+import pytest
+
+from lemondata_provider.sandbox.settings import SettingError, Settings
+
+
+def test_a_mapping_overrides_the_defaults():
+    settings = Settings.from_mapping({"generation_seconds": 3, "expired_keys": ["sk-old"], "forget_after": None})
+    assert settings == Settings(generation_seconds=3, expired_keys=("sk-old",))
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("generation_seconds", "3"),
+        ("generation_seconds", -1.0),
+        ("generation_seconds", float("nan")),
+        ("fps", 2.5),
+        ("fps", True),
+        ("fps", 0),
+        ("unknown_fields", 1),
+        ("id_field", "uuid"),
+        ("model_not_found_status", 400.0),
+        ("model_not_found_status", 500),
+        ("expired_keys", "sk-old"),
+        ("expired_keys", [1]),
+        ("balance_usd", "much"),
+        ("id_prefix", "../"),
+    ],
+)
+def test_a_value_that_a_setting_cannot_take_is_refused_by_name(name, value):
+    with pytest.raises(SettingError, match=name):
+        Settings.from_mapping({name: value})
+
+
+def test_an_unknown_setting_is_refused_by_name():
+    with pytest.raises(SettingError, match="no setting 'genration_seconds'"):
+        Settings.from_mapping({"genration_seconds": 1})
+
+
+def test_the_public_settings_hold_no_key():
+    shown = Settings(api_key="sk-real", other_keys=("sk-b",), expired_keys=("sk-c",)).public()
+    assert shown["generation_seconds"] == 10
+    assert "sk-" not in str(shown)
