@@ -10,19 +10,21 @@ from lemondata_provider.operators.video import SubmitVideoOperator
 PLACES = ["a harbour", "a mountain pass", "a library", "a night market", "an orchard", "a lighthouse", "a station"]
 
 
-def prompt_of(day: pendulum.DateTime) -> str:
-    """Describe the clip of a day."""
+def day_of(dag_run) -> pendulum.DateTime:
+    """Return the day that a run is for; a run started by hand may have no data interval, and is for its own day."""
+    return pendulum.instance(dag_run.data_interval_start or dag_run.run_after)
+
+
+def prompt_of(dag_run) -> str:
+    """Describe the clip of a run's day."""
+    day = day_of(dag_run)
     place = PLACES[day.day_of_year % len(PLACES)]
     return f"{place.capitalize()} on a {day.format('dddd')} in {day.format('MMMM')}, slow camera, natural light."
 
 
-def seed_of(day: pendulum.DateTime) -> int:
-    """Return the seed of a day, for example 20261123."""
-    return int(day.format("YYYYMMDD"))
-
-
-# A run started by hand may have no data interval: then it makes the clip of the day it was started on.
-DAY = "(data_interval_start or dag_run.run_after)"
+def seed_of(dag_run) -> int:
+    """Return the seed of a run's day, for example 20261123."""
+    return int(day_of(dag_run).format("YYYYMMDD"))
 
 
 @dag(
@@ -40,8 +42,8 @@ def lemondata_daily_clip():
         task_id="clip",
         model="sora-2",
         operation="text-to-video",
-        prompt=f"{{{{ prompt_of({DAY}) }}}}",
-        seed=f"{{{{ seed_of({DAY}) }}}}",
+        prompt="{{ prompt_of(dag_run) }}",
+        seed="{{ seed_of(dag_run) }}",
         duration=4,
         aspect_ratio="16:9",
         wait_for_completion=True,

@@ -66,10 +66,14 @@ def ssl_context(verify: bool | str = True) -> ssl.SSLContext:
     Return the process's one SSL context for this setting: loading the certificates takes about 50 ms each time.
 
     :param verify: ``True`` for the certificates of the environment, a CA file, or ``False`` for no check at all.
+    :raises ConfigurationError: if the CA file cannot be read.
     """
-    if isinstance(verify, str):
+    if not isinstance(verify, str):
+        return httpx.create_ssl_context(verify=verify)
+    try:
         return ssl.create_default_context(cafile=verify)
-    return httpx.create_ssl_context(verify=verify)
+    except OSError as error:
+        raise ConfigurationError(f"verify is no usable CA file here: {verify!r} ({error})") from None
 
 
 def checked_key(api_key: str) -> str:

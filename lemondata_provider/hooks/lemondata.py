@@ -72,11 +72,11 @@ class ConnectionSettings:
 
 def _base_url(connection: Connection) -> str:
     """Put host, port and schema together: a connection URI spreads a base URL over all three."""
-    host = (connection.host or DEFAULT_BASE_URL).rstrip("/")
+    host = connection.host or DEFAULT_BASE_URL
     has_port = urlsplit(host if "://" in host else f"//{host}").netloc.rpartition("]")[2].count(":")
     port = f":{connection.port}" if connection.port and not has_port else ""
     path = f"/{connection.schema.strip('/')}" if connection.schema else ""
-    return f"{host}{port}{path}"
+    return f"{host.rstrip('/')}{port}{path}" if port or path else host
 
 
 def _positive(value: object) -> float:

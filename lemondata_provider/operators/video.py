@@ -18,7 +18,7 @@ from lemondata_provider.api.request import REQUEST_FIELDS, VideoRequest
 from lemondata_provider.api.verdict import submit_error
 from lemondata_provider.hooks.exceptions import for_airflow
 from lemondata_provider.hooks.lemondata import LemonDataHook
-from lemondata_provider.triggers.events import read_event
+from lemondata_provider.triggers.events import read_event, with_video_url
 from lemondata_provider.triggers.task import TaskTrigger
 
 if TYPE_CHECKING:
@@ -33,7 +33,8 @@ class SubmitVideoOperator(BaseOperator):
     All request fields are templated, also inside lists and dicts; what is left out is not sent, so that the service's
     own default holds. Inline media (``data:`` URLs) are sent, and shown nowhere. Returns a dict with ``task_id``,
     ``poll_url``, ``status``, ``model``, ``operation``, ``progress``, ``video_url``, ``videos``,
-    ``billing_transaction_id``, ``created`` and ``updated``; what is not known yet is ``None``.
+    ``billing_transaction_id``, ``created`` and ``updated``; what is not known yet is ``None``. The URL of a finished
+    video is an XCom of its own as well, so that the next task takes ``video_url=this.output["video_url"]``.
 
     Source: https://docs.lemondata.cc (create-video).
 
@@ -163,7 +164,7 @@ class SubmitVideoOperator(BaseOperator):
         ended = self._wait_in_worker(wait, step)
         if ended.error or not ended.task:
             raise for_airflow(ended.error or LemonDataError("The wait ended with neither a task nor an error"))
-        return ended.task.result(**known)
+        return with_video_url(context, ended.task.result(**known))
 
     def execute_complete(self, context: Context, event: Any, submitted: dict[str, Any]) -> dict[str, Any]:
         """
@@ -176,7 +177,7 @@ class SubmitVideoOperator(BaseOperator):
         read = read_event(event, submitted["task_id"], submitted["poll_url"])
         if error := read.exception():
             raise for_airflow(error)
-        return read.completed(submitted)
+        return with_video_url(context, read.completed(submitted))
 
     def _checked_request(self) -> VideoRequest:
         given = {name: unshield(getattr(self, name)) for name in REQUEST_FIELDS}

@@ -15,7 +15,7 @@ from lemondata_provider.api.models import identify
 from lemondata_provider.api.polling import Ended, LookAgain, Wait
 from lemondata_provider.hooks.exceptions import for_airflow
 from lemondata_provider.hooks.lemondata import LemonDataHook
-from lemondata_provider.triggers.events import read_event
+from lemondata_provider.triggers.events import read_event, with_video_url
 from lemondata_provider.triggers.task import TaskTrigger
 
 if TYPE_CHECKING:
@@ -66,12 +66,12 @@ class TaskSensor(BaseSensorOperator):
         """Look once and defer if the task has not ended; or poke, where that was asked for."""
         with self._failing_softly():
             if not self.deferrable:
-                return super().execute(context)
+                return with_video_url(context, super().execute(context))
             wait = self._wait(time.time() + self.timeout)
             step = LemonDataHook(self.lemondata_conn_id).look(wait)
             if isinstance(step, LookAgain):
                 self._defer(wait)
-            return self._result(step)
+            return with_video_url(context, self._result(step))
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
         """Look at the task, and as often again as it takes to believe what was seen."""
@@ -96,10 +96,12 @@ class TaskSensor(BaseSensorOperator):
             read = read_event(event, wait.task_id, wait.poll_url)
             error = read.exception()
             if error is None:
-                return read.completed(self._known())
-            if self.silent_fail and not error.final and time.time() < deadline:
+                return with_video_url(context, read.completed(self._known()))
+            if self.silent_fail and not error.final:
                 self.log.error("Waiting on, as silent_fail asks for: %s", error)
-                self._defer(wait)
+                if time.time() < deadline:
+                    self._defer(wait)
+                raise AirflowSensorTimeout(str(error))
             raise self._failure(error)
 
     def _wait(self, deadline: float) -> Wait:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, JsonValue, ValidationError, model_validator
 
 from lemondata_provider.api.errors import LemonDataError, error_from_dict
 from lemondata_provider.api.polling import Ended
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
 
 
 class TaskEvent(BaseModel):
@@ -73,3 +76,13 @@ def read_event(event: Any, task_id: str, poll_url: str) -> TaskEvent:
         task_id=task_id,
         poll_url=poll_url,
     )
+
+
+def with_video_url(context: Context, result: dict[str, Any]) -> dict[str, Any]:
+    """
+    Push the URL of a finished video as an XCom of its own, and return the whole result.
+
+    Airflow reads ``task.output["video_url"]`` as the XCom named ``video_url``, not as an item of the returned dict.
+    """
+    context["ti"].xcom_push(key="video_url", value=result["video_url"])
+    return result

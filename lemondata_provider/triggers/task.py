@@ -12,11 +12,10 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import AsyncClient
 from lemondata_provider.api.errors import AnswerLostError, LemonDataError
+from lemondata_provider.api.models import Task
 from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.triggers.events import TaskEvent
-
-LOOK_SECONDS = 120.0  # one look, however slowly its answer drips in
 
 
 class TaskTrigger(BaseTrigger):
@@ -31,6 +30,8 @@ class TaskTrigger(BaseTrigger):
     :param poll_interval: the pause aimed at between two looks, in seconds.
     :param deadline: Unix seconds at which the wait ends, whatever restarts in between.
     """
+
+    look_seconds = 120.0  # for one look, however slowly its answer drips in
 
     def __init__(
         self,
@@ -88,18 +89,26 @@ class TaskTrigger(BaseTrigger):
 
     async def _look(self, wait: Wait) -> Step:
         """Send exactly one request; it is repeated by the schedule only."""
-        call = calls.get_task(self.poll_url, self.awaited)
         try:
-            client = await self._connected()
-            task = await asyncio.wait_for(client.send_once(call), LOOK_SECONDS)
-        except asyncio.TimeoutError:
-            return wait.failed(AnswerLostError(f"No whole answer within {LOOK_SECONDS:.0f} s"), time.time())
+            task = await self._answer()
         except LemonDataError as error:
             self.log.warning("Task %s could not be looked at: %s", self.awaited, error)
             return wait.failed(error, time.time())
         if news := wait.news(task):
             self.log.info(news)
         return wait.answered(task, time.time())
+
+    async def _answer(self) -> Task:
+        client = await self._connected()
+        look = asyncio.ensure_future(client.send_once(calls.get_task(self.poll_url, self.awaited)))
+        try:
+            # Not asyncio.wait_for: before Python 3.12 it loses a cancellation that comes together with the answer.
+            await asyncio.wait({look}, timeout=self.look_seconds)
+            if not look.done():
+                raise AnswerLostError(f"No whole answer within {self.look_seconds:g} s")
+            return look.result()
+        finally:
+            look.cancel()
 
     async def _connected(self) -> AsyncClient:
         if self._client is None:

@@ -1,0 +1,44 @@
+"""What all tests share: an Airflow home of their own, and operators that run without an Airflow around them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+# Before anything imports Airflow: it makes its home at import.
+os.environ.update(
+    AIRFLOW_HOME=tempfile.mkdtemp(prefix="lemondata-tests-"),
+    AIRFLOW__CORE__LOAD_EXAMPLES="False",
+    AIRFLOW__CORE__UNIT_TEST_MODE="False",
+)
+os.environ.pop("LEMONDATA_API_KEY", None)
+
+import pytest
+
+if TYPE_CHECKING:
+    from lemondata_provider.sandbox.server import Sandbox
+
+
+class RecordingTaskInstance:
+    """The part of Airflow's task instance that an operator of ours uses."""
+
+    def __init__(self) -> None:
+        self.xcoms: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.xcoms[key] = value
+
+
+@pytest.fixture
+def context() -> dict[str, Any]:
+    """A context as an operator gets it."""
+    return {"ti": RecordingTaskInstance()}
+
+
+@pytest.fixture
+def sandbox(lemondata_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+    """A running sandbox that ``lemondata_default`` points to."""
+    monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", lemondata_sandbox.connection_uri)
+    yield lemondata_sandbox

@@ -1,0 +1,187 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import ssl
+import time
+from pathlib import Path
+
+import pytest
+import structlog
+
+from lemondata_provider.api.calls import list_models
+from lemondata_provider.api.errors import ConfigurationError
+from lemondata_provider.hooks.lemondata import FULL_USER_AGENT, ConnectionSettings, LemonDataHook
+
+KEY = "sk-0123456789abcdef"
+
+
+def settings_of(monkeypatch: pytest.MonkeyPatch, **connection: object) -> ConnectionSettings:
+    monkeypatch.setenv("AIRFLOW_CONN_GIVEN", json.dumps({"conn_type": "lemondata", "password": KEY, **connection}))
+    return ConnectionSettings.read(LemonDataHook.get_connection("given"))
+
+
+def test_a_connection_of_only_a_key_leads_to_the_public_api(monkeypatch):
+    settings = settings_of(monkeypatch)
+    assert settings == ConnectionSettings(KEY, "https://api.lemondata.cc", 60.0, 1000.0, True)
+    assert KEY not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("connection", "base_url"),
+    [
+        ({"host": "https://gw.example/lemon/v1/"}, "https://gw.example/lemon"),
+        ({"host": "gw.example", "port": 8443}, "https://gw.example:8443"),
+        ({"host": "https://gw.example:9443", "port": 8443}, "https://gw.example:9443"),
+        ({"host": "http://[::1]", "port": 8443}, "http://[::1]:8443"),
+        ({"host": "gw.example", "schema": "lemon/v1"}, "https://gw.example/lemon"),
+    ],
+)
+def test_host_port_and_schema_make_the_base_url(monkeypatch, connection, base_url):
+    assert settings_of(monkeypatch, **connection).base_url == base_url
+
+
+@pytest.mark.parametrize(
+    ("uri", "expected"),
+    [
+        (f"lemondata://:{KEY}@gw.example:8443/lemon/v1?timeout=30", ("https://gw.example:8443/lemon", 30.0)),
+        (f"lemondata://http://:{KEY}@localhost:8089/", ("http://localhost:8089", 60.0)),
+        (f"lemondata://:{KEY}@https%3A%2F%2Fapi.lemondata.cc%2Fv1", ("https://api.lemondata.cc", 60.0)),
+        (f"lemondata://:{KEY}@", ("https://api.lemondata.cc", 60.0)),
+    ],
+)
+def test_a_connection_uri_works_as_well(monkeypatch, uri, expected):
+    monkeypatch.setenv("AIRFLOW_CONN_GIVEN", uri)
+    settings = ConnectionSettings.read(LemonDataHook.get_connection("given"))
+    assert (settings.base_url, settings.timeout, settings.api_key) == (*expected, KEY)
+
+
+def test_extras_are_read_and_empty_ones_count_as_missing(monkeypatch):
+    extra = {"timeout": "12.5", "requests_per_minute": 3000, "verify": "false"}
+    assert settings_of(monkeypatch, extra=extra) == ConnectionSettings(
+        KEY, "https://api.lemondata.cc", 12.5, 3000.0, False
+    )
+    assert settings_of(monkeypatch, extra={"timeout": None, "verify": ""}).timeout == 60.0
+    assert settings_of(monkeypatch, extra={"verify": "/etc/ca.pem"}).verify == "/etc/ca.pem"
+
+
+@pytest.mark.parametrize(
+    ("connection", "sentence"),
+    [
+        ({"password": ""}, "Connection 'given', field Password (API key): The API key is empty"),
+        ({"password": "sk-a b"}, "field Password (API key): The API key has white space"),
+        ({"password": "sk-abc\n"}, "field Password (API key): The API key has white space"),
+        ({"password": "sk-ключ"}, "field Password (API key): The API key has white space or characters outside"),
+        ({"host": "ftp://files.example"}, "field Host: 'ftp://files.example' is no base URL"),
+        ({"host": "https://"}, "field Host: 'https://' is no base URL"),
+        ({"host": "https://a.example:port"}, "field Host: 'https://a.example:port' is no base URL"),
+        ({"extra": {"time_out": 5}}, "field Extra: 'time_out' is not known; known are timeout"),
+        ({"extra": {"timeout": "soon"}}, "field Extra: timeout must be a number above 0, not 'soon'"),
+        ({"extra": {"timeout": True}}, "field Extra: timeout must be a number above 0, not True"),
+        ({"extra": {"timeout": -1}}, "field Extra: timeout must be a number above 0, not -1"),
+        ({"extra": {"requests_per_minute": [1]}}, "field Extra: requests_per_minute must be a number above 0"),
+        ({"extra": {"verify": 1}}, "field Extra: verify must be true, false or the path of a CA file, not 1"),
+    ],
+)
+def test_an_unusable_connection_is_refused_in_a_sentence_that_names_the_field(monkeypatch, connection, sentence):
+    with pytest.raises(ConfigurationError) as refused:
+        settings_of(monkeypatch, **connection)
+    assert sentence in str(refused.value)
+    assert str(refused.value).startswith("Connection 'given', field ")
+
+
+def test_a_connection_that_is_not_defined_is_named():
+    with pytest.raises(ConfigurationError, match="Connection 'nowhere' is not defined"):
+        LemonDataHook("nowhere").get_conn()
+
+
+async def test_a_connection_that_is_not_defined_is_named_in_an_event_loop_too():
+    with pytest.raises(ConfigurationError, match="Connection 'nowhere' is not defined"):
+        await LemonDataHook("nowhere").get_async_conn()
+
+
+def test_a_ca_file_that_is_not_there_is_named(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_GIVEN", json.dumps({"password": KEY, "extra": {"verify": "/nowhere/ca.pem"}}))
+    with pytest.raises(ConfigurationError, match=r"no usable CA file here: '/nowhere/ca.pem'"):
+        LemonDataHook("given").get_conn()
+
+
+async def test_a_ca_file_is_trusted(monkeypatch, tmp_path: Path):
+    ca = tmp_path / "ca.pem"
+    ca.write_text(
+        "".join(map(ssl.DER_cert_to_PEM_cert, ssl.create_default_context().get_ca_certs(binary_form=True)[:1]))
+    )
+    monkeypatch.setenv("AIRFLOW_CONN_GIVEN", json.dumps({"password": KEY, "extra": {"verify": str(ca)}}))
+    async with await LemonDataHook("given").get_async_conn():
+        pass
+    LemonDataHook("given").get_conn().close()
+
+
+@pytest.mark.parametrize(
+    ("host", "warned"),
+    [
+        ("http://gw.example", True),
+        ("https://gw.example", False),
+        ("http://localhost:8089", False),
+        ("http://127.0.0.1", False),
+        ("http://[::1]:80", False),
+    ],
+)
+def test_plain_http_to_another_machine_is_warned_about_before_the_key_goes_out(monkeypatch, host, warned):
+    monkeypatch.setenv("AIRFLOW_CONN_GIVEN", json.dumps({"conn_type": "lemondata", "password": KEY, "host": host}))
+    with structlog.testing.capture_logs() as logs:
+        LemonDataHook("given").get_conn().close()
+    assert ("over plain http" in str(logs)) is warned
+    assert KEY not in str(logs)
+
+
+def test_testing_the_connection_asks_for_the_models_and_creates_nothing(sandbox):
+    works, message = LemonDataHook().test_connection()
+    assert works, message
+    assert message == "LemonData answered: 38 video models"
+    assert not sandbox.ledger.creates
+
+
+@pytest.mark.parametrize("problem", ["key", "server", "connection"])
+def test_testing_a_broken_connection_says_why(sandbox, monkeypatch, problem):
+    hook = LemonDataHook("nowhere" if problem == "connection" else "lemondata_default")
+    if problem == "key":
+        sandbox.configure(api_key="sk-another")
+    if problem == "server":
+        monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", '{"host": "http://127.0.0.1:9", "password": "sk-x"}')
+    works, message = hook.test_connection()
+    reasons = {"key": "401 invalid_api_key", "server": "No connection to LemonData", "connection": "is not defined"}
+    assert not works
+    assert reasons[problem] in message
+
+
+async def test_both_clients_use_the_settings_of_the_connection(sandbox):
+    with LemonDataHook().get_conn() as client:
+        models = client.send(list_models())
+    async with await LemonDataHook().get_async_conn() as async_client:
+        assert [model.id for model in await async_client.send(list_models())] == [model.id for model in models]
+
+
+def test_the_user_agent_names_provider_and_airflow():
+    assert FULL_USER_AGENT.startswith("airflow-provider-lemondata/")
+    assert " apache-airflow/3." in FULL_USER_AGENT
+
+
+async def test_making_an_async_client_leaves_the_event_loop_free(sandbox):
+    longest = 0.0
+    done = False
+
+    async def watch() -> None:
+        nonlocal longest
+        while not done:
+            before = time.monotonic()
+            await asyncio.sleep(0.005)
+            longest = max(longest, time.monotonic() - before)
+
+    watching = asyncio.create_task(watch())
+    clients = await asyncio.gather(*(LemonDataHook().get_async_conn() for _ in range(20)))
+    done = True
+    await watching
+    for client in clients:
+        await client.close()
+    assert longest < 1.0

@@ -1,0 +1,291 @@
+from __future__ import annotations
+
+import base64
+import pickle
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import structlog
+from airflow.sdk import DAG
+from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+
+from lemondata_provider.api.errors import ConfigurationError, InvalidRequestError, RateLimitError, SubmitUnknownError
+from lemondata_provider.hooks.exceptions import LemonDataFailException
+from lemondata_provider.operators.video import SubmitVideoOperator
+from lemondata_provider.triggers.events import TaskEvent
+
+PAYLOAD = base64.b64encode(b"\x89PNG not really a picture" * 20).decode()
+DATA_URL = f"data:image/png;base64,{PAYLOAD}"
+RESULT_KEYS = {
+    "task_id",
+    "poll_url",
+    "status",
+    "model",
+    "operation",
+    "progress",
+    "video_url",
+    "videos",
+    "billing_transaction_id",
+    "created",
+    "updated",
+}
+
+
+def operator(**fields: Any) -> SubmitVideoOperator:
+    return SubmitVideoOperator(task_id="submit", **{"prompt": "a cat", "poll_interval": 0.05, **fields})
+
+
+def rendered(op: SubmitVideoOperator, native: bool = False, **values: Any) -> SubmitVideoOperator:
+    dag = DAG("rendering", render_template_as_native_obj=native)
+    op.dag = dag
+    op.render_template_fields(values, dag.get_template_env())
+    return op
+
+
+def sent(sandbox: Any) -> dict[str, Any]:
+    return sandbox.ledger.creates[-1].body
+
+
+def test_it_submits_once_and_returns_at_once(sandbox, context):
+    result = operator(operation="text-to-video").execute(context)
+    assert set(result) == RESULT_KEYS
+    assert (result["status"], result["model"], result["operation"]) == ("pending", "sora-2", "text-to-video")
+    assert result["poll_url"] == f"/v1/tasks/{result['task_id']}"
+    assert result["video_url"] is None
+    assert len(sandbox.ledger.creates) == 1
+    assert sandbox.ledger.requests() == 1
+
+
+def test_id_and_poll_url_are_logged_as_soon_as_the_answer_is_there(sandbox, context):
+    with structlog.testing.capture_logs() as logs:
+        result = operator().execute(context)
+    assert logs[-1]["event"] == "LemonData accepted task %s; poll URL: %s" or result["task_id"] in str(logs[-1])
+    assert result["task_id"] in str(logs[-1])
+    assert result["poll_url"] in str(logs[-1])
+
+
+def test_only_what_was_given_is_sent(sandbox, context):
+    operator(model="veo3", duration=8).execute(context)
+    assert sent(sandbox) == {"model": "veo3", "prompt": "a cat", "duration": 8}
+
+
+@pytest.mark.parametrize("output_audio", [True, False])
+def test_audio_is_sent_only_when_it_was_decided(sandbox, context, output_audio):
+    operator(model="veo3", output_audio=output_audio).execute(context)
+    assert sent(sandbox)["output_audio"] is output_audio
+
+
+def test_extra_params_are_sent_along(sandbox, context):
+    operator(extra_params={"camera": {"pan": "left"}}).execute(context)
+    assert sent(sandbox)["camera"] == {"pan": "left"}
+
+
+def test_with_wait_it_defers_and_the_event_becomes_the_result(sandbox, context):
+    op = operator(operation="text-to-video", wait_for_completion=True, timeout=timedelta(seconds=90))
+    with pytest.raises(TaskDeferred) as deferral:
+        op.execute(context)
+    path, kwargs = deferral.value.trigger.serialize()
+    assert path == "lemondata_provider.triggers.task.TaskTrigger"
+    assert kwargs["poll_interval"] == 0.05
+    answer = {"status": "completed", "video_url": "https://cdn.example/v.mp4"}
+    event = TaskEvent(task_id=kwargs["task_id"], poll_url=kwargs["poll_url"], result=answer).model_dump()
+    result = getattr(op, deferral.value.method_name)(context, event=event, **deferral.value.kwargs)
+    assert result == {**answer, "model": "sora-2", "operation": "text-to-video"}
+    assert context["ti"].xcoms["video_url"] == "https://cdn.example/v.mp4"
+    assert len(sandbox.ledger.creates) == 1
+
+
+def test_without_deferring_it_waits_in_the_worker(sandbox, context):
+    result = operator(wait_for_completion=True, deferrable=False).execute(context)
+    assert set(result) == RESULT_KEYS
+    assert result["status"] == "completed"
+    assert result["video_url"] == context["ti"].xcoms["video_url"] == result["videos"][0]["url"]
+    assert result["billing_transaction_id"].startswith("txn_")
+    assert len(sandbox.ledger.creates) == 1
+
+
+def test_a_generation_that_failed_fails_the_task_at_once_with_the_reason(sandbox, context):
+    with pytest.raises(AirflowFailException, match="the sky is missing") as failure:
+        operator(prompt="[fail:the sky is missing]", wait_for_completion=True, deferrable=False).execute(context)
+    assert failure.value.task_id == sandbox.ledger.creates[0].id
+    assert failure.value.poll_url == f"/v1/tasks/{failure.value.task_id}"
+    again = pickle.loads(pickle.dumps(failure.value))  # noqa: S301 # our own exception
+    assert (str(again), again.poll_url, type(again.error)) == (
+        str(failure.value),
+        failure.value.poll_url,
+        type(failure.value.error),
+    )
+
+
+def test_a_deadline_in_the_worker_fails_the_task_and_names_the_way_to_pick_it_up(sandbox, context):
+    with pytest.raises(AirflowFailException, match=r"TaskSensor\(poll_url="):
+        operator(prompt="[forever]", wait_for_completion=True, deferrable=False, timeout=0.3).execute(context)
+
+
+def test_the_error_of_an_event_fails_the_task(sandbox, context):
+    error = {"type": "TaskFailedError", "message": "The generation failed", "task_id": "t", "poll_url": "/v1/tasks/t"}
+    event = {"task_id": "t", "poll_url": "/v1/tasks/t", "error": error}
+    submitted = {"task_id": "t", "poll_url": "/v1/tasks/t", "model": "sora-2", "operation": None}
+    with pytest.raises(LemonDataFailException, match="The generation failed"):
+        operator().execute_complete(context, event=event, submitted=submitted)
+
+
+@pytest.mark.parametrize("fault", ["lost_answer", "html_502", "truncated_json", "half_json", "unreadable"])
+def test_a_lost_answer_is_one_create_and_stops_the_task(sandbox, context, fault):
+    sandbox.fault(fault)
+    with pytest.raises(AirflowFailException, match="may have accepted and charged this video") as stopped:
+        operator().execute(context)
+    assert isinstance(stopped.value.error, SubmitUnknownError)
+    assert len(sandbox.ledger.creates) == 1
+    assert sandbox.ledger.requests("create") == 1
+
+
+def test_an_answer_without_id_and_poll_url_stops_the_task_and_keeps_the_body(sandbox, context):
+    sandbox.configure(id_field="none", poll_url_form="missing")
+    with pytest.raises(AirflowFailException, match="neither an id nor a poll URL: {"):
+        operator().execute(context)
+    assert len(sandbox.ledger.creates) == 1
+
+
+@pytest.mark.parametrize(
+    ("fault", "details"),
+    [
+        ("error", {"status": 429, "code": "rate_limit_exceeded", "retry_after": 0}),
+        ("error", {"status": 503, "code": "all_channels_failed", "retryable": True, "retry_after": 0}),
+    ],
+)
+def test_a_refusal_for_now_is_repeated_and_pays_once(sandbox, context, fault, details):
+    sandbox.fault(fault, times=2, **details)
+    assert operator().execute(context)["status"] == "pending"
+    assert len(sandbox.ledger.creates) == 1
+    assert sandbox.ledger.requests("create") == 3
+
+
+def test_a_refusal_for_longer_rises_with_its_retry_after(sandbox, context):
+    sandbox.fault("error", status=429, code="rate_limit_exceeded", retry_after=61)
+    with pytest.raises(RateLimitError) as refused:
+        operator().execute(context)
+    assert refused.value.retry_after == 61
+    assert not sandbox.ledger.creates
+
+
+@pytest.mark.parametrize(("status", "code"), [(400, "invalid_request_error"), (401, "x"), (402, "x"), (403, "x")])
+def test_a_refusal_for_good_fails_the_task_at_once(sandbox, context, status, code):
+    sandbox.fault("error", times=-1, status=status, code=code)
+    with pytest.raises(AirflowFailException, match=f"LemonData answered {status} {code}"):
+        operator().execute(context)
+    assert sandbox.ledger.requests("create") == 1
+    assert not sandbox.ledger.creates
+
+
+def test_hints_of_the_api_stand_in_the_error(sandbox, context):
+    with pytest.raises(AirflowFailException, match="Did you mean 'sora-2'"):
+        operator(model="sora2").execute(context)
+
+
+def test_a_connection_that_is_not_defined_may_be_retried(context):
+    with pytest.raises(ConfigurationError, match="Connection 'nowhere' is not defined"):
+        operator(lemondata_conn_id="nowhere").execute(context)
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        ({"prompt": None}, "Neither a prompt nor any media was given"),
+        ({"prompt": ""}, "prompt is empty"),
+        ({"image": "https://x.example/a.png"}, "image must be a data: URL"),
+        ({"image_url": "s3://bucket/a.png"}, "image_url must be a public https URL"),
+        ({"video_url": "/local/file.mp4"}, "video_url must be a public https URL"),
+        ({"reference_images": ["ftp://x"]}, "reference_images must be a public https URL"),
+        ({"reference_images": "https://x.example/a.png"}, "reference_images must be a list of URLs"),
+        ({"operation": "text2video"}, "operation must be one of text-to-video"),
+        ({"duration": "four"}, "duration must be a number, not 'four'"),
+        ({"duration": 4.5}, "duration must be a whole number, not '4.5'"),
+        ({"duration": True}, "duration must be a number, not 'True'"),
+        ({"seed": "None"}, "seed must be a number, not 'None'"),
+        ({"output_audio": "loud"}, "output_audio must be true or false, not 'loud'"),
+        ({"extra_params": {"duration": 4}}, "extra_params must not repeat duration"),
+        ({"extra_params": "x"}, "extra_params"),
+        ({"model": ""}, "model is empty"),
+    ],
+)
+def test_bad_input_is_refused_in_one_sentence_and_nothing_is_sent(sandbox, context, fields, sentence):
+    with pytest.raises(AirflowFailException) as refused:
+        operator(**fields).execute(context)
+    assert sentence in str(refused.value)
+    assert "\n" not in str(refused.value)
+    assert sandbox.ledger.requests() == 0
+
+
+@pytest.mark.parametrize("field", ["timeout", "poll_interval"])
+@pytest.mark.parametrize("value", [-1, 0, float("nan"), float("inf"), "5", True, None])
+def test_times_that_make_no_sense_are_refused_when_the_dag_is_read(field, value):
+    with pytest.raises(InvalidRequestError, match=f"{field} must be a number of seconds above 0"):
+        operator(**{field: value})
+
+
+def test_every_request_field_is_templated_also_inside_lists_and_dicts(sandbox, context):
+    op = operator(
+        model="{{ name }}",
+        prompt="{{ what }}",
+        reference_images=["https://x.example/{{ name }}.png"],
+        operation="reference-to-video",
+        extra_params={"a": ["{{ what }}"]},
+        duration="{{ seconds }}",
+        cfg_scale="{{ scale }}",
+        output_audio="{{ loud }}",
+    )
+    rendered(op, name="veo3.1", what="a dog", seconds=8, scale=0.5, loud=False).execute(context)
+    assert sent(sandbox) == {
+        "model": "veo3.1",
+        "prompt": "a dog",
+        "operation": "reference-to-video",
+        "reference_images": ["https://x.example/veo3.1.png"],
+        "duration": 8,
+        "cfg_scale": 0.5,
+        "output_audio": False,
+        "a": ["a dog"],
+    }
+
+
+def test_native_rendering_works_as_well(sandbox, context):
+    rendered(operator(duration="{{ 4 }}", seed="{{ 7 }}"), native=True).execute(context)
+    assert (sent(sandbox)["duration"], sent(sandbox)["seed"]) == (4, 7)
+
+
+@pytest.mark.parametrize("how", ["literal", "templated", "in a list", "in a dict"])
+def test_inline_media_is_sent_and_shown_nowhere(sandbox, context, how):
+    fields = {
+        "literal": {"image": DATA_URL},
+        "templated": {"image": "{{ picture }}"},
+        "in a list": {"reference_images": [DATA_URL]},
+        "in a dict": {"extra_params": {"mask": {"image": DATA_URL}}},
+    }[how]
+    op = operator(model="veo3.1", **fields)
+    with structlog.testing.capture_logs() as logs:
+        rendered(op, picture=DATA_URL).execute(context)
+    shown = " ".join(str(getattr(op, name)) for name in op.template_fields) + str(logs)
+    assert PAYLOAD[:40] not in shown
+    assert "data:image/png;base64,…(500 bytes, sha256 " in shown
+    assert PAYLOAD[:30] in str(sandbox.ledger.creates[-1].body) or "data:image" in str(sandbox.ledger.creates[-1].body)
+
+
+def test_inline_media_is_not_quoted_when_it_is_refused(sandbox, context):
+    with pytest.raises(AirflowFailException) as refused:
+        operator(duration=DATA_URL).execute(context)
+    assert PAYLOAD[:20] not in str(refused.value)
+    assert PAYLOAD[:20] not in repr(pickle.dumps(refused.value))
+
+
+def test_a_mapped_operator_gets_each_item(sandbox, context):
+    with DAG("mapping"):
+        mapped = SubmitVideoOperator.partial(task_id="clips", model="sora-2").expand_kwargs(
+            [{"prompt": "a cat", "duration": 4}, {"prompt": "a dog", "duration": 8}]
+        )
+    for item in ({"prompt": "a cat", "duration": 4}, {"prompt": "a dog", "duration": 8}):
+        mapped.unmap(item).execute(context)
+    assert [(create.body["prompt"], create.body["duration"]) for create in sandbox.ledger.creates] == [
+        ("a cat", 4),
+        ("a dog", 8),
+    ]

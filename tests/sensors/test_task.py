@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import (
+    AirflowFailException,
+    AirflowRescheduleException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
+
+from lemondata_provider.api.errors import ConfigurationError, InvalidRequestError
+from lemondata_provider.operators.video import SubmitVideoOperator
+from lemondata_provider.sensors.task import TaskSensor
+from lemondata_provider.triggers.task import TaskTrigger
+
+
+def submitted(context: dict[str, Any], prompt: str = "a cat", **fields: Any) -> dict[str, Any]:
+    return SubmitVideoOperator(task_id="submit", prompt=prompt, **fields).execute(context)
+
+
+def sensor(poll_url: Any, **arguments: Any) -> TaskSensor:
+    return TaskSensor(task_id="wait", poll_url=poll_url, **{"poke_interval": 0.05, "timeout": 20, **arguments})
+
+
+async def run_deferred(op: TaskSensor, context: dict[str, Any]) -> Any:
+    """Run a sensor as Airflow does: defer, run the trigger, resume."""
+    step: Callable[[], Any] = lambda: op.execute(context)  # noqa: E731 # reads best as the first of several steps
+    while True:
+        try:
+            return step()
+        except TaskDeferred as deferral:
+            trigger = TaskTrigger(**deferral.trigger.serialize()[1])
+            events = [event.payload async for event in trigger.run()]
+            kwargs = {"event": events[0], **deferral.kwargs}
+            step = lambda: op.resume_execution("execute_complete", kwargs, context)  # noqa: B023,E731 # used at once
+
+
+async def run(op: TaskSensor, context: dict[str, Any], mode: str) -> Any:
+    if mode == "deferred":
+        return await run_deferred(op, context)
+    return op.execute(context)
+
+
+def in_mode(poll_url: Any, mode: str, **arguments: Any) -> TaskSensor:
+    return sensor(poll_url, deferrable=mode == "deferred", **arguments)
+
+
+MODES = pytest.mark.parametrize("mode", ["deferred", "poke"])
+
+
+@MODES
+@pytest.mark.parametrize("whole", [True, False], ids=["result of the submit", "poll URL"])
+async def test_it_returns_the_finished_result(sandbox, context, mode, whole):
+    submit = submitted(context, operation="text-to-video")
+    result = await run(in_mode(submit if whole else submit["poll_url"], mode), context, mode)
+    assert result["status"] == "completed"
+    assert result["task_id"] == submit["task_id"]
+    assert result["operation"] == ("text-to-video" if whole else None)
+    assert set(result) == set(submit)
+    assert context["ti"].xcoms["video_url"] == result["video_url"] == result["videos"][0]["url"]
+
+
+@MODES
+async def test_a_failed_generation_fails_it_with_the_reason_and_no_retry(sandbox, context, mode):
+    submit = submitted(context, "[fail:too dark]")
+    with pytest.raises(AirflowFailException, match="too dark") as failure:
+        await run(in_mode(submit, mode), context, mode)
+    assert failure.value.poll_url == submit["poll_url"]
+
+
+@MODES
+async def test_a_cancelled_task_fails_it(sandbox, context, mode):
+    sandbox.configure(failed_word="cancelled")
+    submit = submitted(context, "[fail:stopped by a person]")
+    with pytest.raises(AirflowFailException, match="stopped by a person"):
+        await run(in_mode(submit, mode), context, mode)
+
+
+@MODES
+@pytest.mark.parametrize("option", ["soft_fail", "never_fail"])
+@pytest.mark.parametrize("end", ["failed generation", "deadline"])
+async def test_soft_fail_and_never_fail_skip(sandbox, context, mode, option, end):
+    submit = submitted(context, "[forever]" if end == "deadline" else "[fail]")
+    timeout = 0.3 if end == "deadline" else 20
+    with pytest.raises(AirflowSkipException):
+        await run(in_mode(submit, mode, timeout=timeout, **{option: True}), context, mode)
+
+
+@MODES
+async def test_the_deadline_is_a_sensor_timeout(sandbox, context, mode):
+    with pytest.raises(AirflowSensorTimeout):
+        await run(in_mode(submitted(context, "[forever]"), mode, timeout=0.3), context, mode)
+
+
+@MODES
+async def test_never_fail_skips_what_a_retry_may_mend_and_soft_fail_does_not(context, mode):
+    with pytest.raises(AirflowSkipException):
+        await run(in_mode("/v1/tasks/t", mode, lemondata_conn_id="nowhere", never_fail=True), context, mode)
+    with pytest.raises(ConfigurationError, match="'nowhere' is not defined"):
+        await run(in_mode("/v1/tasks/t", mode, lemondata_conn_id="nowhere", soft_fail=True), context, mode)
+
+
+@MODES
+async def test_silent_fail_waits_on_through_what_a_retry_may_mend(sandbox, context, mode, monkeypatch):
+    submit = submitted(context)
+    monkeypatch.setenv("AIRFLOW_CONN_BROKEN", '{"conn_type": "lemondata", "password": ""}')
+    mended = threading.Timer(1.0, monkeypatch.setenv, ("AIRFLOW_CONN_BROKEN", sandbox.connection_uri))
+    mended.start()
+    result = await run(in_mode(submit, mode, lemondata_conn_id="broken", silent_fail=True), context, mode)
+    mended.join()
+    assert result["status"] == "completed"
+
+
+@MODES
+async def test_silent_fail_still_ends_at_the_deadline(context, mode):
+    op = in_mode("/v1/tasks/t", mode, lemondata_conn_id="nowhere", silent_fail=True, timeout=0.5)
+    with pytest.raises(AirflowSensorTimeout):
+        await run(op, context, mode)
+
+
+@MODES
+async def test_a_key_that_is_refused_three_times_fails_it(sandbox, context, mode):
+    submit = submitted(context, "[forever]")
+    sandbox.fault("error", on="poll", times=-1, status=401, code="invalid_api_key")
+    with pytest.raises(AirflowFailException, match="401 invalid_api_key"):
+        await run(in_mode(submit, mode), context, mode)
+    assert sandbox.ledger.requests("poll") >= 3
+
+
+def test_in_reschedule_mode_it_comes_back_later(sandbox, context):
+    class Rescheduled:
+        xcoms: dict[str, Any] = {}
+
+        def get_first_reschedule_date(self, context: Any) -> None:
+            return None
+
+        def xcom_push(self, key: str, value: Any) -> None:
+            self.xcoms[key] = value
+
+    submit = submitted(context)
+    op = sensor(submit, deferrable=False, mode="reschedule", poke_interval=1)
+    reschedules = 0
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            assert op.execute({"ti": Rescheduled()})["status"] == "completed"
+            break
+        except AirflowRescheduleException:
+            reschedules += 1
+    assert reschedules >= 1
+
+
+async def test_deferred_it_looks_once_in_the_worker_and_hands_over(sandbox, context):
+    submit = submitted(context, "[forever]")
+    before = time.time()
+    with pytest.raises(TaskDeferred) as deferral:
+        sensor(submit, timeout=100, poke_interval=7).execute(context)
+    assert sandbox.ledger.requests("poll") == 1
+    kwargs = deferral.value.trigger.serialize()[1]
+    assert (kwargs["task_id"], kwargs["poll_url"]) == (submit["task_id"], submit["poll_url"])
+    assert kwargs["poll_interval"] == 7
+    assert before + 99 < kwargs["deadline"] < time.time() + 100
+
+
+async def test_a_task_that_has_ended_needs_no_trigger(sandbox, context):
+    submit = submitted(context)
+    await run(in_mode(submit, "poke"), context, "poke")
+    assert sensor(submit).execute(context)["status"] == "completed"
+
+
+@pytest.mark.parametrize(
+    "poll_url", ["", "   ", "None", None, {}, {"task_id": ""}, 7, "{'task_id': 'ldtask_1', 'poll_url': '/v1/tasks/x'}"]
+)
+def test_what_is_no_poll_url_is_refused_in_one_sentence_and_nothing_is_sent(sandbox, context, poll_url):
+    with pytest.raises(AirflowFailException, match="poll_url must be a poll URL such as"):
+        sensor(poll_url).execute(context)
+    assert sandbox.ledger.requests() == 0
+
+
+def test_a_pause_of_zero_is_refused_when_the_dag_is_read():
+    with pytest.raises(InvalidRequestError, match="poke_interval must be a number of seconds above 0"):
+        sensor("/v1/tasks/t", poke_interval=0)
+
+
+def test_a_negative_timeout_is_refused_when_the_dag_is_read():
+    with pytest.raises(ValueError, match="timeout"):
+        sensor("/v1/tasks/t", timeout=-1)

@@ -1,0 +1,241 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from typing import Any
+
+import pytest
+import structlog
+
+from lemondata_provider.api import calls
+from lemondata_provider.api.errors import LemonDataError
+from lemondata_provider.api.request import VideoRequest
+from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.triggers.events import TaskEvent, read_event
+from lemondata_provider.triggers.task import TaskTrigger
+
+
+def submit(prompt: str = "a cat") -> Any:
+    with LemonDataHook().get_conn() as client:
+        return client.send(calls.submit_video(VideoRequest.checked(prompt=prompt)))
+
+
+def trigger_for(task: Any, seconds: float = 20, **changes: Any) -> TaskTrigger:
+    given = {"task_id": task.id, "poll_url": task.poll_url, "poll_interval": 0.05, "deadline": time.time() + seconds}
+    return TaskTrigger(**{**given, **changes})
+
+
+async def event_of(trigger: TaskTrigger) -> TaskEvent:
+    events = [event async for event in trigger.run()]
+    assert len(events) == 1
+    payload = json.loads(json.dumps(events[0].payload))  # as Airflow stores it
+    return read_event(payload, trigger.awaited, trigger.poll_url)
+
+
+async def test_a_finished_task_is_one_event_with_its_result(sandbox):
+    task = submit()
+    event = await event_of(trigger_for(task))
+    assert event.exception() is None
+    assert event.result["status"] == "completed"
+    assert event.result["video_url"].endswith(".mp4")
+    assert event.result["task_id"] == task.id
+
+
+async def test_it_starts_again_from_what_it_serializes(sandbox):
+    task = submit()
+    path, kwargs = trigger_for(task).serialize()
+    assert path == "lemondata_provider.triggers.task.TaskTrigger"
+    again = TaskTrigger(**json.loads(json.dumps(kwargs)))
+    assert again.serialize() == (path, kwargs)
+    assert (await event_of(again)).result["status"] == "completed"
+    assert sandbox.api_key not in str(kwargs)
+
+
+async def test_the_triggerer_may_put_the_id_of_the_airflow_task_on_it(sandbox):
+    task = submit()
+    trigger = trigger_for(task)
+    trigger.task_id = "id_of_the_airflow_task"
+    assert (await event_of(trigger)).result["task_id"] == task.id
+
+
+async def test_a_failed_task_is_an_event_with_the_reason_of_the_api(sandbox):
+    task = submit("[fail:the prompt was refused by the safety filter]")
+    error = (await event_of(trigger_for(task))).exception()
+    assert type(error).__name__ == "TaskFailedError"
+    assert "the prompt was refused by the safety filter" in str(error)
+    assert (error.task_id, error.poll_url, error.final) == (task.id, task.poll_url, True)
+
+
+@pytest.mark.parametrize(
+    ("fault", "details"),
+    [
+        ("error", {"status": 429, "code": "rate_limit_exceeded", "retry_after": 0.1}),
+        ("error", {"status": 500, "code": "server_error"}),
+        ("error", {"status": 503, "code": "all_channels_failed", "retryable": False}),
+        ("error", {"status": 404, "code": "not_found"}),
+        ("error", {"status": 400, "code": "invalid_request_error"}),
+        ("html_502", {}),
+        ("lost_answer", {}),
+        ("reset", {}),
+        ("truncated_json", {}),
+        ("half_json", {}),
+        ("unreadable", {}),
+        ("redirect", {"status": 302, "location": "/v1/nowhere"}),
+    ],
+)
+async def test_passing_trouble_never_ends_the_wait(sandbox, fault, details):
+    task = submit()
+    sandbox.fault(fault, on="poll", times=2, **details)
+    assert (await event_of(trigger_for(task))).result["status"] == "completed"
+
+
+async def test_each_look_is_one_request_on_the_wire(sandbox):
+    task = submit("[forever]")
+    sandbox.fault("error", on="poll", times=-1, status=500)
+    started = time.monotonic()
+    error = (await event_of(trigger_for(task, seconds=1.0, poll_interval=0.2))).exception()
+    looks = sandbox.ledger.requests("poll")
+    assert type(error).__name__ == "TaskTimeoutError"
+    assert looks <= (time.monotonic() - started) / 0.1 + 1
+    assert looks >= 2
+
+
+async def test_a_deadline_that_has_passed_still_gets_one_look(sandbox):
+    task = submit()
+    await until_completed(sandbox)
+    assert (await event_of(trigger_for(task, seconds=-5, poll_interval=60))).result["status"] == "completed"
+
+
+async def until_completed(sandbox: Any) -> None:
+    deadline = time.monotonic() + 10
+    while sandbox.tasks[0]["status"] != "completed":
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+async def test_the_deadline_ends_the_wait_and_leaves_the_task_to_be_picked_up(sandbox):
+    task = submit("[forever]")
+    error = (await event_of(trigger_for(task, seconds=0.3))).exception()
+    assert type(error).__name__ == "TaskTimeoutError"
+    assert f"TaskSensor(poll_url='{task.poll_url}')" in str(error)
+    assert error.poll_url == task.poll_url
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "invalid_api_key"), (403, "access_denied")])
+async def test_a_key_that_is_refused_three_times_ends_the_wait(sandbox, status, code):
+    task = submit()
+    sandbox.fault("error", on="poll", times=-1, status=status, code=code)
+    error = (await event_of(trigger_for(task))).exception()
+    assert (error.status, error.code, error.poll_url) == (status, code, task.poll_url)
+    assert sandbox.ledger.requests("poll") == 3
+
+
+async def test_a_key_that_was_changed_meanwhile_is_used(sandbox, monkeypatch):
+    task = submit()
+    sandbox.configure(api_key="sk-the-new-key")
+    trigger = trigger_for(task, poll_interval=0.3)
+    waiting = asyncio.create_task(event_of(trigger))
+    await until(lambda: sandbox.ledger.requests("poll") >= 1)
+    monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", sandbox.connection_uri)
+    assert (await waiting).result["status"] == "completed"
+
+
+async def until(done: Any) -> None:
+    deadline = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.01)
+
+
+async def test_a_connection_that_cannot_be_used_ends_the_wait_after_three_looks(sandbox):
+    task = submit()
+    error = (await event_of(trigger_for(task, lemondata_conn_id="nowhere"))).exception()
+    assert "Connection 'nowhere' is not defined" in str(error)
+    assert (error.final, error.poll_url) == (False, task.poll_url)
+
+
+async def test_something_unforeseen_becomes_an_event_and_no_exception(sandbox):
+    class Broken(TaskTrigger):
+        async def _connected(self) -> Any:
+            raise RuntimeError("nobody thought of this")
+
+    task = submit()
+    given = trigger_for(task).serialize()[1]
+    error = (await event_of(Broken(**given))).exception()
+    assert "RuntimeError: nobody thought of this" in str(error)
+    assert (error.task_id, error.poll_url) == (task.id, task.poll_url)
+
+
+async def test_a_look_whose_answer_never_ends_is_given_up(sandbox):
+    class Impatient(TaskTrigger):
+        look_seconds = 0.2
+
+    task = submit()
+    sandbox.fault("hang", on="poll")
+    assert (await event_of(Impatient(**trigger_for(task).serialize()[1]))).result["status"] == "completed"
+    assert sandbox.ledger.requests("poll") >= 2
+
+
+async def test_cancelling_it_leaves_no_event_and_no_open_connection(sandbox):
+    trigger = trigger_for(submit("[forever]"))
+    events = []
+
+    async def collect() -> None:
+        async for event in trigger.run():
+            events.append(event)
+
+    running = asyncio.create_task(collect())
+    await until(lambda: sandbox.ledger.requests("poll") >= 1)
+    running.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await running
+    assert events == []
+    assert trigger._client is None
+
+
+async def test_progress_is_told_and_not_every_look(sandbox):
+    sandbox.configure(generation_seconds=1.0)
+    with structlog.testing.capture_logs() as logs:
+        await event_of(trigger_for(submit(), poll_interval=0.02))
+    told = [log["event"] for log in logs if "is processing" in log["event"]]
+    assert 1 <= len(told) <= 11
+    assert sandbox.ledger.requests("poll") > len(told)
+    assert sandbox.api_key not in str(logs)
+
+
+async def test_fifty_triggers_on_a_slow_service_leave_the_event_loop_responsive(sandbox):
+    tasks = [submit() for _ in range(50)]
+    sandbox.configure(answer_delay=1.0)
+    lags: list[float] = []
+
+    async def watch() -> None:
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(0.02)
+            lags.append(time.monotonic() - before - 0.02)
+
+    watching = asyncio.create_task(watch())
+    events = await asyncio.gather(*(event_of(trigger_for(task)) for task in tasks))
+    watching.cancel()
+    assert all(event.result for event in events)
+    assert sorted(lags)[int(len(lags) * 0.9)] < 0.25
+    assert max(lags) < 1.5
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        "completed",
+        {},
+        {"task_id": "ldtask_1", "poll_url": "/v1/tasks/ldtask_1"},
+        {"task_id": "ldtask_1", "poll_url": "/v1/tasks/ldtask_1", "result": {}, "error": {"message": "both"}},
+        {"task_id": "ldtask_1", "poll_url": "/v1/tasks/ldtask_1", "result": []},
+        {"task_id": "ldtask_2", "poll_url": "/v1/tasks/ldtask_2", "result": {"status": "completed"}},
+    ],
+)
+def test_an_event_of_another_shape_or_task_is_refused_and_names_the_poll_url(event):
+    with pytest.raises(LemonDataError, match="an event that cannot be used") as refused:
+        read_event(event, "ldtask_1", "/v1/tasks/ldtask_1")
+    assert refused.value.poll_url == "/v1/tasks/ldtask_1"
