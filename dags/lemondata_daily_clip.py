@@ -1,4 +1,4 @@
-"""One clip a day, upscaled: its prompt and seed follow from the day, so that a backfill of any day gives that day's clip."""
+"""One clip a day, upscaled: prompt and seed follow from the day, so a backfill of any day gives that day's clip."""
 
 from datetime import timedelta
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from functools import cached_property
 from typing import Any
 
 import httpx
 
-# What every message of a task's log repeats.
-_KNOWN = {"timestamp", "level", "event", "logger", "filename", "lineno", "ti", "ti_id"}
-_KNOWN |= {"dag_id", "run_id", "task_id", "map_index", "try_number"}
+# What is shown in its own way, or repeated in every message of a task's log.
+_KNOWN = {"timestamp", "level", "event", "error_detail", "logger", "filename", "lineno"}
+_KNOWN |= {"ti", "ti_id", "dag_id", "run_id", "task_id", "map_index", "try_number"}
 
 
 class AirflowApi:
@@ -91,15 +92,31 @@ class AirflowApi:
         return self.api("GET", path, map_index=map_index, deserialize=True)["value"]
 
     def log(self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int = -1) -> str:
-        """Fetch the log of one try, one line per message."""
+        """Fetch the log of one try as text."""
+        return "\n".join(map(_text, self._messages(dag_id, run_id, task_id, try_number, map_index)))
+
+    def failures(self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int = -1) -> list[str]:
+        """List the exceptions that one try ended with, each as ``type: message``."""
+        messages = self._messages(dag_id, run_id, task_id, try_number, map_index)
+        return [_summary(error) for message in messages for error in message.get("error_detail") or ()]
+
+    def _messages(
+        self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int
+    ) -> list[dict[str, Any]]:
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/logs/{try_number}"
         content = self.api("GET", path, map_index=map_index, full_content=True)["content"]
-        return "\n".join(map(_line, content))
+        return [{"event": message} if isinstance(message, str) else message for message in content]
 
 
-def _line(message: dict[str, Any] | str) -> str:
-    if isinstance(message, str):
-        return message
+def _text(message: Mapping[str, Any]) -> str:
     words = [str(message[name]) for name in ("timestamp", "level", "event") if message.get(name)]
     rest = {name: value for name, value in message.items() if value is not None and name not in _KNOWN}
-    return " ".join([*words, json.dumps(rest)] if rest else words)
+    lines = [" ".join([*words, json.dumps(rest)] if rest else words)]
+    for error in message.get("error_detail") or ():
+        lines += [f'  File "{at["filename"]}", line {at["lineno"]}, in {at["name"]}' for at in error["frames"]]
+        lines.append(_summary(error))
+    return "\n".join(lines)
+
+
+def _summary(error: Mapping[str, Any]) -> str:
+    return f"{error['exc_type']}: {error['exc_value']}"

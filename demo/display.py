@@ -41,8 +41,7 @@ class Display:
 
     def step(self, text: str) -> None:
         """Print a line that stays."""
-        self._live.update(Text())
-        self._console.print(f"[dim]{self._clock()}[/]  {text}", highlight=False, soft_wrap=True)
+        self._console.print(Text.assemble((self._clock(), "dim"), "  ", text), soft_wrap=True)
         self._said, self._said_at = text, time.monotonic()
 
     def waiting(self, text: str) -> None:
@@ -62,7 +61,6 @@ class Display:
 
     def table(self, table: Table) -> None:
         """Print a table that stays."""
-        self._live.update(Text())
         self._console.print(table)
 
     def _clock(self) -> str:
@@ -71,7 +69,7 @@ class Display:
 
 def _words(clip: Clip) -> str:
     percent = "" if clip.percent is None or clip.stage == "done" else f" {clip.percent // 25 * 25}%"
-    return f"clip {clip.number} {clip.stage}{percent}"
+    return f"clip {clip.number} {clip.stage}{percent}{clip.note and f' ({clip.note})'}"
 
 
 def _bars(clips: Sequence[Clip]) -> Table:
@@ -84,5 +82,6 @@ def _bars(clips: Sequence[Clip]) -> Table:
             ProgressBar(100, clip.percent or 0, width=40, complete_style=colour, finished_style=colour),
             "" if clip.percent is None else f"{clip.percent:3d} %",
             f"{clip.seconds:3.0f} s",
+            Text(clip.note, "yellow"),
         )
     return table

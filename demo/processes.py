@@ -60,8 +60,11 @@ def _carries(process: psutil.Process, mark: str) -> bool:
     return environment.get(MARK) == mark
 
 
-def end(mark: str, processes: Iterable[subprocess.Popen[bytes]] = (), *, patience: float = 10.0) -> None:
-    """End all that carries the mark: TERM, up to ``patience`` seconds, KILL. Raises ``StillRunningError``."""
+def end(mark: str, processes: Iterable[subprocess.Popen[bytes]] = (), *, patience: float = 6.0) -> None:
+    """End all that carries the mark: TERM, up to ``patience`` seconds, KILL. Raises ``StillRunningError``.
+
+    Airflow needs up to 5 s to end in order; now and then its triggerer waits 10 s for a child that is long gone.
+    """
     processes = list(processes)
     send(processes, signal.SIGTERM)
     for process in [] if processes else marked(mark):  # a crashed run left no group to send it to

@@ -10,6 +10,7 @@ from typing import Any, Literal
 GENERATE, WAIT_GENERATED = "clip.generate", "clip.wait_generated"
 UPSCALE, WAIT_UPSCALED = "clip.upscale", "clip.wait_upscaled"
 SUBMITTERS = (GENERATE, UPSCALE)
+TASKS = (GENERATE, WAIT_GENERATED, UPSCALE, WAIT_UPSCALED)
 
 Stage = Literal["queued", "generating", "upscaling", "done", "failed"]
 Place = tuple[str, int]
@@ -23,12 +24,17 @@ LOST = frozenset({"failed", "upstream_failed", "removed"})
 
 @dataclass(frozen=True)
 class Clip:
-    """How far one clip is; ``percent`` is that of the stage, and None where the service does not tell."""
+    """How far one clip is.
+
+    :param percent: how far the stage is, None where the service does not tell.
+    :param note: what is unusual, empty if nothing is.
+    """
 
     number: int
     stage: Stage
     percent: int | None
     seconds: float
+    note: str = ""
 
 
 def by_place(instances: Iterable[Mapping[str, Any]]) -> Instances:
@@ -48,14 +54,18 @@ def _clip(index: int, instances: Instances, percents: Mapping[Place, int], now: 
     stage = _stage(index, instances)
     submitter = {"generating": GENERATE, "upscaling": UPSCALE}.get(stage, "")
     percent = 100 if stage == "done" else percents.get((submitter, index))
-    return Clip(index + 1, stage, percent, _seconds(index, instances, now))
+    retried = [task for task in TASKS if _state(task, index, instances) == "up_for_retry"]
+    note = f"Airflow will try {', '.join(retried)} again" if retried else ""
+    return Clip(index + 1, stage, percent, _seconds(index, instances, now), note)
+
+
+def _state(task: str, index: int, instances: Instances) -> str | None:
+    state: str | None = instances.get((task, index), {}).get("state")
+    return state
 
 
 def _stage(index: int, instances: Instances) -> Stage:
-    states = {
-        task: instances.get((task, index), {}).get("state")
-        for task in (GENERATE, WAIT_GENERATED, UPSCALE, WAIT_UPSCALED)
-    }
+    states = {task: _state(task, index, instances) for task in TASKS}
     if LOST & set(states.values()):
         return "failed"
     if states[WAIT_UPSCALED] == "success":

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ import httpx
 from demo import processes
 
 KEY = "LEMONDATA_API_KEY"
+"""The environment variable that LemonData's own examples use."""
 CREATES = "four videos: two of {model}, {duration} s each, and two upscaled with {upscale_model}"
 _URL = re.compile(r"http://127\.0\.0\.1:\d+")
 _API_KEY = re.compile(r"\bsk-[\w-]+")
@@ -45,9 +47,9 @@ class Service:
         """Tell the progress of every task by its id; only a sandbox can, without asking once per task."""
         return {one["id"]: int(one["progress"] or 0) for one in self._control("tasks", "tasks")}
 
-    def costs(self) -> dict[str, str]:
+    def costs(self) -> dict[str, Decimal]:
         """Tell what each task cost in USD by its id; only a sandbox can."""
-        return {one["id"]: str(one["cost"]) for one in self._control("ledger", "creates")}
+        return {one["id"]: Decimal(one["cost"]) for one in self._control("ledger", "creates")}
 
     def _control(self, path: str, name: str) -> list[dict[str, Any]]:
         if not self.url:
@@ -57,20 +59,16 @@ class Service:
         return entries
 
 
-def wants_real(conf: Mapping[str, Any], say: Callable[[str], None], ask: Callable[[str], str] = input) -> bool:
-    """Ask whether to spend money, if there is a key and somebody to ask; no answer means no."""
-    if not os.environ.get(KEY):
-        return False
-    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+def wants_real(conf: Mapping[str, Any], *, say: Callable[[str], None], ask: Callable[[str], str] | None) -> bool:
+    """Ask whether to spend money; nobody to ask (``ask`` is None) and no answer mean no."""
+    if ask is None:
         say(f"{KEY} is set, but there is no terminal to ask on whether to spend money: using the sandbox")
         return False
     say(f"{KEY} is set. The real LemonData would charge your account for {CREATES.format_map(conf)}.")
-    return ask("Spend that? [y/N] ").strip().lower() in {"y", "yes"}
-
-
-def real() -> Service:
-    """Take the real service, with the caller's key."""
-    return Service(os.environ[KEY])
+    try:
+        return ask("Spend that? [y/N] ").strip().lower() in {"y", "yes"}
+    except EOFError:
+        return False
 
 
 @contextmanager

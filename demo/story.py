@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
@@ -12,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from demo import progress, service
+from demo import processes, progress, service
 from demo.contact_sheet import Section, Strip, draw, video_size
 from demo.display import Display
 from demo.local_airflow import LocalAirflow
@@ -32,8 +35,7 @@ CONF: Mapping[str, Any] = {
     "duration": 4,
     "upscale_model": "topaz-video-upscale",
 }
-RUN_SECONDS = 3600
-"""Longer than the DAG gives a task: it is the DAG that gives up, and says why."""
+SANDBOX_SECONDS, REAL_SECONDS = 300, 2 * 3600 + 300  # the DAG gives each of two waits an hour
 
 
 class DemoError(RuntimeError):
@@ -44,20 +46,31 @@ def tell(home: Path, out: Path) -> None:
     """Run the demo once; whatever it started has ended when this returns or raises."""
     console = Console()
     with _only_one(home):
+        processes.end(str(home))  # what a crashed run left would go on writing there
         _empty(home)
         (home / "logs").mkdir()
         out.mkdir(exist_ok=True)
-        real = service.wants_real(CONF, console.print)
-        chosen = nullcontext(service.real()) if real else service.sandbox(home)
+        key = _key_to_spend(console)
+        chosen = nullcontext(service.Service(key)) if key else service.sandbox(home)
         with Display(console) as display, chosen as lemondata:
             display.step(f"LemonData: {lemondata.name}")
             airflow = _airflow(home, lemondata)
             try:
                 _Run(display, lemondata, airflow, out).perform()
+            except BaseException:
+                if key:
+                    display.step("What was submitted to LemonData goes on there and is charged all the same")
+                raise
             finally:
                 display.waiting("Stopping Airflow")
                 airflow.stop()
         console.print("Everything that was started has ended.")
+
+
+def _key_to_spend(console: Console) -> str:
+    key = os.environ.get(service.KEY, "")
+    ask = input if sys.stdin.isatty() and sys.stdout.isatty() else None
+    return key if key and service.wants_real(CONF, say=console.print, ask=ask) else ""
 
 
 @contextmanager
@@ -103,13 +116,15 @@ class _Run:
         self.display.step(f"Airflow is healthy: {self.airflow.url} (until the demo ends)")
         self.run_id = self.airflow.trigger(DAG, CONF)
         self.display.step(f"Running {DAG}, mapped over {len(PROMPTS)} prompts")
-        if self.airflow.wait_for_run(DAG, self.run_id, RUN_SECONDS, on_tick=self._show_clips) != "success":
+        patience = SANDBOX_SECONDS if self.lemondata.url else REAL_SECONDS
+        if self.airflow.wait_for_run(DAG, self.run_id, patience, on_tick=self._show_clips) != "success":
             raise DemoError(self._why_failed())
         self._save()
 
     def _show_health(self, health: Mapping[str, str]) -> None:
         missing = [name for name, status in health.items() if status != "healthy"] if health else ["api_server"]
-        self.display.waiting(f"Starting Airflow: waiting for {', '.join(missing) or 'nothing'}")
+        if missing:
+            self.display.waiting(f"Starting Airflow: waiting for {', '.join(missing)}")
 
     def _show_clips(self) -> None:
         self.display.clips(self._clips())
@@ -118,7 +133,7 @@ class _Run:
         instances = progress.by_place(self.airflow.task_instances(DAG, self.run_id))
         for place, instance in instances.items():
             if place[0] in progress.SUBMITTERS and instance["state"] == "success" and place not in self.tasks:
-                self.tasks[place] = self.airflow.xcom(DAG, self.run_id, *place)["task_id"]
+                self.tasks[place] = self.airflow.xcom(DAG, self.run_id, *place)["task_id"] or ""
         by_id = self.lemondata.percents()
         percents = {place: by_id[task] for place, task in self.tasks.items() if task in by_id}
         return progress.clips(len(PROMPTS), instances, percents, datetime.now(timezone.utc))
@@ -126,37 +141,37 @@ class _Run:
     def _why_failed(self) -> str:
         for one in self.airflow.task_instances(DAG, self.run_id):
             if one["state"] == "failed":
-                place = f"{one['task_id']}[{one['map_index']}]"
-                log = self.airflow.log(DAG, self.run_id, one["task_id"], one["try_number"], one["map_index"])
-                errors = [line for line in log.splitlines() if " error " in line] or log.splitlines()
-                return "\n".join([f"The run failed in {place}:", *errors[-3:]])
+                place = (one["task_id"], one["try_number"], one["map_index"])
+                reasons = self.airflow.failures(DAG, self.run_id, *place) or ["its log says why"]
+                return f"{one['task_id']}[{one['map_index']}] failed: {reasons[-1]}"
         return "The run failed"
 
     def _save(self) -> None:
-        clips = self._clips()
         costs = self.lemondata.costs()
-        table = Table("clip", "model", "size", "seconds", "USD", title="What was made", title_justify="left")
+        table = Table("clip", "model", "size", "seconds", "USD", box=box.SIMPLE_HEAD)
         sections = []
-        for index, (prompt, clip) in enumerate(zip(PROMPTS, clips, strict=True)):
+        for prompt, clip in zip(PROMPTS, self._clips(), strict=True):
             self.display.waiting(f"Fetching the videos of clip {clip.number}")
-            generated = self._fetch(progress.WAIT_GENERATED, index, f"clip-{clip.number}.mp4")
-            upscaled = self._fetch(progress.WAIT_UPSCALED, index, f"clip-{clip.number}-upscaled.mp4")
+            generated = self._fetch(progress.WAIT_GENERATED, clip, f"clip-{clip.number}.mp4")
+            upscaled = self._fetch(progress.WAIT_UPSCALED, clip, f"clip-{clip.number}-upscaled.mp4")
             sections.append(Section(f"{clip.number}  {prompt}", generated, upscaled))
-            paid = [costs.get(self.tasks[submitter, index], "?") for submitter in progress.SUBMITTERS]
+            ids = {self.tasks[submitter, clip.number - 1] for submitter in progress.SUBMITTERS}
+            paid = [cost for task, cost in costs.items() if task in ids]
             table.add_row(
                 str(clip.number),
                 f"{CONF['model']} → {CONF['upscale_model']}",
                 f"{_size(generated.video)} → {_size(upscaled.video)}",
                 f"{clip.seconds:.1f}",
-                " + ".join(paid),
+                str(sum(paid)) if paid else "see your account",
             )
         self.display.waiting("Drawing the contact sheet")
-        draw(sections, self.out / "contact-sheet.png")
+        sheet = self.out / "contact-sheet.png"
+        draw(sections, sheet)
         self.display.table(table)
-        self.display.step(f"Saved in {self.out}: {', '.join(sorted(path.name for path in self.out.iterdir()))}")
+        self.display.step(f"Saved {2 * len(sections)} videos and {sheet}")
 
-    def _fetch(self, task: str, index: int, name: str) -> Strip:
-        result = self.airflow.xcom(DAG, self.run_id, task, index)
+    def _fetch(self, task: str, clip: progress.Clip, name: str) -> Strip:
+        result = self.airflow.xcom(DAG, self.run_id, task, clip.number - 1)
         path = self.out / name
         with (
             httpx.stream("GET", result["video_url"], timeout=60, follow_redirects=True) as response,
@@ -168,4 +183,4 @@ class _Run:
 
 
 def _size(video: Path) -> str:
-    return "{} x {}".format(*video_size(video))
+    return "{}x{}".format(*video_size(video))

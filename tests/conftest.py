@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 # Before anything imports Airflow: it makes its home at import.
@@ -38,7 +37,7 @@ def context() -> dict[str, Any]:
 
 
 @pytest.fixture
-def sandbox(lemondata_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
+def sandbox(lemondata_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """A running sandbox that ``lemondata_default`` points to."""
     monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", lemondata_sandbox.connection_uri)
-    yield lemondata_sandbox
+    return lemondata_sandbox

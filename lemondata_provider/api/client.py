@@ -182,7 +182,7 @@ _NEVER_OPENED = (
 
 
 def may_repeat(call: Call[Any], error: BaseException) -> bool:
-    """Say whether a failed call may be sent again: a read on passing trouble, a create only if it surely did nothing."""
+    """Say whether a failed call may be sent again: a read on passing trouble, a create if it surely did nothing."""
     if not isinstance(error, LemonDataError):
         return False
     if call.method == "GET":

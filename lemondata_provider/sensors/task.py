@@ -13,12 +13,14 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, A
 from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskTimeoutError
 from lemondata_provider.api.models import identify
 from lemondata_provider.api.polling import Ended, LookAgain, Wait
+from lemondata_provider.api.redaction import shield
 from lemondata_provider.hooks.exceptions import for_airflow
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.triggers.events import read_event, with_video_url
 from lemondata_provider.triggers.task import TaskTrigger
 
 if TYPE_CHECKING:
+    import jinja2
     from airflow.sdk import Context
 
 
@@ -58,9 +60,14 @@ class TaskSensor(BaseSensorOperator):
         super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
         if self.poke_interval <= 0:
             raise InvalidRequestError(f"poke_interval must be a number of seconds above 0, not {poke_interval!r}")
-        self.poll_url = poll_url
+        self.poll_url = shield(poll_url)  # Airflow stores and shows it, whatever was put there by mistake
         self.lemondata_conn_id = lemondata_conn_id
         self.deferrable = deferrable
+
+    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
+        """Render the templates, and shield what they brought in by mistake."""
+        super().render_template_fields(context, jinja_env)
+        self.poll_url = shield(self.poll_url)
 
     def execute(self, context: Context) -> Any:
         """Look once and defer if the task has not ended; or poke, where that was asked for."""

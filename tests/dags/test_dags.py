@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -28,7 +29,7 @@ def test_every_task_is_retried_at_least_twice_because_airflow_itself_may_fail_a_
 def test_generating_and_waiting_are_tasks_of_their_own_and_chained(dag_bag):
     dag = dag_bag.dags["lemondata_generate_then_upscale"]
     order = ["prompts", "clip.generate", "clip.wait_generated", "clip.upscale", "clip.wait_upscaled"]
-    for upstream, downstream in zip(order, order[1:], strict=False):
+    for upstream, downstream in pairwise(order):
         assert downstream in dag.get_task(upstream).downstream_task_ids
 
 

@@ -24,8 +24,10 @@ from airflow.sdk import dag, task
 @dag(schedule=None)
 def doubling():
     @task
-    def double(number):
+    def double(number, dag_run=None):
         print("doubling", number)
+        if not dag_run.conf.get("luck", True):
+            raise ValueError("no luck")
         return 2 * number
 
     double.expand(number=[1, 2])
@@ -58,6 +60,14 @@ def test_a_run_with_its_task_instances_xcoms_and_logs(airflow: LocalAirflow) -> 
     assert "doubling 2" in airflow.log("doubling", run, "double", try_number=1, map_index=1)
 
 
+def test_a_failed_try_says_why(airflow: LocalAirflow) -> None:
+    run = airflow.trigger("doubling", conf={"luck": False})
+    assert airflow.wait_for_run("doubling", run, timeout=60) == "failed"
+
+    assert airflow.failures("doubling", run, "double", 1, 0)[-1] == "ValueError: no luck"
+    assert "in double\nValueError: no luck" in airflow.log("doubling", run, "double", 1, 0)
+
+
 def test_everything_listens_on_the_loopback_address_only(airflow: LocalAirflow) -> None:
     listening = {
         connection.laddr.ip
@@ -86,12 +96,12 @@ def test_a_dag_that_cannot_be_imported_says_why(airflow: LocalAirflow, dags: Pat
 
 
 @pytest.mark.parametrize(
-    ("number", "seconds"),
-    [(signal.SIGTERM, 1), (signal.SIGINT, 6)],
+    ("number", "running"),
+    [(signal.SIGTERM, 1), (signal.SIGINT, len(COMPONENTS))],
     ids=["terminated during db migrate", "interrupted during start-up"],
 )
 def test_a_signal_to_the_starter_ends_everything(
-    tmp_path: Path, dags: Path, number: signal.Signals, seconds: float
+    tmp_path: Path, dags: Path, number: signal.Signals, running: int
 ) -> None:
     script = f"""
         from pathlib import Path
@@ -104,8 +114,9 @@ def test_a_signal_to_the_starter_ends_everything(
         env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])},
         stderr=subprocess.DEVNULL,
     )
-    time.sleep(seconds)
-    assert processes.marked(str(tmp_path))
+    while len(processes.marked(str(tmp_path))) < running:
+        assert starter.poll() is None
+        time.sleep(0.1)
     starter.send_signal(number)
     # Python reports an uncaught KeyboardInterrupt by dying of the signal itself.
     assert starter.wait(timeout=30) in {128 + number, -number}

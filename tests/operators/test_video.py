@@ -143,7 +143,7 @@ def test_a_lost_answer_is_one_create_and_stops_the_task(sandbox, context, fault)
 
 def test_an_answer_without_id_and_poll_url_stops_the_task_and_keeps_the_body(sandbox, context):
     sandbox.configure(id_field="none", poll_url_form="missing")
-    with pytest.raises(AirflowFailException, match="neither an id nor a poll URL: {"):
+    with pytest.raises(AirflowFailException, match=r"neither an id nor a poll URL: \{"):
         operator().execute(context)
     assert len(sandbox.ledger.creates) == 1
 

@@ -1,0 +1,70 @@
+"""Where a clip is follows from Airflow's task instances and the service's progress."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timezone
+from typing import Any
+
+import pytest
+
+from demo.progress import GENERATE, UPSCALE, WAIT_GENERATED, WAIT_UPSCALED, Clip, Stage, by_place, clips
+
+NOW = datetime(2026, 1, 1, 12, 0, 30, tzinfo=timezone.utc)
+PERCENTS = {(GENERATE, 0): 40, (UPSCALE, 0): 70}
+TASKS = (GENERATE, WAIT_GENERATED, UPSCALE, WAIT_UPSCALED)
+
+
+def clip(*states: str | None, **fields: Any) -> Clip:
+    """The clip whose tasks are in these states, in the order of the DAG."""
+    instances = [
+        {"task_id": task, "map_index": 0, "state": state, "start_date": None, "end_date": None, **fields}
+        for task, state in zip(TASKS, states, strict=False)
+    ]
+    return clips(1, by_place(instances), PERCENTS, NOW)[0]
+
+
+@pytest.mark.parametrize(
+    ("states", "stage", "percent"),
+    [
+        ((), "queued", None),
+        (("scheduled",), "queued", None),
+        (("running",), "generating", 40),
+        (("success", "deferred"), "generating", 40),
+        (("success", "success", None), "upscaling", 70),
+        (("success", "success", "success", "deferred"), "upscaling", 70),
+        (("success",) * 4, "done", 100),
+        (("failed", "upstream_failed", "upstream_failed", "upstream_failed"), "failed", None),
+        (("success", "failed", "upstream_failed", "upstream_failed"), "failed", None),
+    ],
+)
+def test_stage_and_percent(states: tuple[str | None, ...], stage: Stage, percent: int | None) -> None:
+    assert (clip(*states).stage, clip(*states).percent) == (stage, percent)
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({}, 0),
+        ({"start_date": "2026-01-01T12:00:00Z"}, 30),
+        ({"start_date": "2026-01-01T12:00:00.5Z", "end_date": "2026-01-01T12:00:20+00:00"}, 19.5),
+    ],
+)
+def test_seconds_run_from_the_first_start_to_the_last_end(fields: Mapping[str, str], seconds: float) -> None:
+    assert clip(*["success"] * 4, **fields).seconds == seconds
+
+
+def test_a_retry_is_said() -> None:
+    assert clip("success", "success", "up_for_retry").note == "Airflow will try clip.upscale again"
+
+
+def test_a_service_that_does_not_tell_progress() -> None:
+    assert clips(1, by_place([{"task_id": GENERATE, "map_index": 0, "state": "running"}]), {}, NOW)[0].percent is None
+
+
+def test_each_clip_has_its_own_place() -> None:
+    instances = [{"task_id": GENERATE, "map_index": 1, "state": "running"}]
+    assert [(one.number, one.stage) for one in clips(2, by_place(instances), {}, NOW)] == [
+        (1, "queued"),
+        (2, "generating"),
+    ]

@@ -1,0 +1,80 @@
+"""The chain that this provider is for, run by a real Airflow with the built wheel."""
+
+from __future__ import annotations
+
+import io
+from datetime import datetime, timezone
+from typing import Any
+
+import av
+import httpx
+import pytest
+
+DURATION = 3
+
+
+def measure(url: str) -> tuple[int, int, float, float]:
+    """Download and decode a video: width, height, seconds, and the seconds of one frame."""
+    content = httpx.get(url, timeout=60).raise_for_status().content
+    with av.open(io.BytesIO(content)) as container:
+        stream = container.streams.video[0]
+        frames = sum(1 for _ in container.decode(stream))
+        rate = float(stream.average_rate)
+        return stream.width, stream.height, frames / rate, 1 / rate
+
+
+def assert_upscaled(before: dict[str, Any], after: dict[str, Any], seconds: float) -> None:
+    width, height, length, frame = measure(before["video_url"])
+    assert length == pytest.approx(seconds, abs=frame)
+    doubled_width, doubled_height, doubled_length, _ = measure(after["video_url"])
+    assert (doubled_width, doubled_height) == (2 * width, 2 * height)
+    assert doubled_length == pytest.approx(length, abs=frame)
+
+
+@pytest.mark.parametrize("upscale_model", ["topaz-video-upscale", "grok-imagine-upscale"])
+def test_two_prompts_become_two_clips_of_twice_the_size_with_two_creates_each(airflow, sandbox, upscale_model):
+    sandbox.reset()
+    conf = {"prompts": ["a cat in a garden", "a paper city"], "duration": DURATION, "upscale_model": upscale_model}
+    dag_id = "lemondata_generate_then_upscale"
+    run_id = airflow.trigger(dag_id, conf=conf)
+    assert airflow.wait_for_run(dag_id, run_id, timeout=180) == "success"
+    for index in (0, 1):
+        before = airflow.xcom(dag_id, run_id, "clip.wait_generated", index)
+        after = airflow.xcom(dag_id, run_id, "clip.wait_upscaled", index)
+        assert (before["model"], after["model"]) == ("sora-2", upscale_model)
+        assert_upscaled(before, after, DURATION)
+    assert len(sandbox.ledger.creates) == 2 * len(conf["prompts"])
+
+
+def test_a_day_becomes_its_clip_with_two_creates(airflow, sandbox):
+    sandbox.reset()
+    dag_id = "lemondata_daily_clip"
+    run_id = airflow.trigger(dag_id, logical_date=datetime(2026, 3, 14, tzinfo=timezone.utc))
+    assert airflow.wait_for_run(dag_id, run_id, timeout=180) == "success"
+    day = airflow.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["data_interval_start"][:10]
+    seed = int(day.replace("-", ""))
+    before, after = (airflow.xcom(dag_id, run_id, task_id) for task_id in ("clip", "upscale"))
+    assert_upscaled(before, after, 4)
+    creates = {create.id: create.body for create in sandbox.ledger.creates}
+    assert creates[before["task_id"]]["seed"] == seed
+    assert creates[after["task_id"]]["video_url"] == before["video_url"]
+    # The DAG is scheduled too: only the creates of the day asked for are counted.
+    clips = [body for body in creates.values() if body.get("seed") == seed]
+    upscales = [body for body in creates.values() if body.get("video_url") == before["video_url"]]
+    assert (len(clips), len(upscales)) == (1, 1)
+
+
+def test_sixty_clips_all_come_out_however_often_airflow_fails_a_resumed_task(airflow, sandbox, capsys):
+    sandbox.reset()
+    run_id = airflow.trigger("sixty_clips")
+    state = airflow.wait_for_run("sixty_clips", run_id, timeout=420)
+    instances = airflow.task_instances("sixty_clips", run_id)
+    retried = [ti for ti in instances if ti["try_number"] > 1]
+    with capsys.disabled():
+        print(f"\n60 mapped clips: Airflow itself failed {len(retried)} of {len(instances)} task instances on resuming")
+    assert state == "success"
+    assert {ti["state"] for ti in instances} == {"success"}
+    assert len(instances) == 120
+    assert len(sandbox.ledger.creates) == 60
+    results = [airflow.xcom("sixty_clips", run_id, "wait", index) for index in range(60)]
+    assert len({result["video_url"] for result in results}) == 60

@@ -1,0 +1,98 @@
+"""The wheel as a user gets it: what is in it, and that it works where the sandbox extra is not installed."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+WITHOUT_EXTRA = """
+import importlib.abc, sys
+
+class Refuse(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] in ("av", "numpy", "starlette", "uvicorn"):
+            raise ModuleNotFoundError(f"No module named {name!r}", name=name)
+
+sys.meta_path.insert(0, Refuse())
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the wheel from a copy of what it is made of: building in place would leave files behind."""
+    copy = tmp_path_factory.mktemp("source")
+    tracked = ["pyproject.toml", "setup.cfg", "README.md", "LICENSE", "lemondata_provider"]
+    subprocess.run(["cp", "-r", *(str(ROOT / name) for name in tracked), str(copy)], check=True)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(copy / "dist"), str(copy)]
+    built = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr
+    assert "Deprecat" not in built.stdout + built.stderr
+    return next((copy / "dist").glob("*.whl"))
+
+
+@pytest.fixture(scope="module")
+def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Unpack the wheel to a folder of its own, away from the sources."""
+    folder = tmp_path_factory.mktemp("site")
+    zipfile.ZipFile(wheel).extractall(folder)
+    return folder
+
+
+def run(installed: Path, code: str) -> str:
+    command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(installed)!r})\n{code}"]
+    answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd=installed)
+    assert answer.returncode == 0, answer.stderr
+    return answer.stdout
+
+
+def test_it_holds_the_package_with_its_data_and_nothing_else(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    assert {name.partition("/")[0] for name in names if ".dist-info" not in name} == {"lemondata_provider"}
+    in_the_sources = {
+        str(path.relative_to(ROOT))
+        for path in (ROOT / "lemondata_provider").rglob("*")
+        if path.is_file() and path.suffix != ".pyc"
+    }
+    assert in_the_sources <= set(names)
+    assert {"lemondata_provider/py.typed", "lemondata_provider/sandbox/models.json"} <= set(names)
+
+
+def test_its_metadata_names_licence_pythons_entry_points_and_extra(wheel):
+    archive = zipfile.ZipFile(wheel)
+    info = next(name.partition("/")[0] for name in archive.namelist() if ".dist-info" in name)
+    metadata = archive.read(f"{info}/METADATA").decode()
+    entry_points = archive.read(f"{info}/entry_points.txt").decode()
+    for line in ("License-Expression: Apache-2.0", "Requires-Dist: apache-airflow>=3.2", "Provides-Extra: sandbox"):
+        assert line in metadata
+    assert "Requires-Python: <3.14,>=3.10" in metadata
+    assert "provider_info = lemondata_provider.get_provider_info:get_provider_info" in entry_points
+    assert "lemondata_sandbox = lemondata_provider.sandbox.pytest_plugin" in entry_points
+
+
+def test_all_but_the_sandbox_works_without_the_extra(installed):
+    code = f"""{WITHOUT_EXTRA}
+import importlib, pkgutil, lemondata_provider
+assert lemondata_provider.__file__.startswith({str(installed)!r})
+names = [found.name for found in pkgutil.walk_packages(lemondata_provider.__path__, "lemondata_provider.")]
+ours = [name for name in names if not name.startswith("lemondata_provider.sandbox")]
+for name in ours + ["lemondata_provider.sandbox", "lemondata_provider.sandbox.pytest_plugin"]:
+    importlib.import_module(name)
+print(len(ours))
+"""
+    assert int(run(installed, code)) >= 15
+
+
+def test_the_fixture_skips_with_the_line_to_install_where_the_extra_is_missing(installed, tmp_path):
+    (tmp_path / "test_users_own.py").write_text("def test_it(lemondata_sandbox):\n    pass\n")
+    code = f"""{WITHOUT_EXTRA}
+import pytest
+pytest.main(["-q", "-rs", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", "/dev/null", {str(tmp_path)!r}])
+"""
+    printed = run(installed, code)
+    assert "1 skipped" in printed
+    assert "pip install 'airflow-provider-lemondata[sandbox]'" in printed
