@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
-from lemondata_provider.api.errors import ErrorDetails, MissingTaskError, UnreadableAnswerError
+from lemondata_provider.api.errors import ErrorDetails, InvalidRequestError, MissingTaskError, UnreadableAnswerError
 from lemondata_provider.api.models import Model, ModelPrice, Task, canonical_poll_url, identify, task_id_of
 from lemondata_provider.api.request import VideoRequest
 
@@ -38,7 +38,7 @@ class Call(Generic[T]):
     method: str
     target: str
     read: Read[T]
-    body: Mapping[str, Any] | None = None
+    body: Mapping[str, Any] | None = field(default=None, repr=False)  # it may hold inline media
     params: Mapping[str, str] = field(default_factory=dict)
     instead: str | None = None
     about: ErrorDetails = field(default_factory=ErrorDetails)
@@ -49,7 +49,7 @@ def submit_video(request: VideoRequest) -> Call[Task]:
 
     def read(payload: Mapping[str, Any]) -> Task:
         if not (found := identify(payload)):
-            body = json.dumps(payload)[:200]
+            body = json.dumps(payload, ensure_ascii=False)[:200]
             raise MissingTaskError(f"The create was answered with neither an id nor a poll URL: {body}")
         return Task.read(payload, *found)
 
@@ -62,7 +62,10 @@ def get_task(poll_url: str | None, task_id: str | None = None) -> Call[Task]:
 
     :param poll_url: as the create answer gave it; without one the canonical path of ``task_id`` is asked.
     :param task_id: where it is not the last part of the poll URL.
+    :raises InvalidRequestError: if neither names a task.
     """
+    if not (poll_url or task_id):
+        raise InvalidRequestError("A task is looked at by its poll URL or its id, and neither was given")
     task_id = task_id or task_id_of(poll_url or "") or ""
     canonical = canonical_poll_url(task_id)
     poll_url = poll_url or canonical

@@ -34,6 +34,7 @@ from lemondata_provider.api.errors import (
     UnreadableAnswerError,
     error_from,
 )
+from lemondata_provider.api.redaction import redact
 from lemondata_provider.api.urls import DEFAULT_BASE_URL, BaseUrl
 from lemondata_provider.api.verdict import is_refused_for_now, was_not_sent
 
@@ -48,6 +49,7 @@ READ_SECONDS = 60.0
 PATIENCE_SECONDS = 60.0  # how long a request is repeated before the error rises to the caller
 LIMITS = httpx.Limits(max_connections=4, max_keepalive_connections=4, keepalive_expiry=90)
 MAX_REDIRECTS = 5
+KEY_LENGTH = 8  # a shorter one is a placeholder, for a gateway that has the real one
 USER_AGENT = f"airflow-provider-lemondata/{__version__}"
 
 
@@ -60,7 +62,6 @@ class ClientOptions(TypedDict, total=False):
     transport: Any
 
 
-@lru_cache(maxsize=8)
 def ssl_context(verify: bool | str = True) -> ssl.SSLContext:
     """
     Return the process's one SSL context for this setting: loading the certificates takes about 50 ms each time.
@@ -68,6 +69,12 @@ def ssl_context(verify: bool | str = True) -> ssl.SSLContext:
     :param verify: ``True`` for the certificates of the environment, a CA file, or ``False`` for no check at all.
     :raises ConfigurationError: if the CA file cannot be read.
     """
+    return _loaded(verify)
+
+
+@lru_cache(maxsize=8)
+def _loaded(verify: bool | str, /) -> ssl.SSLContext:
+    """Cached under one spelling of the argument: to a cache, a default is another one."""
     if not isinstance(verify, str):
         return httpx.create_ssl_context(verify=verify)
     try:
@@ -130,25 +137,44 @@ class _Wire:
         url = self.base.resolve(call.target)
         if url is None:
             url = self.base.resolve(call.instead or "") or ""
-            log.warning("The poll URL %s is not on %s, so %s is asked instead", call.target, self.base, url)
+            log.warning("The poll URL %s is not on %s, so %s is asked instead", redact(call.target), self.base, url)
         return {"method": call.method, "url": url, "json": call.body, "params": dict(call.params) or None}
 
     def read(self, call: Call[T], response: httpx.Response) -> T:
         """Turn an answer into what the call asked for, or raise what it means."""
-        text = response.text.replace(self._key, "***")  # whatever the service quotes, the key stays here
-        payload = _json(text)
+        try:
+            return self._read(call, response)
+        except RecursionError:
+            what = f"{response.status_code} with brackets nested too deeply"
+            raise UnreadableAnswerError(f"Not LemonData's JSON: {what}", **call.about) from None
+
+    def _read(self, call: Call[T], response: httpx.Response) -> T:
+        text = response.content.decode("utf-8-sig", "replace")
+        payload = self._hide(_json(text))  # whatever the service quotes, the key stays here
+        text = self._hide(text)
         if response.status_code >= 400:
             error = error_from(response.status_code, response.headers, payload or text, now=time.time())
             raise self._explain(error, call, response)
         if not response.is_success or not isinstance(payload, dict):
             kind = f"{response.status_code} {response.headers.get('content-type', 'without a content type')}"
+            kind = self._hide(kind)
             raise UnreadableAnswerError(f"Not LemonData's JSON ({kind}): {text[:200]!r}", **call.about)
         return call.read(payload)
 
+    def _hide(self, value: Any) -> Any:
+        """Take the key out of texts, also inside lists and dicts; a placeholder is no secret, and occurs in words."""
+        if isinstance(value, str):
+            whole = value.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be stored or logged
+            return whole.replace(self._key, "***") if len(self._key) >= KEY_LENGTH else whole
+        if isinstance(value, dict):
+            return {self._hide(name): self._hide(item) for name, item in value.items()}
+        return [self._hide(item) for item in value] if isinstance(value, list) else value
+
     def _explain(self, error: APIError, call: Call[Any], response: httpx.Response) -> APIError:
-        error.task_id, error.poll_url = call.about.get("task_id"), call.about.get("poll_url")
+        error.task_id, error.poll_url = call.about.get("task_id"), redact(call.about.get("poll_url"))
         if isinstance(error, NotFoundError) and self.base.resolve(call.target) is None:
-            error.message += f" (asked {response.request.url} instead of {call.target}, which is not on {self.base})"
+            instead = f" (asked {response.request.url} instead of {call.target}, which is not on {self.base})"
+            error.message += redact(instead)
         return error
 
 
@@ -168,7 +194,7 @@ def _errors_of_the_wire(call: Call[Any]) -> Iterator[None]:
         raise ConnectionFailedError(
             f"No connection to LemonData: {type(error).__name__} {error}", **call.about
         ) from None
-    except (httpx.HTTPError, httpx.InvalidURL) as error:
+    except httpx.HTTPError as error:
         raise AnswerLostError(f"No whole answer from LemonData: {type(error).__name__} {error}", **call.about) from None
 
 
@@ -178,6 +204,8 @@ _NEVER_OPENED = (
     httpx.PoolTimeout,
     httpx.ProxyError,
     httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+    UnicodeError,  # a host name that no resolver takes
 )
 
 
@@ -191,10 +219,10 @@ def may_repeat(call: Call[Any], error: BaseException) -> bool:
 
 
 def pause(attempt: int, error: BaseException | None, jitter: Callable[[], float] = random.random) -> float:
-    """Return the seconds to wait after a failed attempt: what the service asked for, or 1, 2, 4 … 16; with jitter."""
-    asked = getattr(error, "retry_after", None)
+    """Return the seconds to wait after a failure: 1, 2, 4 … 16 with jitter, or more if the service asks for it."""
     backoff = min(2.0 ** (attempt - 1), 16.0) * (0.5 + jitter())
-    return backoff if asked is None else float(asked) + jitter()
+    asked = getattr(error, "retry_after", None)
+    return backoff if asked is None else max(float(asked) + jitter(), backoff)
 
 
 def _repeating(call: Call[Any]) -> dict[str, Any]:
@@ -220,7 +248,7 @@ def _repeating(call: Call[Any]) -> dict[str, Any]:
 
 class Client:
     """
-    A client for tasks, command lines and notebooks; use it as a context manager.
+    A client for tasks, command lines and notebooks; use it as a context manager, and one in each thread.
 
     :param base_url: with or without scheme, ``/v1`` and a slash at the end; default ``https://api.lemondata.cc``.
     :param api_key: the LemonData key, sent to the base URL's origin only.

@@ -65,12 +65,13 @@ class LemonDataError(Exception):
     def __init__(self, message: str, **details: Unpack[ErrorDetails]) -> None:
         self.message: str = redact(message)
         self.status = details.get("status")
-        self.code = details.get("code")
-        self.param = details.get("param")
-        self.hints: dict[str, Any] = redact(details.get("hints") or {})
+        self.code = redact(details.get("code"))
+        self.param = redact(details.get("param"))
+        hints = redact(details.get("hints"))
+        self.hints: dict[str, Any] = hints if isinstance(hints, dict) else {}
         self.retry_after = details.get("retry_after")
         self.task_id = details.get("task_id")
-        self.poll_url = details.get("poll_url")
+        self.poll_url = redact(details.get("poll_url"))
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -200,7 +201,7 @@ def error_from_dict(fields: Mapping[str, Any]) -> LemonDataError:
     known = {cls.__name__: cls for cls in _tree(LemonDataError)}
     details = {name: fields.get(name) for name in ErrorDetails.__annotations__}
     cls = known.get(str(fields.get("type")), LemonDataError)
-    return cls(str(fields.get("message")), **details)  # type: ignore[arg-type]  # names are those of ErrorDetails
+    return cls(str(fields.get("message") or "no reason given"), **details)  # type: ignore[arg-type]  # names are those of ErrorDetails
 
 
 def _tree(cls: type[LemonDataError]) -> list[type[LemonDataError]]:
@@ -232,7 +233,8 @@ def error_from(status: int, headers: Mapping[str, str], body: object, *, now: fl
     error = _error_object(body)
     code = _text(error.get("code"))
     message = _text(error.get("message")) or _text(error.get("detail")) or "no reason given"
-    cls = _BY_CODE.get(code or "") or _BY_STATUS.get(status, BadRequestError if status < 500 else ServiceError)
+    by_status = _BY_STATUS.get(status, BadRequestError if status < 500 else ServiceError)
+    cls = _BY_CODE.get(code or "", by_status) if status in (400, 404) else by_status
     return cls(
         f"LemonData answered {status}{f' {code}' if code else ''}: {message}",
         status=status,
@@ -245,7 +247,7 @@ def error_from(status: int, headers: Mapping[str, str], body: object, *, now: fl
 
 def _error_object(body: object) -> dict[str, Any]:
     if isinstance(body, str):
-        text = " ".join(re.sub(r"<[^>]*>", " ", body).split())
+        text = " ".join(re.sub(r"<[^<>]*>", " ", body).split())
         return {"message": f"not LemonData's JSON but {text[:200]!r}" if text else "an empty body"}
     if not isinstance(body, dict):
         return {}
@@ -273,10 +275,12 @@ def _seconds(value: object, now: float) -> float | None:
         return None
     try:
         seconds = float(value)
+    except OverflowError:
+        return None
     except ValueError:
         try:
             date = parsedate_to_datetime(str(value))
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         seconds = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now
     return seconds if math.isfinite(seconds) else None
@@ -299,7 +303,9 @@ _PHRASES = {
 
 def describe(hints: Mapping[str, Any]) -> str:
     """Put the hints of an answer into sentences that a person can act on."""
-    return " ".join(text.format(_plain(hints[name])) for name, text in _PHRASES.items() if hints.get(name))
+    return " ".join(
+        text.format(_plain(hints[name])) for name, text in _PHRASES.items() if hints.get(name) not in (None, "", [])
+    )
 
 
 def _plain(value: object) -> object:

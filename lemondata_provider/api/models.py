@@ -18,7 +18,7 @@ from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
 log = logging.getLogger(__name__)
 
@@ -114,7 +114,8 @@ Price = Annotated[Decimal | None, BeforeValidator(_decimal)]
 class Answer(BaseModel):
     """What all answers share: they cannot be changed, and fields that nobody knows yet pass."""
 
-    model_config = ConfigDict(frozen=True, extra="ignore", use_enum_values=False)
+    # Built at first use: every DAG file that imports an operator would pay for it otherwise.
+    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Video(Answer):
@@ -153,7 +154,7 @@ class Task(Answer):
     model: Text = None
     created: Moment = None
     updated: Moment = None
-    raw: dict[str, Any] = {}
+    raw: dict[str, Any] = Field(default={}, repr=False)
 
     @classmethod
     def read(cls, payload: Mapping[str, Any], task_id: str, poll_url: str) -> Task:
@@ -203,9 +204,8 @@ def _videos(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for item in told:
         video = item if isinstance(item, dict) else {"url": item}
-        url = _text(video.get("url"))
-        if url and url not in found:
-            found[url] = {**video, "url": url}
+        if url := _text(video.get("url")):
+            found[url] = {**video, **found.get(url, {}), "url": url}
     return list(found.values())
 
 
@@ -222,14 +222,19 @@ def canonical_poll_url(task_id: str) -> str:
 
 def task_id_of(poll_url: str) -> str | None:
     """Return the task id that a poll URL ends in, if it ends in one."""
-    return unquote(urlsplit(poll_url).path.rstrip("/").rpartition("/")[2]) or None
+    try:
+        path = urlsplit(poll_url).path
+    except ValueError:
+        return None
+    return unquote(path.rstrip("/").rpartition("/")[2]) or None
 
 
 def identify(payload: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return id and poll URL of the task that a create answer names, or nothing where it names none."""
     poll_url = _text(payload.get("poll_url"))
-    named = _text(payload.get("id")) or _text(payload.get("task_id"))
-    task_id = named or (task_id_of(poll_url) if poll_url else None)
+    task_id = _text(payload.get("id")) or _text(payload.get("task_id")) or (task_id_of(poll_url) if poll_url else None)
+    if not task_id and type(payload.get("id")) is int:
+        task_id = str(payload["id"])  # the wrong type, and all that names a task that is paid for
     return (task_id, poll_url or canonical_poll_url(task_id)) if task_id else None
 
 
@@ -252,13 +257,13 @@ class Model(Answer):
         facts = {**payload, **own} if isinstance(own, dict) else dict(payload)
         contract = facts.get("public_contract")
         contract = contract if isinstance(contract, dict) else {}
-        operations = facts.get("supported_operations") or contract.get("supported_operations")
+        operations = _texts(facts.get("supported_operations")) or _texts(contract.get("supported_operations"))
         if not _text(payload.get("id")):
             return None
         return cls.model_validate(
             {name: facts.get(name) for name in ("owned_by", "created", "category", "pricing_unit")}
             | {"id": payload["id"], "public_contract": contract, "raw": dict(payload)}
-            | {"supported_operations": _texts(operations)}
+            | {"supported_operations": operations}
         )
 
 
@@ -273,7 +278,7 @@ class ModelPrice(Answer):
     raw: dict[str, Any] = {}
 
     @classmethod
-    def read(cls, payload: Mapping[str, Any], currency: str | None = None) -> ModelPrice | None:
+    def read(cls, payload: Mapping[str, Any], currency: object = None) -> ModelPrice | None:
         """Read one price in either of the two documented forms; an entry without a model is no price."""
         nested = payload.get("pricing")
         facts = {**payload, **nested} if isinstance(nested, dict) else dict(payload)
@@ -282,11 +287,16 @@ class ModelPrice(Answer):
         return cls(
             model=model,
             provider=facts.get("provider"),
-            currency=_text(facts.get("currency")) or currency or "USD",
-            per_request=facts.get("per_request", facts.get("lock_price_per_request")),
-            per_second=facts.get("per_second", facts.get("lock_price_per_second")),
+            currency=_text(facts.get("currency")) or _text(currency) or "USD",
+            per_request=_price(facts, "per_request"),
+            per_second=_price(facts, "per_second"),
             raw=dict(payload),
         )
+
+
+def _price(facts: Mapping[str, Any], name: str) -> Any:
+    known = facts.get(name)
+    return facts.get(f"lock_price_{name}") if _decimal(known) is None else known
 
 
 def _texts(value: object) -> list[str]:

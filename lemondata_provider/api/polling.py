@@ -26,6 +26,8 @@ from lemondata_provider.api.models import Task, TaskStatus
 REFUSALS = 3  # looks in a row at which the connection did not work
 LOOKS_FOR_VIDEO = 3  # more looks at a completed task that shows no video
 DOUBT_SECONDS = 10.0  # a task is gone when two looks this far apart say so
+SHORTEST_PAUSE = 1.0  # before a look that progress calls for
+WRONG_GUESSES = 2  # looks that progress called for too early, after which it is not believed
 LONGEST_PAUSE = 60.0  # between two looks while the service has trouble, if the poll interval is not longer
 
 
@@ -91,6 +93,8 @@ class Wait:
         self._gone_since: float | None = None
         self._looks_for_video = 0
         self._told: tuple[TaskStatus, float] | None = None
+        self._guessed = False
+        self._wrong_guesses = 0
 
     def start(self, now: float) -> LookAgain:
         """Return when to look first: the create is just behind us, so after one pause, or at a deadline before it."""
@@ -106,7 +110,7 @@ class Wait:
             return Ended(task=task) if task.videos else self._without_video()
         if now >= self.deadline:
             return self._timed_out(f"it was {task.status.value} when last seen")
-        return self._pause(self._interval, now)
+        return self._pause(self._until_next(task, now), now)
 
     def failed(self, error: LemonDataError, now: float) -> Step:
         """Decide after a look that brought no answer: most troubles pass, and never end a wait that is paid for."""
@@ -132,6 +136,13 @@ class Wait:
         percent = "" if task.progress is None else f", {task.progress:.0f} %"
         return f"Task {self.task_id} is {task.status.value}{percent}"
 
+    def _until_next(self, task: Task, now: float) -> float:
+        """Return the interval, or less where progress foretells the end before it: a video is then noticed at once."""
+        self._wrong_guesses += self._guessed
+        foretold = _foretold_end(task, now) if self._wrong_guesses < WRONG_GUESSES else None
+        self._guessed = foretold is not None and foretold < self._interval
+        return max(foretold or 0.0, min(SHORTEST_PAUSE, self._interval)) if self._guessed else self._interval
+
     def _after_trouble(self, error: LemonDataError) -> float:
         if error.retry_after is not None:
             return max(self._interval, error.retry_after + self._jitter())
@@ -148,7 +159,8 @@ class Wait:
             self._gone_since = now
         elif now - self._gone_since >= DOUBT_SECONDS:
             return Ended(error=self._about_this_task(error))
-        return LookAgain(self._gone_since + DOUBT_SECONDS - now, error, doubtful=True)
+        rest = min(self._gone_since + DOUBT_SECONDS - now, DOUBT_SECONDS)  # a clock may be set back
+        return LookAgain(rest, error, doubtful=True)
 
     def _without_video(self) -> Step:
         self._looks_for_video += 1
@@ -159,7 +171,9 @@ class Wait:
 
     def _failure(self, task: Task) -> LemonDataError:
         what = "was cancelled" if task.cancelled else "failed"
-        reason = (task.error and (task.error.message or task.error.code)) or "no reason given"
+        word = str(task.raw.get("status")).strip().lower()
+        told = f"its status is {word!r}" if word != "failed" else "no reason given"
+        reason = (task.error and (task.error.message or task.error.code)) or told
         code = task.error.code if task.error else None
         return self._about_this_task(TaskFailedError(f"The generation {what} at LemonData: {reason}", code=code))
 
@@ -176,3 +190,11 @@ class Wait:
     def _about_this_task(self, error: LemonDataError) -> LemonDataError:
         error.task_id, error.poll_url = self.task_id, self.poll_url
         return error
+
+
+def _foretold_end(task: Task, now: float) -> float | None:
+    """Return the seconds until the end if the task goes on as fast as it did so far; nothing where that is not told."""
+    if not (task.created and task.progress):
+        return None
+    age = now - task.created.timestamp()
+    return age * (100.0 / task.progress - 1.0) if age > 0 else None

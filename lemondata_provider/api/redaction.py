@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import re
 from collections.abc import Callable
@@ -11,7 +10,8 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-_DATA_URL = re.compile(r"data:[^\s\"'<>,]*,[^\s\"'<>]*", re.IGNORECASE)
+# A payload may be wrapped into lines; "…(" begins a summary that stands in its place already.
+_DATA_URL = re.compile(r"data:[^\s\"'<>,]*,(?!…\()(?:[^\s\"'<>]|\s+(?=[A-Za-z0-9+/=]{20}))*", re.IGNORECASE)
 _KEY = re.compile(r"\bsk-[A-Za-z0-9_\-]{6,}")
 
 
@@ -23,11 +23,15 @@ class DataUrl:
 
     @cached_property
     def _summary(self) -> str:
-        head, _, payload = self.url.partition(",")
+        head, comma, payload = self.url.partition(",")
+        if not comma:  # nothing says where the payload begins
+            head, payload = "data:", self.url[len("data:") :]
         try:
-            content = base64.b64decode(payload, validate=True) if head.endswith(";base64") else payload.encode()
-        except (binascii.Error, ValueError):
-            content = payload.encode()
+            content = base64.b64decode(payload, validate=True) if head.endswith(";base64") else None
+        except ValueError:
+            content = None
+        if content is None:
+            content = payload.encode("utf-8", "replace")
         return f"{head},…({len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()[:12]})"
 
     def __str__(self) -> str:
@@ -67,4 +71,6 @@ def redact(value: Any) -> Any:
     """Shorten ``data:`` URLs and hide API keys in what others wrote: a text, or texts inside lists and dicts."""
     if isinstance(value, str):
         return _KEY.sub("sk-***", _DATA_URL.sub(lambda found: str(DataUrl(found.group())), value))
+    if isinstance(value, dict):
+        return {redact(name): redact(item) for name, item in value.items()}
     return _inside(value, redact)

@@ -6,7 +6,9 @@ Source: https://docs.lemondata.cc (create-video).
 
 from __future__ import annotations
 
+import json
 import math
+import re
 from enum import Enum
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -48,7 +50,7 @@ def _number(value: object) -> float | None:
         raise ValueError("must be a number")
     try:
         number = float(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         number = math.nan
     if not math.isfinite(number):
         raise ValueError("must be a number")
@@ -58,8 +60,8 @@ def _number(value: object) -> float | None:
 def _whole(value: object) -> int | None:
     if isinstance(value, int) and not isinstance(value, bool):
         return value  # a large seed would lose digits as a float
-    if isinstance(value, str) and value.strip().lstrip("+-").isdecimal():
-        return int(value)
+    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,1000}\s*", value):
+        return int(value)  # so would many digits in a string
     number = _number(value)
     if number is None:
         return None
@@ -80,7 +82,7 @@ def _flag(value: object) -> bool | None:
 def _media_url(value: object) -> str | None:
     text = _text(value)
     if text is None or is_data_url(text):
-        return text
+        return _data_url(text)
     parts = urlsplit(text.strip())
     if parts.scheme not in ("http", "https") or not parts.netloc:
         raise ValueError("must be a public https URL (or a data: URL)")
@@ -89,9 +91,22 @@ def _media_url(value: object) -> str | None:
 
 def _data_url(value: object) -> str | None:
     text = _text(value)
-    if text is not None and not is_data_url(text):
+    if text is None:
+        return None
+    if not is_data_url(text):
         raise ValueError("must be a data: URL; put an https URL into image_url")
-    return text
+    if "," not in text:
+        raise ValueError("must be a whole data: URL, with a comma before its content")
+    return text.strip()
+
+
+def _check_characters(name: str, value: Any) -> None:
+    try:
+        json.dumps(value, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        raise InvalidRequestError(
+            f"{name} must be a text of whole characters: half of a surrogate pair is in it"
+        ) from None
 
 
 def _media_urls(value: object) -> list[str] | None:
@@ -99,7 +114,7 @@ def _media_urls(value: object) -> list[str] | None:
         return None
     if not isinstance(value, (list, tuple)) or not value:
         raise ValueError("must be a list of URLs")
-    return [_media_url(item) or "" for item in value]
+    return [_media_url("" if item is None else item) or "" for item in value]
 
 
 def _operation(value: object) -> str | None:
@@ -124,7 +139,7 @@ class VideoRequest(BaseModel):
     ``extra_params`` is sent along, for fields that are newer than this package. Use :meth:`checked` to build one.
     """
 
-    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
     model: Annotated[str, BeforeValidator(_text)] = "sora-2"
     prompt: Text = None
@@ -165,10 +180,21 @@ class VideoRequest(BaseModel):
 
     def _check_whole(self) -> None:
         extra = self.extra_params or {}
+        try:
+            json.dumps(extra, allow_nan=False)
+        except ValueError:
+            raise InvalidRequestError("extra_params must be JSON, which has no NaN and no infinity") from None
+        for name, value in self.body().items():
+            _check_characters(name if name not in extra else "extra_params", value)
         if twice := sorted(set(extra) & set(VideoRequest.model_fields)):
             raise InvalidRequestError(f"extra_params must not repeat {', '.join(twice)}: give it by its own name")
         if not extra and not any(getattr(self, name) for name in ("prompt", *MEDIA_FIELDS)):
             raise InvalidRequestError(f"Neither a prompt nor any media was given: {', '.join(MEDIA_FIELDS)}")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({shield(self.body())})"
+
+    __str__ = __repr__
 
     def body(self) -> dict[str, Any]:
         """Return the JSON body to send: only what was given."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from urllib.parse import SplitResult, urlsplit, urlunsplit
 
@@ -33,13 +34,15 @@ class BaseUrl:
         """
         text = text.strip()
         try:
-            parts = urlsplit(text if "://" in text else f"https://{text}")
-            usable = parts.scheme in _PORTS and parts.hostname and not set(parts.netloc) & set(" \\<>\"'@")
+            has_scheme = re.match(r"[a-z]+:/", text, re.IGNORECASE)  # also where a slash is missing
+            parts = urlsplit(text if has_scheme else f"https://{text}")
+            usable = parts.scheme in _PORTS and "@" not in parts.netloc and _is_host(parts.hostname or "")
             origin = _origin(parts) if usable and not parts.query and not parts.fragment else None
         except ValueError:
             origin = None
         if not origin:
-            raise ConfigurationError(f"{text!r} is no base URL: it should look like {DEFAULT_BASE_URL}")
+            shown = re.sub(r"[^/]*@", "…@", text)
+            raise ConfigurationError(f"{shown!r} is no base URL: it should look like {DEFAULT_BASE_URL}")
         path = parts.path.rstrip("/")
         return cls(origin, path.removesuffix("/v1").rstrip("/"))
 
@@ -66,6 +69,12 @@ class BaseUrl:
 
     def __str__(self) -> str:
         return f"{self.origin}{self.prefix}"
+
+
+def _is_host(host: str) -> bool:
+    """Say whether name servers could know this host; one outside of ASCII is written as ``xn--…``."""
+    labels = host.removesuffix(".").split(".")
+    return ":" in host or all(re.fullmatch(r"[A-Za-z0-9_-]{1,63}", label) for label in labels)
 
 
 def _origin(parts: SplitResult) -> str:

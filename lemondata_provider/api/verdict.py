@@ -49,7 +49,7 @@ def verdict(error: LemonDataError) -> Verdict:
 
 def submit_error(error: LemonDataError) -> LemonDataError:
     """Return the error to raise for a failed create: as it is, or as unknown with what to do about the money."""
-    if verdict(error) is not Verdict.UNKNOWN:
+    if verdict(error) is not Verdict.UNKNOWN or isinstance(error, SubmitUnknownError):
         return error
     return SubmitUnknownError(
         f"LemonData may have accepted and charged this video, but no readable answer came: {error.message} "
@@ -57,6 +57,7 @@ def submit_error(error: LemonDataError) -> LemonDataError:
         "with TaskSensor(poll_url='/v1/tasks/<its id>'); if it is not, clear this Airflow task to submit it again.",
         status=error.status,
         code=error.code,
+        param=error.param,
         hints=error.hints,
         retry_after=error.retry_after,
     )

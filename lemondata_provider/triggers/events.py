@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, JsonValue, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, model_validator
 
 from lemondata_provider.api.errors import LemonDataError, error_from_dict
 from lemondata_provider.api.polling import Ended
@@ -22,6 +22,8 @@ class TaskEvent(BaseModel):
     :param result: the finished task, as :meth:`Task.result` gives it.
     :param error: what went wrong, as :meth:`LemonDataError.to_dict` gives it.
     """
+
+    model_config = ConfigDict(defer_build=True)
 
     task_id: str
     poll_url: str

@@ -1,0 +1,167 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lemondata_provider.api import calls
+from lemondata_provider.api.errors import LemonDataError, MissingTaskError, UnreadableAnswerError
+from lemondata_provider.api.models import TaskStatus
+from lemondata_provider.api.request import VideoRequest
+
+REQUEST = VideoRequest.checked(prompt="a cat", output_audio=False)
+
+
+def test_submitting_posts_the_body_of_the_request() -> None:
+    call = calls.submit_video(REQUEST)
+    assert (call.method, call.target, dict(call.params)) == ("POST", "/v1/videos/generations", {})
+    assert call.body == {"model": "sora-2", "prompt": "a cat", "output_audio": False}
+
+
+@pytest.mark.parametrize(
+    ("payload", "task_id", "poll_url"),
+    [
+        ({"id": "t1"}, "t1", "/v1/tasks/t1"),
+        ({"task_id": "t1"}, "t1", "/v1/tasks/t1"),
+        ({"poll_url": "https://x.test/v1/tasks/t1?k=1"}, "t1", "https://x.test/v1/tasks/t1?k=1"),
+        ({"id": "t1", "poll_url": "/v1/tasks/t1?k=1", "status": "pending"}, "t1", "/v1/tasks/t1?k=1"),
+    ],
+)
+def test_a_create_answer_becomes_a_task_with_id_and_poll_url(
+    payload: dict[str, Any], task_id: str, poll_url: str
+) -> None:
+    task = calls.submit_video(REQUEST).read(payload)
+    assert (task.id, task.poll_url, task.status, task.raw) == (task_id, poll_url, TaskStatus.PENDING, payload)
+
+
+@pytest.mark.parametrize("filler", ["x", "비"], ids=["latin", "korean"])
+def test_a_create_answer_that_names_no_task_keeps_its_first_200_characters(filler: str) -> None:
+    payload = {"status": "pending", "note": filler * 500}
+    with pytest.raises(MissingTaskError) as caught:
+        calls.submit_video(REQUEST).read(payload)
+    body = json.dumps(payload, ensure_ascii=False)
+    assert body[:200] in caught.value.message
+    assert body[:201] not in caught.value.message
+
+
+@pytest.mark.parametrize(
+    ("poll_url", "task_id", "target", "canonical"),
+    [
+        ("/v1/tasks/t1", None, "/v1/tasks/t1", "/v1/tasks/t1"),
+        ("/v1/tasks/t1?k=1", "t1", "/v1/tasks/t1?k=1", "/v1/tasks/t1"),
+        ("https://x.test/odd/place?k=1", "t1", "https://x.test/odd/place?k=1", "/v1/tasks/t1"),
+        (None, "t1", "/v1/tasks/t1", "/v1/tasks/t1"),
+        ("", "a/b", "/v1/tasks/a%2Fb", "/v1/tasks/a%2Fb"),
+        ("http://[::1", "t1", "http://[::1", "/v1/tasks/t1"),
+    ],
+)
+def test_a_look_at_a_task_goes_to_its_poll_url(
+    poll_url: str | None, task_id: str | None, target: str, canonical: str
+) -> None:
+    call = calls.get_task(poll_url, task_id)
+    assert (call.method, call.target, call.instead, call.body) == ("GET", target, canonical, None)
+    assert call.about["poll_url"] == target
+
+
+@pytest.mark.parametrize("payload", [{}, {"status": "processing"}, {"id": "other", "poll_url": "/elsewhere"}])
+def test_a_poll_answer_needs_no_id(payload: dict[str, Any]) -> None:
+    task = calls.get_task("/v1/tasks/t1?k=1").read(payload)
+    assert (task.id, task.poll_url) == ("t1", "/v1/tasks/t1?k=1")
+
+
+def test_a_poll_url_that_is_no_url_names_no_task_and_breaks_nothing() -> None:
+    assert calls.get_task("http://[::1").target == "http://[::1"
+
+
+def test_cancelling_deletes_the_canonical_path() -> None:
+    call = calls.cancel_task("a/b")
+    assert (call.method, call.target, call.body, call.instead) == ("DELETE", "/v1/tasks/a%2Fb", None, None)
+    assert call.about == {"task_id": "a/b", "poll_url": "/v1/tasks/a%2Fb"}
+    told = {"status": "failed", "cancelled": True, "cancellation_status": "cancelled", "error": "by the user"}
+    task = call.read(told)
+    assert (task.id, task.cancelled, task.cancellation_status) == ("a/b", True, "cancelled")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "params"),
+    [
+        ({}, {"category": "video"}),
+        ({"category": None}, {}),
+        ({"recommended_for": "video", "category": None}, {"recommended_for": "video"}),
+        ({"provider": "openai"}, {"category": "video", "provider": "openai"}),
+    ],
+)
+def test_the_list_of_models_is_asked_with_what_was_given(arguments: dict[str, Any], params: dict[str, str]) -> None:
+    call = calls.list_models(**arguments)
+    assert (call.method, call.target, dict(call.params)) == ("GET", "/v1/models", params)
+
+
+def test_entries_that_are_none_are_passed_over() -> None:
+    data = [{"id": "sora-2"}, None, 5, "veo3", [], {"id": 5}, {}, {"id": "veo3"}]
+    assert [model.id for model in calls.list_models().read({"object": "list", "data": data})] == ["sora-2", "veo3"]
+
+
+@pytest.mark.parametrize("data", [None, {}, "x", 5])
+def test_a_list_of_the_wrong_type_is_empty(data: object) -> None:
+    assert calls.list_models().read({"data": data}) == []
+    assert calls.get_pricing().read({"data": data}) == []
+    assert calls.list_models().read({}) == []
+
+
+def test_a_model_is_asked_by_its_name_as_one_path_segment() -> None:
+    call = calls.get_model("org/sora 2?")
+    assert (call.method, call.target) == ("GET", "/v1/models/org%2Fsora%202%3F")
+    assert call.read({"id": "sora-2"}).id == "sora-2"
+
+
+def test_an_answer_that_names_no_model_is_unreadable() -> None:
+    with pytest.raises(UnreadableAnswerError, match="'sora-2'"):
+        calls.get_model("sora-2").read({"object": "model"})
+
+
+@pytest.mark.parametrize(("model", "params"), [(None, {}), ("", {}), ("sora-2", {"model": "sora-2"})])
+def test_prices_are_asked_of_one_model_or_of_all(model: str | None, params: dict[str, str]) -> None:
+    call = calls.get_pricing(model)
+    assert (call.method, call.target, dict(call.params)) == ("GET", "/v1/pricing", params)
+
+
+def test_prices_take_the_currency_of_the_list() -> None:
+    payload = {"currency": "CHF", "data": [{"model": "a"}, {"model": "b", "currency": "EUR"}, {"model": None}, None]}
+    assert [price.currency for price in calls.get_pricing().read(payload)] == ["CHF", "EUR"]
+
+
+@pytest.mark.parametrize("currency", [5, [], {}, True])
+def test_a_currency_of_the_wrong_type_loses_no_prices(currency: object) -> None:
+    prices = calls.get_pricing().read({"currency": currency, "data": [{"model": "a", "per_request": "0.1"}]})
+    assert [price.model for price in prices] == ["a"]
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=8) | st.just("http://[::1"),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["id", "model", "url"]), inner),
+    max_leaves=8,
+)
+NAMES = ["id", "task_id", "poll_url", "data", "currency", "videos", "video", "error", "created", "lemondata", "status"]
+CALLS = [
+    calls.submit_video(REQUEST),
+    calls.get_task("/v1/tasks/t1"),
+    calls.cancel_task("t1"),
+    calls.list_models(),
+    calls.get_model("sora-2"),
+    calls.get_pricing(),
+]
+
+
+@given(call=st.sampled_from(CALLS), payload=st.dictionaries(st.sampled_from(NAMES), JSON))
+@settings(deadline=None, max_examples=100)
+def test_no_json_object_breaks_a_reader_except_with_an_error_of_ours(
+    call: calls.Call[Any], payload: Mapping[str, Any]
+) -> None:
+    try:
+        assert call.read(payload) is not None
+    except LemonDataError as error:
+        assert str(error)  # noqa: PT017  # either outcome is right, but no other error

@@ -1,0 +1,962 @@
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import logging
+import socket
+import ssl
+import threading
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta, timezone
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lemondata_provider import __version__
+from lemondata_provider.api import calls
+from lemondata_provider.api.client import (
+    LIMITS,
+    AsyncClient,
+    Client,
+    checked_key,
+    may_repeat,
+    pause,
+    ssl_context,
+)
+from lemondata_provider.api.errors import (
+    AnswerLostError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    ConnectionFailedError,
+    LemonDataError,
+    MissingTaskError,
+    NotFoundError,
+    RateLimitError,
+    ServiceError,
+    TaskNotFoundError,
+    UnreadableAnswerError,
+)
+from lemondata_provider.api.models import Task, TaskStatus
+from lemondata_provider.api.request import VideoRequest
+from lemondata_provider.api.verdict import Verdict, verdict
+
+BASE = "https://api.lemondata.cc"
+CANONICAL = f"{BASE}/v1/tasks/t1"
+KEY = "lemon.key/of+this=client"
+AUTHORIZED = f"Bearer {KEY}"
+PAYLOAD = "iVBORw0KGgoAAAANSUhEUgAAAAUA"
+
+SUBMIT = calls.submit_video(VideoRequest.checked(prompt="a cat", image=f"data:image/png;base64,{PAYLOAD}"))
+LOOK = calls.get_task("/v1/tasks/t1")
+CANCEL = calls.cancel_task("t1")
+writes = pytest.mark.parametrize("call", [SUBMIT, CANCEL], ids=["POST", "DELETE"])
+every_method = pytest.mark.parametrize("call", [SUBMIT, LOOK, CANCEL], ids=["POST", "GET", "DELETE"])
+
+
+def says(status: int, body: Any = None, **headers: str) -> dict[str, Any]:
+    """Return the arguments of an answer: JSON, or a text as it is."""
+    headers = {name.replace("_", "-"): value for name, value in headers.items()}
+    if isinstance(body, (str, bytes)):
+        return {"status_code": status, "content": body, "headers": headers}
+    return {"status_code": status, "json": body, "headers": headers}
+
+
+def refuses(status: int, code: str | None = None, retry_after: str | None = None, **hints: Any) -> dict[str, Any]:
+    headers = {} if retry_after is None else {"retry_after": retry_after}
+    return says(status, {"error": {"message": "no", "code": code, **hints}}, **headers)
+
+
+OK = says(200, {"id": "t1", "status": "processing"})
+HTML = says(200, "<html>Welcome</html>", content_type="text/html")
+NO_CHANNELS = refuses(503, "all_channels_failed", retryable=True)
+
+
+# --- what is sent
+
+
+def test_a_submit_is_one_json_post_with_key_and_agent(send: Any, service: Any) -> None:
+    lemondata = service(says(200, {"id": "t1", "status": "pending", "poll_url": "/v1/tasks/t1"}))
+    task = send(lemondata, SUBMIT)
+    assert (task.id, task.poll_url, task.status) == ("t1", "/v1/tasks/t1", TaskStatus.PENDING)
+    (request,) = lemondata.requests
+    assert (request.method, str(request.url)) == ("POST", f"{BASE}/v1/videos/generations")
+    assert json.loads(request.content) == SUBMIT.body
+    assert request.headers["Authorization"] == AUTHORIZED
+    assert request.headers["Content-Type"] == "application/json"
+    assert request.headers["User-Agent"] == f"airflow-provider-lemondata/{__version__}"
+
+
+def test_a_prompt_is_sent_in_its_own_characters(send: Any, service: Any) -> None:
+    lemondata = service(OK)
+    send(lemondata, calls.submit_video(VideoRequest.checked(prompt="비 오는 서울 🎬", seed=2**63 + 1)))
+    assert json.loads(lemondata.requests[0].content) == {
+        "model": "sora-2",
+        "prompt": "비 오는 서울 🎬",
+        "seed": 2**63 + 1,
+    }
+
+
+@pytest.mark.parametrize("call", [LOOK, CANCEL, calls.get_model("a/b"), calls.get_pricing("a b")])
+def test_other_calls_send_no_body(send: Any, service: Any, call: calls.Call[Any]) -> None:
+    lemondata = service(says(200, {"id": "t1"}))
+    send(lemondata, call)
+    (request,) = lemondata.requests
+    assert (request.method, request.content) == (call.method, b"")
+
+
+@pytest.mark.parametrize(
+    ("call", "raw_path"),
+    [
+        (calls.list_models(), b"/v1/models?category=video"),
+        (calls.list_models(None), b"/v1/models"),
+        (calls.get_model("org/name"), b"/v1/models/org%2Fname"),
+        (calls.get_pricing("a b&c"), b"/v1/pricing?model=a+b%26c"),
+        (calls.get_pricing(), b"/v1/pricing"),
+        (calls.get_task(None, "a/b"), b"/v1/tasks/a%2Fb"),
+    ],
+)
+def test_paths_and_queries_on_the_wire(send: Any, service: Any, call: calls.Call[Any], raw_path: bytes) -> None:
+    lemondata = service(says(200, {"id": "t1"}))
+    send(lemondata, call)
+    assert lemondata.requests[0].url.raw_path in (raw_path, raw_path.replace(b"+", b"%20"))
+
+
+def test_the_user_agent_can_be_told(send: Any, service: Any) -> None:
+    lemondata = service(OK)
+    send(lemondata, LOOK, user_agent="mine/1 apache-airflow/3")
+    assert lemondata.requests[0].headers["User-Agent"] == "mine/1 apache-airflow/3"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "root"),
+    [
+        ("api.lemondata.cc/v1/", BASE),
+        ("HTTPS://API.lemondata.cc:443", BASE),
+        ("http://[::1]:8080/v1", "http://[::1]:8080"),
+        ("https://gw.test/lemon/v1", "https://gw.test/lemon"),
+    ],
+)
+def test_every_form_of_a_base_url_gets_the_key(send: Any, service: Any, base_url: str, root: str) -> None:
+    lemondata = service(OK)
+    send(lemondata, SUBMIT, base_url=base_url)
+    send(lemondata, LOOK, base_url=base_url)
+    assert lemondata.urls == [f"{root}/v1/videos/generations", f"{root}/v1/tasks/t1"]
+    assert lemondata.keys == [AUTHORIZED] * 2
+
+
+def test_a_host_outside_of_ascii_is_refused_or_gets_the_key(send: Any, service: Any) -> None:
+    lemondata = service(OK)
+    try:
+        send(lemondata, LOOK, base_url="https://bücher.example")
+    except ConfigurationError as error:
+        assert "bücher.example" in str(error)  # noqa: PT017  # either is right, but not to go without the key
+    else:
+        assert lemondata.keys == [AUTHORIZED]
+
+
+@pytest.mark.parametrize(
+    "key", ["", " ", "sk-a b", "sk-a\n", "\tsk-a", "sk-\u00e9", "\uff53k-a", "sk-a\x00", "sk-a\x7f"]
+)
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(client: Callable[..., Any], key: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        client(key, transport=httpx.MockTransport(lambda _: httpx.Response(200)))
+    assert "API key" in str(caught.value)
+    assert not key.strip() or key not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["sk-abc", "x", "a.b/c+d=~"])
+def test_any_other_key_will_do(key: str) -> None:
+    assert checked_key(key) == key
+
+
+@pytest.mark.parametrize("base_url", ["", "ftp://x", "https://user:pw@api.lemondata.cc"])
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+def test_an_unusable_base_url_is_refused_at_once(client: Callable[..., Any], base_url: str) -> None:
+    with pytest.raises(ConfigurationError):
+        client(KEY, base_url)
+
+
+# --- poll URLs
+
+
+@pytest.mark.parametrize(
+    ("base_url", "poll_url", "url"),
+    [
+        (BASE, "/v1/tasks/t1?sig=a%2Fb+c%20d&x=&y&z=1&z=2", f"{BASE}/v1/tasks/t1?sig=a%2Fb+c%20d&x=&y&z=1&z=2"),
+        (BASE, "/odd/place/t1/", f"{BASE}/odd/place/t1/"),
+        (BASE, f"{BASE}/v1/videos/generations/t1?a=%3D", f"{BASE}/v1/videos/generations/t1?a=%3D"),
+        (f"{BASE}/v1", "HTTPS://API.LEMONDATA.CC/v1/tasks/t1", CANONICAL),
+        ("https://gw.test/lemon/v1", "/v1/tasks/t1?x=1", "https://gw.test/lemon/v1/tasks/t1?x=1"),
+        ("https://gw.test/lemon/v1", "/lemon/v1/tasks/t1?x=1", "https://gw.test/lemon/v1/tasks/t1?x=1"),
+        ("https://gw.test/lemon", "https://gw.test/lemon/v1/tasks/t1", "https://gw.test/lemon/v1/tasks/t1"),
+    ],
+)
+def test_a_poll_url_on_our_origin_is_followed_as_given(
+    send: Any, service: Any, base_url: str, poll_url: str, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    lemondata = service(OK)
+    assert send(lemondata, calls.get_task(poll_url), base_url=base_url).poll_url == poll_url
+    assert (lemondata.urls, lemondata.keys) == ([url], [AUTHORIZED])
+    assert not caplog.records
+
+
+ELSEWHERE = [
+    "https://evil.test/v1/tasks/t1",
+    "https://lemondata.cc/v1/tasks/t1",
+    "https://api.lemondata.cc.evil.test/v1/tasks/t1",
+    "https://api.lemondata.cc:8443/v1/tasks/t1",
+    "http://api.lemondata.cc/v1/tasks/t1",
+    "http://api.lemondata.cc:443/v1/tasks/t1",
+    "https://api.lemondata.cc@evil.test/v1/tasks/t1",
+    "https://api.lemondata.cc\\@evil.test/v1/tasks/t1",
+    "//evil.test/v1/tasks/t1",
+    "http://[::1/v1/tasks/t1",
+]
+
+
+@pytest.mark.parametrize("poll_url", ELSEWHERE)
+def test_a_poll_url_elsewhere_is_never_called(
+    send: Any, service: Any, poll_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    lemondata = service(OK)
+    task = send(lemondata, calls.get_task(poll_url, "t1"))
+    assert (lemondata.urls, lemondata.keys) == ([CANONICAL], [AUTHORIZED])
+    assert task.poll_url == poll_url
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert poll_url in record.getMessage()
+    assert CANONICAL in record.getMessage()
+
+
+def test_a_poll_url_elsewhere_goes_through_our_gateway(send: Any, service: Any) -> None:
+    lemondata = service(OK)
+    send(lemondata, calls.get_task("https://evil.test/x", "t1"), base_url="https://gw.test/lemon/v1")
+    assert lemondata.urls == ["https://gw.test/lemon/v1/tasks/t1"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "cls"), [(refuses(404), NotFoundError), (refuses(404, "async_task_not_found"), TaskNotFoundError)]
+)
+def test_a_404_instead_of_a_poll_url_elsewhere_names_both(
+    send: Any, service: Any, answer: Any, cls: type, everything_shown: Any
+) -> None:
+    poll_url = "https://evil.test/v1/tasks/t1?key=sk-abcdef123456"
+    error = send.error(service(answer), calls.get_task(poll_url, "t1"))
+    assert type(error) is cls
+    for shown in (str(error), str(everything_shown(error))):
+        assert "https://evil.test/v1/tasks/t1" in shown
+        assert CANONICAL in shown
+        assert "sk-abcdef123456" not in shown
+
+
+def test_an_ordinary_404_names_the_task(send: Any, service: Any) -> None:
+    error = send.error(service(refuses(404, "async_task_not_found")), LOOK)
+    assert (error.task_id, error.poll_url) == ("t1", "/v1/tasks/t1")
+    assert "instead" not in str(error)
+
+
+def test_a_key_in_a_poll_url_is_not_logged(send: Any, service: Any, caplog: pytest.LogCaptureFixture) -> None:
+    send(service(OK), calls.get_task("https://evil.test/t1?key=sk-abcdef123456", "t1"))
+    assert "sk-abcdef123456" not in caplog.text
+
+
+@pytest.mark.parametrize("poll_url", ["/v1/tasks/t1\n", "/v1/tasks/t\x001", "/v1/tasks/t1?" + "x" * 70_000])
+def test_a_poll_url_that_cannot_be_sent_is_an_error_of_ours(send: Any, service: Any, poll_url: str) -> None:
+    lemondata = service(OK)
+    assert isinstance(send.error(lemondata, calls.get_task(poll_url, "t1"), once=True), LemonDataError)
+    assert not lemondata.requests
+
+
+# --- redirects
+
+
+@pytest.mark.parametrize(
+    ("base_url", "location", "key"),
+    [
+        (BASE, "/v1/tasks/t1/final", AUTHORIZED),
+        (BASE, f"{BASE}/v1/tasks/t1/final?x=%2F", AUTHORIZED),
+        (BASE, "https://API.lemondata.cc:443/x", AUTHORIZED),
+        (BASE, "https://evil.test/x", None),
+        (BASE, "https://lemondata.cc/x", None),
+        (BASE, "//evil.test/x", None),
+        (BASE, f"{BASE}:8443/x", None),
+        (BASE, "http://api.lemondata.cc/x", None),
+        (BASE, "http://api.lemondata.cc:443/x", None),
+        (BASE, "https://api.lemondata.cc@evil.test/x", None),
+        ("http://api.lemondata.cc", f"{BASE}/x", None),
+        ("http://api.lemondata.cc", "http://api.lemondata.cc:80/x", AUTHORIZED),
+        ("http://localhost:8080", "http://localhost:8081/x", None),
+    ],
+)
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_the_key_follows_a_redirect_on_our_origin_only(
+    send: Any, service: Any, base_url: str, location: str, key: str | None, status: int
+) -> None:
+    lemondata = service(says(status, "", location=location), OK)
+    assert send(lemondata, LOOK, base_url=base_url).status is TaskStatus.PROCESSING
+    assert lemondata.keys == [AUTHORIZED, key]
+    assert [request.method for request in lemondata.requests] == ["GET", "GET"]
+    assert not send.slept
+
+
+def test_the_key_comes_back_with_a_redirect_to_our_origin(send: Any, service: Any) -> None:
+    away, back = says(302, "", location="https://evil.test/x"), says(302, "", location=f"{BASE}/back")
+    lemondata = service(away, says(302, "", location="/y"), back, OK)
+    send(lemondata, LOOK)
+    assert lemondata.urls == [CANONICAL, "https://evil.test/x", "https://evil.test/y", f"{BASE}/back"]
+    assert lemondata.keys == [AUTHORIZED, None, None, AUTHORIZED]
+
+
+@pytest.mark.parametrize("locations", [["/v1/tasks/t1"], ["/a", "/b"], ["https://evil.test/x", f"{BASE}/b"]])
+def test_a_redirect_loop_ends(send: Any, service: Any, locations: list[str]) -> None:
+    lemondata = service(*[says(302, "", location=location) for location in locations * 20])
+    error = send.error(lemondata, LOOK, once=True)
+    assert isinstance(error, UnreadableAnswerError)
+    assert 2 <= len(lemondata.requests) <= 10
+
+
+def test_five_redirects_are_followed(send: Any, service: Any) -> None:
+    lemondata = service(*[says(307, "", location=f"/{n}") for n in range(5)], OK)
+    assert send(lemondata, LOOK, once=True).id == "t1"
+    assert len(lemondata.requests) == 6
+
+
+@pytest.mark.parametrize("location", ["ftp://api.lemondata.cc/x", "http://[bad", "https://x:99999999/", "\x01", ""])
+def test_a_redirect_to_nowhere_is_an_error_of_ours(send: Any, service: Any, location: str) -> None:
+    lemondata = service(says(302, "", location=location))
+    assert send.error(lemondata, LOOK, once=True)
+    assert {url for url, key in zip(lemondata.urls, lemondata.keys, strict=True) if key} == {CANONICAL}
+
+
+@writes
+@pytest.mark.parametrize("status", [301, 302, 303, 304, 307, 308])
+@pytest.mark.parametrize("location", ["/v1/other", "https://evil.test/x", "http://[bad", "\x01", "ftp://x/y"])
+def test_a_write_follows_no_redirect(
+    send: Any, service: Any, call: calls.Call[Any], status: int, location: str
+) -> None:
+    lemondata = service(says(status, "", location=location))
+    error = send.error(lemondata, call)
+    assert len(lemondata.requests) == 1
+    assert isinstance(error, (UnreadableAnswerError, AnswerLostError))
+    assert verdict(error) is Verdict.UNKNOWN
+
+
+# --- what an answer means
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "   ",
+        "null",
+        "true",
+        "7",
+        '"t1"',
+        "[]",
+        '[{"id": "t1"}]',
+        "{",
+        '{"id": "t1"',
+        "<html><body>Welcome</body></html>",
+        b"\xff\xfe\x00",
+        "[" * 100_000,
+        '{"a": ' * 5000,
+    ],
+    ids=repr,
+)
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 206])
+def test_a_success_that_is_no_json_object_is_unreadable(send: Any, service: Any, status: int, body: Any) -> None:
+    error = send.error(service(says(status, body, content_type="text/odd")), LOOK, once=True)
+    assert type(error) is UnreadableAnswerError
+    assert str(status) in str(error)
+    assert "text/odd" in str(error)
+    assert len(str(error)) < 1200
+    assert (error.task_id, error.poll_url) == ("t1", "/v1/tasks/t1")
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 203])
+def test_any_success_with_a_task_is_taken(send: Any, service: Any, status: int) -> None:
+    assert send(service(says(status, {"id": "t1"})), SUBMIT, once=True).id == "t1"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'\xef\xbb\xbf{"id": "t1", "model": "\xc3\xa9"}',
+        b' \n{"id": "t1", "model": "\xc3\xa9"}\n',
+        b'{"id": "t1", "model": "\\u00e9"}',
+    ],
+    ids=["byte order mark", "white space", "escapes"],
+)
+@pytest.mark.parametrize("content_type", ["application/json", "text/html", "text/plain; charset=utf-8", ""])
+def test_a_task_is_read_however_its_json_is_written(send: Any, service: Any, content: bytes, content_type: str) -> None:
+    task = send(service(says(200, content, content_type=content_type)), SUBMIT, once=True)
+    assert (task.id, task.model) == ("t1", "é")
+
+
+@pytest.mark.parametrize("charset", ["hex", "rot13", "base64", "zlib", "idna", "punycode", "utf-7", "nonsense", "\x00"])
+def test_no_charset_of_an_answer_loses_a_paid_task(send: Any, service: Any, charset: str) -> None:
+    answer = says(200, b'{"id": "t1"}', content_type=f"application/json; charset={charset}")
+    assert send(service(answer), SUBMIT, once=True).id == "t1"
+
+
+def test_a_compressed_answer_is_read_and_a_broken_one_is_lost(send: Any, service: Any) -> None:
+    packed = gzip.compress(b'{"id": "t1"}')
+    assert send(service(says(200, packed, content_encoding="gzip")), SUBMIT).id == "t1"
+    lemondata = service(says(200, b"garbage", content_encoding="gzip"))
+    assert type(send.error(lemondata, SUBMIT)) is AnswerLostError
+    assert len(lemondata.requests) == 1
+
+
+def test_a_create_answer_without_a_task_is_an_error_of_its_own(send: Any, service: Any, everything_shown: Any) -> None:
+    body = {"note": f"data:image/png;base64,{PAYLOAD}", "key": KEY, "more": "x" * 500}
+    lemondata = service(says(200, body))
+    error = send.error(lemondata, SUBMIT)
+    assert type(error) is MissingTaskError
+    assert "note" in str(error)
+    assert len(lemondata.requests) == 1
+    shown = everything_shown(error)
+    assert KEY not in shown
+    assert PAYLOAD not in shown
+
+
+@pytest.mark.parametrize("answer", [refuses(400, "invalid_request_error"), refuses(409), says(418, "<b>teapot</b>")])
+@every_method
+def test_a_refusal_rises_with_status_and_code(send: Any, service: Any, call: calls.Call[Any], answer: Any) -> None:
+    lemondata = service(answer)
+    error = send.error(lemondata, call)
+    assert type(error) is BadRequestError
+    assert error.status == answer["status_code"]
+    assert len(lemondata.requests) == 1
+
+
+def test_retry_after_is_read_from_header_date_and_body(send: Any, service: Any) -> None:
+    for answer in (refuses(429, retry_after="90"), refuses(429, None, None, retryable=True)):
+        assert send.error(service(answer), SUBMIT, once=True).retry_after in (90, None)
+    body = says(429, {"error": {"retry_after": 75}})
+    assert send.error(service(body), SUBMIT, once=True).retry_after == 75
+    later = datetime.now(timezone.utc) + timedelta(seconds=100)
+    dated = refuses(429, retry_after=later.strftime("%a, %d %b %Y %H:%M:%S GMT"))
+    assert 90 <= send.error(service(dated), SUBMIT, once=True).retry_after <= 100
+
+
+@pytest.mark.parametrize("depth", [100, 400, 700, 950])
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_brackets_within_brackets_are_an_error_of_ours(send: Any, service: Any, depth: int, status: int) -> None:
+    body = '{"error": {"message": "no", "hint": ' + "[" * depth + "]" * depth + "}}"
+    error = send.error(service(says(status, body)), SUBMIT, once=True)
+    assert str(error)
+
+
+@pytest.mark.parametrize(
+    "body",
+    ['{"error": {"message": "cut \\ud83d", "hint": "\\udc00"}}', '{"error": "\\ud83d"}', '{"\\ud83d": "\\ud83d"}'],
+)
+@pytest.mark.parametrize("status", [200, 400, 502])
+def test_half_a_character_in_an_error_can_be_logged(send: Any, service: Any, status: int, body: str) -> None:
+    error = send.error(service(says(status, body)), SUBMIT, once=True)
+    assert str(error).encode()
+    assert json.dumps(error.to_dict(), ensure_ascii=False).encode()
+
+
+def test_half_a_character_in_a_task_loses_nothing(send: Any, service: Any) -> None:
+    body = '{"id": "t\\ud83d", "status": "failed", "error": "cut \\ud83d", "model": "\\ud83d", "video_url": "x\\ud83d"}'
+    for call in (SUBMIT, LOOK):
+        task = send(service(says(200, body)), call, once=True)
+        assert task.error.message.startswith("cut ")
+        assert json.dumps(task.result(), ensure_ascii=False).encode()
+
+
+# --- secrets
+
+
+def errors_that_quote(secret: str) -> list[dict[str, Any]]:
+    quoted = f"got {secret}!"
+    hints = {"hint": quoted, "did_you_mean": secret, "param": quoted, "code": quoted, "new": [{"deep": quoted}]}
+    return [
+        *(says(status, {"error": {"message": quoted, **hints}}) for status in (400, 401, 403, 404, 429, 500)),
+        says(401, {"error": quoted}),
+        says(401, {"message": quoted, secret: secret}),
+        says(502, f"<html><b>{quoted}</b></html>", content_type="text/html"),
+        says(200, f"<html><b>{quoted}</b></html>", content_type="text/html"),
+        says(200, [quoted]),
+        says(200, {"note": quoted}),
+        says(302, quoted, location=f"ftp://x/{secret}"),
+        says(401, json.dumps({"error": {"message": quoted}}).replace("/", "\\/")),
+        says(401, json.dumps({"error": {"message": quoted}}).replace("m", "\\u006d")),
+        says(200, "oops", content_type=f"text/{secret}"),
+    ]
+
+
+@pytest.mark.parametrize("secret", [KEY, "sk-abcdef123456", f"data:image/png;base64,{PAYLOAD}"])
+def test_nothing_the_service_quotes_shows_a_secret(
+    send: Any, service: Any, secret: str, everything_shown: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    for answer in errors_that_quote(secret):
+        error = send.error(service(answer), SUBMIT)
+        assert secret.rpartition(",")[2] not in everything_shown(error).replace("\\/", "/"), answer
+    assert secret.rpartition(",")[2] not in caplog.text
+
+
+def test_the_key_shows_in_no_error_of_the_wire(send: Any, service: Any, everything_shown: Any) -> None:
+    for broken in (httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError):
+        error = send.error(service(broken), LOOK, once=True)
+        assert KEY not in everything_shown(error)
+        assert error.__cause__ is None
+
+
+def test_the_key_is_hidden_in_a_task_too(send: Any, service: Any) -> None:
+    task = send(service(says(200, {"id": "t1", "poll_url": f"/v1/tasks/t1?key={KEY}", "echo": [KEY]})), SUBMIT)
+    assert KEY not in repr(task)
+    assert KEY not in json.dumps(task.result())
+
+
+@pytest.mark.parametrize("key", ["null", "true", "v1", "id", "t", "1", ":", '"', "{", "task", "\\"])
+def test_a_placeholder_key_does_not_damage_answers(send: Any, service: Any, key: str) -> None:
+    body = {"id": "ldtask_1", "poll_url": "/v1/tasks/ldtask_1", "model": None, "cancelled": True, "progress": 11}
+    task = send(service(says(200, body)), SUBMIT, api_key=key)
+    assert (task.id, task.poll_url, task.progress) == ("ldtask_1", "/v1/tasks/ldtask_1", 11)
+    assert (task.model, task.cancelled) == (None, True)
+
+
+# --- when a call is sent again
+
+NEVER_OPENED = [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout]
+LOST = [
+    httpx.ReadTimeout,
+    httpx.WriteTimeout,
+    httpx.ReadError,
+    httpx.WriteError,
+    httpx.CloseError,
+    httpx.RemoteProtocolError,
+    httpx.LocalProtocolError,
+]
+SERVICE_TROUBLE = [refuses(status) for status in (408, 499, 500, 502, 503, 504, 520)]
+UNREADABLE = [HTML, says(200, ""), says(200, [1]), says(302, "")]
+REFUSED_FOR_NOW = [refuses(429), refuses(429, "rate_limit_exceeded"), says(429, "<b>slow</b>"), NO_CHANNELS]
+FINAL = [refuses(status) for status in (400, 401, 402, 403, 404, 409, 413, 422)]
+
+
+def describe(step: Any) -> str:
+    if isinstance(step, type):
+        return step.__name__
+    return f"{step['status_code']} {step.get('json') or step.get('content') or ''}"[:60]
+
+
+@pytest.mark.parametrize(
+    "trouble", [*NEVER_OPENED, *LOST, *SERVICE_TROUBLE, *UNREADABLE, *REFUSED_FOR_NOW], ids=describe
+)
+def test_a_read_is_repeated_on_passing_trouble(send: Any, service: Any, trouble: Any) -> None:
+    lemondata = service(trouble, trouble, OK)
+    assert send(lemondata, LOOK).id == "t1"
+    assert len(lemondata.requests) == 3
+    assert len(send.slept) == 2
+
+
+@pytest.mark.parametrize("answer", FINAL, ids=describe)
+@every_method
+def test_no_call_is_repeated_on_a_final_refusal(send: Any, service: Any, call: calls.Call[Any], answer: Any) -> None:
+    lemondata = service(answer, OK)
+    assert send.error(lemondata, call).final
+    assert (len(lemondata.requests), send.slept) == (1, [])
+
+
+@pytest.mark.parametrize("trouble", [*NEVER_OPENED, *REFUSED_FOR_NOW], ids=describe)
+@writes
+def test_a_write_is_resent_after_a_definite_refusal_for_now(
+    send: Any, service: Any, call: calls.Call[Any], trouble: Any
+) -> None:
+    lemondata = service(trouble, trouble, OK)
+    assert send(lemondata, call).id == "t1"
+    assert len(lemondata.requests) == 3
+    assert len({request.content for request in lemondata.requests}) == 1
+    assert lemondata.keys == [AUTHORIZED] * 3
+
+
+@pytest.mark.parametrize(
+    "trouble",
+    [
+        *LOST,
+        *SERVICE_TROUBLE,
+        *UNREADABLE,
+        refuses(500, "all_channels_failed", retryable=True),
+        refuses(502, "all_channels_failed", retryable=True),
+        refuses(503, "all_channels_failed"),
+        refuses(503, "all_channels_failed", retryable=False),
+        refuses(503, "all_channels_failed", retryable="true"),
+        refuses(503, "all_channels_failed", retryable=1),
+        refuses(503, "overloaded", "1", retryable=True),
+        refuses(503, None, "1"),
+        refuses(500, "model_not_found"),
+        says(200, '{"id": "t1"'),
+        says(204, ""),
+    ],
+    ids=describe,
+)
+@writes
+def test_a_write_is_never_resent_otherwise(send: Any, service: Any, call: calls.Call[Any], trouble: Any) -> None:
+    lemondata = service(trouble, OK)
+    error = send.error(lemondata, call)
+    assert (len(lemondata.requests), send.slept) == (1, [])
+    no_channels = error.status == 503 and error.code == "all_channels_failed"
+    assert verdict(error) is (Verdict.REFUSED if no_channels else Verdict.UNKNOWN)
+
+
+def test_a_create_answered_without_a_task_is_not_resent(send: Any, service: Any) -> None:
+    lemondata = service(says(200, {}), OK)
+    assert type(send.error(lemondata, SUBMIT)) is MissingTaskError
+    assert len(lemondata.requests) == 1
+
+
+def test_a_read_that_the_service_calls_useless_is_not_repeated(send: Any, service: Any) -> None:
+    lemondata = service(refuses(503, "all_channels_failed", retryable=False), OK)
+    assert type(send.error(lemondata, LOOK)) is ServiceError
+    assert len(lemondata.requests) == 1
+
+
+@pytest.mark.parametrize("trouble", [*NEVER_OPENED, *LOST, *FINAL, *SERVICE_TROUBLE, *REFUSED_FOR_NOW], ids=describe)
+@every_method
+def test_once_means_exactly_one_request(send: Any, service: Any, call: calls.Call[Any], trouble: Any) -> None:
+    lemondata = service(trouble, OK)
+    send.error(lemondata, call, once=True)
+    assert (len(lemondata.requests), send.slept) == (1, [])
+
+
+@pytest.mark.parametrize(
+    ("broken", "cls", "judged"),
+    [
+        *((broken, ConnectionFailedError, Verdict.NOT_SENT) for broken in [*NEVER_OPENED, httpx.ProxyError]),
+        *((broken, AnswerLostError, Verdict.UNKNOWN) for broken in LOST),
+    ],
+)
+def test_trouble_on_the_wire_says_whether_the_request_left(
+    send: Any, service: Any, broken: Any, cls: type, judged: Verdict
+) -> None:
+    error = send.error(service(broken), LOOK, once=True)
+    assert type(error) is cls
+    assert verdict(error) is judged
+    assert broken.__name__ in str(error)
+    assert (error.task_id, error.poll_url) == ("t1", "/v1/tasks/t1")
+
+
+@every_method
+@pytest.mark.parametrize("trouble", [httpx.ConnectError, refuses(429), NO_CHANNELS], ids=describe)
+def test_patience_ends_after_a_minute(send: Any, service: Any, call: calls.Call[Any], trouble: Any) -> None:
+    lemondata = service(trouble)
+    error = send.error(lemondata, call)
+    assert isinstance(error, (ConnectionFailedError, RateLimitError, ServiceError))
+    assert 20 < sum(send.slept) <= 60
+    assert len(lemondata.requests) == len(send.slept) + 1
+    assert 4 <= len(lemondata.requests) <= 10
+    assert all(0.5 <= seconds <= 24 for seconds in send.slept)
+    assert send.slept[0] < 1.5 < max(send.slept)
+
+
+@every_method
+def test_what_the_service_asked_for_is_slept(send: Any, service: Any, call: calls.Call[Any]) -> None:
+    lemondata = service(refuses(429, retry_after="7"), refuses(503, "all_channels_failed", "3", retryable=True), OK)
+    send(lemondata, call)
+    assert 7 <= send.slept[0] <= 8
+    assert 3 <= send.slept[1] <= 4
+
+
+@every_method
+def test_the_last_refusal_rises_with_what_it_asked_for(send: Any, service: Any, call: calls.Call[Any]) -> None:
+    lemondata = service(refuses(429, retry_after="25"))
+    error = send.error(lemondata, call)
+    assert type(error) is RateLimitError
+    assert error.retry_after == 25
+    assert len(lemondata.requests) == 3
+    assert sum(send.slept) <= 60
+
+
+@every_method
+@pytest.mark.parametrize("asked", ["61", "3600", "1e300"])
+def test_more_than_a_minute_is_not_slept_but_told(send: Any, service: Any, call: calls.Call[Any], asked: str) -> None:
+    lemondata = service(refuses(429, retry_after=asked))
+    error = send.error(lemondata, call)
+    assert error.retry_after == float(asked)
+    assert (len(lemondata.requests), send.slept) == (1, [])
+
+
+def test_a_repetition_is_logged_without_the_key(send: Any, service: Any, caplog: pytest.LogCaptureFixture) -> None:
+    send(service(refuses(429, hint=f"key {KEY}"), OK), SUBMIT)
+    (record,) = caplog.records
+    assert "LemonData answered 429" in record.getMessage()
+    assert "POST again in" in record.getMessage()
+    assert KEY not in record.getMessage()
+
+
+@pytest.mark.parametrize(
+    ("attempt", "seconds"), [(1, 1.0), (2, 2.0), (3, 4.0), (4, 8.0), (5, 16.0), (6, 16.0), (100, 16.0)]
+)
+def test_pauses_double_up_to_16_seconds_with_jitter(attempt: int, seconds: float) -> None:
+    error = AnswerLostError("reset")
+    assert pause(attempt, error, jitter=lambda: 0.0) == seconds * 0.5
+    assert pause(attempt, error, jitter=lambda: 0.5) == seconds
+    assert pause(attempt, None, jitter=lambda: 1.0) == seconds * 1.5
+    assert pause(attempt, RateLimitError("slow", retry_after=30), jitter=lambda: 0.5) == 30.5
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), httpx.ReadTimeout("x")])
+@every_method
+def test_an_error_that_is_not_ours_is_never_repeated(call: calls.Call[Any], error: BaseException) -> None:
+    assert not may_repeat(call, error)
+
+
+def test_an_error_that_is_not_ours_rises_as_it_is(send: Any) -> None:
+    def broken(request: httpx.Request) -> httpx.Response:
+        raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        send(broken, LOOK)
+
+
+# --- any answer at all
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(exclude_categories=()), max_size=8),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["id", "url", "x"]), inner),
+    max_leaves=6,
+)
+NAMES = ["id", "task_id", "poll_url", "error", "message", "code", "status", "videos", "data", "currency", "retry_after"]
+OBJECTS = st.dictionaries(st.sampled_from(NAMES), JSON | st.dictionaries(st.sampled_from(NAMES), JSON))
+BODIES = st.binary(max_size=40) | (OBJECTS | JSON).map(lambda value: json.dumps(value).encode())
+CALLS = [SUBMIT, LOOK, CANCEL, calls.list_models(), calls.get_model("m"), calls.get_pricing()]
+
+
+@given(
+    call=st.sampled_from(CALLS),
+    status=st.sampled_from([200, 202, 204, 302, 400, 401, 404, 429, 500, 503]),
+    body=BODIES,
+    content_type=st.sampled_from(["application/json", "text/html; charset=latin-1", "x", "text/x; charset=utf-16"]),
+    retry_after=st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=8),
+)
+@settings(deadline=None, max_examples=120)
+def test_no_answer_breaks_the_client(
+    call: calls.Call[Any], status: int, body: bytes, content_type: str, retry_after: str
+) -> None:
+    headers = {"content-type": content_type, "retry-after": retry_after}
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, content=body, headers=headers))
+    with Client(KEY, transport=transport) as client:
+        try:
+            found = client.send_once(call)
+        except LemonDataError as error:
+            assert str(error).encode()  # noqa: PT017  # either outcome is right, but no other error
+        else:
+            assert not isinstance(found, Task) or json.dumps(found.result(), ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("extra", [{"x": float("nan")}, {"x": [float("inf")]}, {"x": "\ud83d"}], ids=repr)
+def test_a_body_that_is_no_json_is_an_error_of_ours(send: Any, service: Any, extra: dict[str, Any]) -> None:
+    lemondata = service(OK)
+    with pytest.raises(LemonDataError) as caught:
+        send(lemondata, calls.submit_video(VideoRequest.checked(prompt="a cat", extra_params=extra)))
+    assert verdict(caught.value) is Verdict.NOT_SENT
+    assert not lemondata.requests
+
+
+def test_a_prompt_with_half_a_character_is_an_error_of_ours(send: Any, service: Any) -> None:
+    lemondata = service(OK)
+    with pytest.raises(LemonDataError) as caught:
+        send(lemondata, calls.submit_video(VideoRequest.checked(prompt="cut \ud83d")))
+    assert verdict(caught.value) is Verdict.NOT_SENT
+    assert not lemondata.requests
+
+
+# --- connections, with a real server
+
+
+class Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 64
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.opened = 0
+        self.busy = 0
+        self.busiest = 0
+        self.lines: list[str] = []
+        self.everybody_came = threading.Event()
+        self.expected = 1
+        self.lock = threading.Lock()
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Server
+
+    def setup(self) -> None:
+        with self.server.lock:
+            self.server.opened += 1
+        super().setup()
+
+    def do_GET(self) -> None:  # the standard library's name
+        server = self.server
+        with server.lock:
+            server.lines.append(self.requestline)
+            server.busy += 1
+            server.busiest = max(server.busiest, server.busy)
+            if server.busy >= server.expected:
+                server.everybody_came.set()
+        server.everybody_came.wait(2)
+        body = b'{"status": "processing"}'
+        self.send_response(200)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        with server.lock:
+            server.busy -= 1
+        self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Keep quiet."""
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    with Server() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.everybody_came.set()
+        server.shutdown()
+        thread.join()
+
+
+async def test_coroutines_share_at_most_four_connections(server: Server) -> None:
+    server.expected = 4
+    async with AsyncClient(KEY, server.url) as client:
+        tasks = await asyncio.gather(*[client.send_once(LOOK) for _ in range(24)])
+    assert [task.status for task in tasks] == [TaskStatus.PROCESSING] * 24
+    assert (server.busiest, server.opened) == (4, 4)
+
+
+def test_a_connection_is_used_again(server: Server) -> None:
+    with Client(KEY, server.url) as client:
+        for _ in range(5):
+            client.send_once(LOOK)
+    assert server.opened == 1
+
+
+def test_idle_connections_outlive_a_minute_of_pauses() -> None:
+    assert (LIMITS.max_connections, LIMITS.max_keepalive_connections) == (4, 4)
+    assert LIMITS.keepalive_expiry is not None
+    assert LIMITS.keepalive_expiry >= 60
+
+
+def test_the_proxy_of_the_environment_is_used(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HTTP_PROXY", server.url)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    with Client(KEY, "http://lemondata.test") as client:
+        assert client.send_once(LOOK).status is TaskStatus.PROCESSING
+    assert server.lines == ["GET http://lemondata.test/v1/tasks/t1 HTTP/1.1"]
+
+
+def test_nobody_listening_is_a_connection_that_never_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and not listening
+        client = Client(KEY, f"http://127.0.0.1:{bound.getsockname()[1]}")
+        with client, pytest.raises(ConnectionFailedError) as caught:
+            client.send_once(SUBMIT)
+    assert verdict(caught.value) is Verdict.NOT_SENT
+
+
+@pytest.mark.parametrize("timeout", [None, 5.0, 300.0])
+def test_timeouts_are_ten_seconds_to_connect_and_sixty_to_read(send: Any, service: Any, timeout: float | None) -> None:
+    lemondata = service(OK)
+    send(lemondata, LOOK, **({} if timeout is None else {"timeout": timeout}))
+    told = lemondata.requests[0].extensions["timeout"]
+    assert (told["connect"], told["read"]) == (10, timeout or 60)
+
+
+def test_the_process_has_one_ssl_context() -> None:
+    assert ssl_context() is ssl_context(True)
+    assert ssl_context(True).verify_mode is ssl.CERT_REQUIRED
+    assert ssl_context(True).check_hostname
+
+
+def test_certificates_go_unchecked_only_when_told() -> None:
+    assert ssl_context(False) is not ssl_context(True)
+    assert ssl_context(False).verify_mode is ssl.CERT_NONE
+
+
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A certificate of our own for localhost, and its key."""
+    folder = tmp_path_factory.mktemp("certificate")
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "localhost")])
+    now = datetime.now(timezone.utc)
+    built = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    public, private = folder / "ca.pem", folder / "key.pem"
+    public.write_bytes(built.public_bytes(serialization.Encoding.PEM))
+    private.write_bytes(
+        key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    )
+    return public, private
+
+
+def test_verify_takes_a_ca_file(server: Server, certificate: tuple[Path, Path]) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
+    url, ca_file = f"https://localhost:{server.server_port}", str(certificate[0])
+    with Client(KEY, url, verify=ca_file) as client:
+        assert client.send_once(LOOK).status is TaskStatus.PROCESSING
+    with Client(KEY, url, verify=False) as client:
+        assert client.send_once(LOOK).status is TaskStatus.PROCESSING
+    with Client(KEY, url) as client, pytest.raises(ConnectionFailedError, match="CERTIFICATE_VERIFY_FAILED"):
+        client.send_once(SUBMIT)
+    assert ssl_context(ca_file) is ssl_context(ca_file)
+
+
+@pytest.mark.parametrize("client", [Client, AsyncClient])
+@pytest.mark.parametrize("name", ["missing.pem", "garbage.pem", "."])
+def test_a_ca_file_that_cannot_be_used_is_refused(client: Callable[..., Any], name: str, tmp_path: Path) -> None:
+    (tmp_path / "garbage.pem").write_text("no certificate")
+    with pytest.raises(ConfigurationError) as caught:
+        client(KEY, verify=str(tmp_path / name))
+    assert str(tmp_path) in str(caught.value)
+
+
+@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".test", ".test"])
+def test_a_host_that_no_name_server_can_know_is_an_error_of_ours(host: str) -> None:
+    with pytest.raises(LemonDataError) as caught, Client(KEY, f"http://{host}") as client:
+        client.send_once(SUBMIT)
+    assert verdict(caught.value) is Verdict.NOT_SENT
+
+
+def test_a_refused_key_says_so(send: Any, service: Any) -> None:
+    error = send.error(service(refuses(401, "invalid_api_key")), calls.list_models())
+    assert type(error) is AuthenticationError
+    assert error.task_id is None

@@ -1,0 +1,460 @@
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from lemondata_provider.api.errors import (
+    AccessDeniedError,
+    AnswerLostError,
+    AuthenticationError,
+    BadRequestError,
+    ConfigurationError,
+    ConnectionFailedError,
+    InsufficientBalanceError,
+    LemonDataError,
+    MissingVideoError,
+    NotFoundError,
+    RateLimitError,
+    ServiceError,
+    TaskFailedError,
+    TaskNotFoundError,
+    TaskTimeoutError,
+    UnreadableAnswerError,
+)
+from lemondata_provider.api.models import Task
+from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
+
+START = 1_000_000.0
+POLL_URL = "/v1/tasks/t1?k=1"
+
+
+def wait(interval: float = 5.0, timeout: float = 600.0, jitter: Callable[[], float] = lambda: 1.0) -> Wait:
+    return Wait("t1", POLL_URL, poll_interval=interval, deadline=START + timeout, jitter=jitter)
+
+
+def task(status: str = "processing", **fields: Any) -> Task:
+    return Task.read({"status": status, **fields}, "t1", POLL_URL)
+
+
+def gone() -> TaskNotFoundError:
+    return TaskNotFoundError("gone", status=404, code="async_task_not_found")
+
+
+def again(step: Step) -> LookAgain:
+    assert isinstance(step, LookAgain), step
+    return step
+
+
+def error_of(step: Step) -> LemonDataError:
+    assert isinstance(step, Ended), step
+    assert step.task is None
+    assert step.error is not None
+    assert (step.error.task_id, step.error.poll_url) == ("t1", POLL_URL)
+    assert POLL_URL in str(step.error)
+    return step.error
+
+
+VIDEO = {"video_url": "https://cdn.test/a.mp4"}
+PASSING = [
+    RateLimitError("slow", status=429),
+    ServiceError("down", status=500),
+    ServiceError("never", status=503, hints={"retryable": False}),
+    AnswerLostError("reset"),
+    ConnectionFailedError("refused"),
+    UnreadableAnswerError("html"),
+    NotFoundError("no such page", status=404),
+    BadRequestError("odd", status=400),
+    InsufficientBalanceError("poor", status=402),
+]
+REFUSED = [
+    AuthenticationError("bad key", status=401),
+    AccessDeniedError("not yours", status=403),
+    ConfigurationError("no such connection"),
+]
+passing = pytest.mark.parametrize("error", PASSING, ids=lambda error: error.message)
+refused = pytest.mark.parametrize("error", REFUSED, ids=lambda error: error.message)
+
+
+# --- ordinary answers
+
+
+@pytest.mark.parametrize(
+    ("interval", "timeout", "delay"), [(5, 600, 5), (30, 600, 30), (5, 3, 3), (5, 0, 0), (5, -9, 0)]
+)
+def test_the_first_look_is_one_pause_after_the_create(interval: float, timeout: float, delay: float) -> None:
+    assert wait(interval, timeout).start(START) == LookAgain(delay)
+
+
+@pytest.mark.parametrize("status", ["pending", "processing", "", "brand_new"])
+def test_an_unfinished_task_is_looked_at_after_each_interval(status: str) -> None:
+    ours = wait(interval=7)
+    steps = [ours.answered(task(status), START + 7 * n) for n in range(1, 50)]
+    assert steps == [LookAgain(7)] * 49
+
+
+@pytest.mark.parametrize("word", ["completed", "Succeeded"])
+@pytest.mark.parametrize("late", [0, 10_000])
+def test_a_finished_video_ends_the_wait_even_after_the_deadline(word: str, late: float) -> None:
+    finished = task(word, **VIDEO)
+    assert wait().answered(finished, START + late) == Ended(task=finished)
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"status": "failed", "error": "the prompt was refused"}, ["failed", "the prompt was refused"]),
+        ({"status": "failed", "error": {"code": "nsfw", "message": "not this"}}, ["failed", "not this"]),
+        ({"status": "failed", "error": {"code": "nsfw"}}, ["failed", "nsfw"]),
+        ({"status": "failed"}, ["failed", "no reason given"]),
+        ({"status": "failed", "error": {}}, ["failed", "no reason given"]),
+        ({"status": "failed", "cancelled": True, "error": "by the user"}, ["was cancelled", "by the user"]),
+        ({"status": "cancelled", "cancelled": True}, ["was cancelled"]),
+        ({"status": "error", "error": "broken"}, ["failed", "broken"]),
+    ],
+)
+@pytest.mark.parametrize("late", [0, 10_000])
+def test_a_failed_task_ends_the_wait_with_its_reason(fields: dict[str, Any], words: list[str], late: float) -> None:
+    error = error_of(wait().answered(task(**fields), START + late))
+    assert type(error) is TaskFailedError
+    assert error.final
+    for word in words:
+        assert word in str(error)
+
+
+@pytest.mark.parametrize("word", ["expired", "cancelled", "canceled"])
+def test_the_word_for_an_end_is_its_reason_where_no_other_is_given(word: str) -> None:
+    assert word[:6] in str(error_of(wait().answered(task(word.title()), START)))
+
+
+def test_the_code_of_a_failure_is_kept() -> None:
+    failed = task("failed", error={"code": "nsfw", "message": "not this"})
+    assert error_of(wait().answered(failed, START)).code == "nsfw"
+
+
+# --- deadline
+
+
+@pytest.mark.parametrize(("now", "delay"), [(START, 5), (START + 596, 4), (START + 599.5, 0.5)])
+def test_the_last_pause_ends_at_the_deadline(now: float, delay: float) -> None:
+    assert wait().answered(task(), now) == LookAgain(delay)
+    assert again(wait().failed(ServiceError("down"), now)).delay == delay
+    assert again(wait().failed(REFUSED[0], now)).delay == delay
+
+
+@pytest.mark.parametrize("now", [START + 600, START + 600.1, START + 10**6])
+def test_an_unfinished_task_at_the_deadline_times_out(now: float) -> None:
+    error = error_of(wait().answered(task("Pending"), now))
+    assert type(error) is TaskTimeoutError
+    for words in ("deadline", "pending", "paid", f"TaskSensor(poll_url='{POLL_URL}')"):
+        assert words in str(error)
+
+
+@pytest.mark.parametrize("error", [*PASSING, *REFUSED], ids=lambda error: error.message)
+def test_trouble_at_the_deadline_times_out_and_is_named(error: LemonDataError) -> None:
+    assert isinstance(wait().failed(error, START + 599.9), LookAgain)
+    timed_out = error_of(wait().failed(error, START + 600))
+    assert type(timed_out) is TaskTimeoutError
+    assert error.message in str(timed_out)
+
+
+def test_a_wait_that_starts_after_its_deadline_looks_once() -> None:
+    ours = wait(timeout=-100)
+    assert ours.start(START) == LookAgain(0)
+    finished = task("completed", **VIDEO)
+    assert ours.answered(finished, START) == Ended(task=finished)
+
+
+# --- passing trouble
+
+
+@passing
+def test_passing_trouble_never_ends_the_wait(error: LemonDataError) -> None:
+    ours = wait(timeout=10**9)
+    steps = [ours.failed(error, START + 100 * n) for n in range(300)]
+    assert all(isinstance(step, LookAgain) for step in steps)
+    assert {step.trouble for step in steps if isinstance(step, LookAgain)} == {error}
+    assert not any(again(step).doubtful or again(step).needs_connection for step in steps)
+
+
+@pytest.mark.parametrize(
+    ("interval", "jitter", "delays"),
+    [
+        (5, 1.0, [5, 10, 20, 40, 60, 60, 60]),
+        (5, 0.0, [5, 5, 10, 20, 30, 30, 30]),
+        (20, 1.0, [20, 40, 60, 60]),
+        (90, 1.0, [90, 90, 90]),
+        (0.1, 1.0, [0.1, 0.2, 0.4, 0.8]),
+    ],
+)
+def test_pauses_grow_while_trouble_lasts(interval: float, jitter: float, delays: list[float]) -> None:
+    ours = wait(interval, jitter=lambda: jitter)
+    assert [again(ours.failed(ServiceError("down"), START)).delay for _ in delays] == pytest.approx(delays)
+
+
+def test_an_answer_brings_the_pauses_back() -> None:
+    ours = wait()
+    for _ in range(6):
+        ours.failed(ServiceError("down"), START)
+    ours.answered(task(), START)
+    assert again(ours.failed(ServiceError("down"), START)).delay == 5
+
+
+def test_a_thousand_troubles_do_not_overflow_the_pause() -> None:
+    ours = wait(timeout=10**9)
+    delays = [again(ours.failed(ServiceError("down"), START)).delay for _ in range(3000)]
+    assert max(delays) == 60
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "delay"), [(0, 5), (3, 5), (30, 31), (300, 301), (10_000, 600), (4.5, 5.5), (None, 5)]
+)
+def test_what_the_service_asked_for_is_waited_until_the_deadline(retry_after: float | None, delay: float) -> None:
+    assert again(wait().failed(RateLimitError("slow", retry_after=retry_after), START)).delay == delay
+
+
+# --- not found
+
+
+def test_a_task_is_gone_when_two_looks_ten_seconds_apart_say_so() -> None:
+    ours = wait()
+    first = again(ours.failed(gone(), START))
+    assert (first.delay, first.doubtful, first.needs_connection) == (10, True, False)
+    error = error_of(ours.failed(gone(), START + 10))
+    assert type(error) is TaskNotFoundError
+
+
+@pytest.mark.parametrize("interval", [0.5, 5, 60])
+def test_the_second_look_comes_ten_seconds_later_at_any_interval(interval: float) -> None:
+    assert again(wait(interval).failed(gone(), START)).delay == 10
+
+
+@pytest.mark.parametrize("early", [0, 1, 9.75])
+def test_a_second_look_that_comes_too_early_waits_for_the_rest(early: float) -> None:
+    ours = wait()
+    ours.failed(gone(), START)
+    assert again(ours.failed(gone(), START + early)).delay == 10 - early
+    assert isinstance(ours.failed(gone(), START + 10), Ended)
+
+
+def test_a_clock_that_was_set_back_does_not_stretch_the_doubt() -> None:
+    ours = wait()
+    ours.failed(gone(), START)
+    assert 0 <= again(ours.failed(gone(), START - 3600)).delay <= 10
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda ours: ours.answered(task(), START + 10),
+        lambda ours: ours.answered(task("completed"), START + 10),
+        lambda ours: ours.failed(ServiceError("down"), START + 10),
+        lambda ours: ours.failed(NotFoundError("another 404"), START + 10),
+        lambda ours: ours.failed(REFUSED[0], START + 10),
+    ],
+    ids=["answer", "completed", "trouble", "other 404", "refused"],
+)
+def test_anything_else_in_between_ends_the_doubt(between: Callable[[Wait], Step]) -> None:
+    ours = wait()
+    ours.failed(gone(), START)
+    assert isinstance(between(ours), LookAgain)
+    assert again(ours.failed(gone(), START + 20)).delay == 10
+    assert isinstance(ours.failed(gone(), START + 30), Ended)
+
+
+@pytest.mark.parametrize("now", [START + 600, START + 9999])
+def test_a_task_first_missed_at_the_deadline_is_still_doubted_once(now: float) -> None:
+    ours = wait()
+    assert again(ours.failed(gone(), now)).delay == 10
+    assert type(error_of(ours.failed(gone(), now + 10))) is TaskNotFoundError
+
+
+# --- refusals
+
+
+@refused
+def test_three_refusals_in_a_row_end_the_wait(error: LemonDataError) -> None:
+    ours = wait(interval=7)
+    for n in range(2):
+        step = again(ours.failed(error, START + 7 * n))
+        assert (step.delay, step.doubtful, step.needs_connection) == (7, True, True)
+        assert step.trouble is error
+    assert error_of(ours.failed(error, START + 14)) is error
+
+
+def test_refusals_of_several_kinds_count_together() -> None:
+    ours = wait()
+    assert [type(ours.failed(error, START)) for error in REFUSED] == [LookAgain, LookAgain, Ended]
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        lambda ours: ours.answered(task(), START),
+        lambda ours: ours.failed(ServiceError("down"), START),
+        lambda ours: ours.failed(gone(), START),
+    ],
+    ids=["answer", "trouble", "not found"],
+)
+@refused
+def test_anything_else_in_between_forgives_refusals(error: LemonDataError, between: Callable[[Wait], Step]) -> None:
+    ours = wait()
+    for _ in range(4):
+        assert isinstance(ours.failed(error, START), LookAgain)
+        assert isinstance(ours.failed(error, START), LookAgain)
+        assert isinstance(between(ours), LookAgain)
+
+
+def test_only_refusals_ask_for_the_connection_again() -> None:
+    ours = wait()
+    assert not again(ours.start(START)).needs_connection
+    assert not again(ours.answered(task(), START)).needs_connection
+    assert not again(ours.answered(task("completed"), START)).needs_connection
+    assert not again(ours.failed(gone(), START)).needs_connection
+
+
+# --- completed without a video
+
+
+@pytest.mark.parametrize(("interval", "delay"), [(5, 5), (60, 10)])
+@pytest.mark.parametrize("now", [START, START + 9999])
+def test_a_completed_task_without_video_is_looked_at_three_more_times(
+    interval: float, delay: float, now: float
+) -> None:
+    ours = wait(interval)
+    for _ in range(3):
+        step = again(ours.answered(task("completed"), now))
+        assert (step.delay, step.doubtful, type(step.trouble)) == (delay, True, MissingVideoError)
+    error = error_of(ours.answered(task("completed"), now))
+    assert type(error) is MissingVideoError
+    assert "t1" in str(error)
+
+
+@pytest.mark.parametrize("looks", [1, 2, 3])
+def test_a_video_that_comes_late_is_taken(looks: int) -> None:
+    ours = wait()
+    for _ in range(looks):
+        ours.answered(task("completed"), START)
+    finished = task("completed", **VIDEO)
+    assert ours.answered(finished, START) == Ended(task=finished)
+
+
+# --- news
+
+
+def test_news_are_another_status_or_ten_percent_more() -> None:
+    ours = wait()
+    looks = [("pending", None), ("pending", 0), ("processing", 0), ("processing", 9), ("processing", 10)]
+    looks += [("processing", 19.9), ("processing", 5), ("processing", 60), ("completed", 100), ("completed", 100)]
+    assert [ours.news(task(status, progress=progress)) for status, progress in looks] == [
+        "Task t1 is pending",
+        None,
+        "Task t1 is processing, 0 %",
+        None,
+        "Task t1 is processing, 10 %",
+        None,
+        None,
+        "Task t1 is processing, 60 %",
+        "Task t1 is completed, 100 %",
+        None,
+    ]
+
+
+# --- any sequence at all
+
+ANSWERS = st.sampled_from([task(), task("pending"), task("brand_new"), task("completed")])
+ERRORS = st.sampled_from([*PASSING, *REFUSED, gone(), RateLimitError("slow", retry_after=1e9)])
+SEEN = st.lists(st.tuples(ANSWERS | ERRORS, st.floats(0, 30)), min_size=1, max_size=12)
+MARGIN = 100.0  # seconds after the deadline: four looks for a video, each followed by a doubt
+
+
+def looks(ours: Wait, seen: Iterator[tuple[Task | LemonDataError, float]]) -> Iterator[tuple[float, Step]]:
+    """Wait as the trigger does; each look takes some seconds of its own."""
+    now, step = START, ours.start(START)
+    while isinstance(step, LookAgain):
+        what, seconds = next(seen)
+        now += step.delay + seconds
+        step = ours.answered(what, now) if isinstance(what, Task) else ours.failed(what, now)
+        yield now, step
+
+
+@given(
+    seen=SEEN,
+    interval=st.floats(0.5, 120),
+    timeout=st.floats(-100, 2000),
+    jitters=st.lists(st.floats(0, 1), min_size=1, max_size=5),
+)
+@settings(deadline=None, max_examples=200)
+def test_whatever_is_seen_the_wait_is_paced_and_ends(
+    seen: list[tuple[Any, float]], interval: float, timeout: float, jitters: list[float]
+) -> None:
+    ours = wait(interval, timeout, jitter=itertools.cycle(jitters).__next__)
+    latency = 30.0
+    steps = list(itertools.islice(looks(ours, itertools.cycle(seen)), 10_000))
+    end, last = steps[-1]
+    assert isinstance(last, Ended)
+    assert (last.task is None) is (last.error is not None)
+    assert all(step.delay >= 0 for _, step in steps if isinstance(step, LookAgain))
+    assert end <= max(ours.deadline, START) + MARGIN + 9 * latency
+    assert len(steps) <= (end - START) / min(interval, 10.0) + 3
+
+
+@given(seen=SEEN, interval=st.floats(0.5, 120))
+@settings(deadline=None)
+def test_nothing_but_an_end_that_was_seen_ends_the_wait_before_the_deadline(
+    seen: list[tuple[Any, float]], interval: float
+) -> None:
+    ours = wait(interval, timeout=1e7)
+    kinds = (TaskNotFoundError, MissingVideoError, AuthenticationError, AccessDeniedError, ConfigurationError)
+    for now, step in itertools.islice(looks(ours, itertools.cycle(seen)), 100):
+        if isinstance(step, Ended) and now < ours.deadline:
+            assert isinstance(step.error, kinds)
+
+
+# --- progress that foretells the end
+
+
+def unfinished(created: float, progress: float | None) -> Task:
+    payload = {"status": "processing", "progress": progress, "created": created}
+    return Task.read(payload, "ldtask_1", "/v1/tasks/ldtask_1")
+
+
+def waiting(poll_interval: float = 5.0) -> Wait:
+    return Wait("ldtask_1", "/v1/tasks/ldtask_1", poll_interval=poll_interval, deadline=10_000.0)
+
+
+@pytest.mark.parametrize(
+    ("age", "progress", "pause"),
+    [
+        (7, 70, 3.0),  # ends at 10
+        (9.9, 99, 1.0),  # ends at once: not sooner than after a second
+        (7, 10, 5.0),  # ends much later
+        (7, None, 5.0),
+        (7, 0, 5.0),
+        (-3, 50, 5.0),  # a clock that is behind
+        (7, 100, 1.0),
+    ],
+)
+def test_a_look_comes_sooner_where_progress_foretells_the_end(age, progress, pause):
+    step = waiting().answered(unfinished(created=1000.0, progress=progress), now=1000.0 + age)
+    assert step.delay == pytest.approx(pause)
+
+
+def test_progress_that_foretold_wrongly_twice_is_not_believed_again():
+    wait = waiting()
+    pauses = []
+    now = 1007.0
+    for _ in range(6):
+        step = wait.answered(unfinished(created=1000.0, progress=99.0), now)
+        pauses.append(step.delay)
+        now += step.delay
+    assert pauses == [1.0, 1.0, 5.0, 5.0, 5.0, 5.0]
+
+
+def test_a_short_interval_is_not_made_longer_by_progress():
+    step = waiting(poll_interval=0.2).answered(unfinished(created=1000.0, progress=99.9), now=1010.0)
+    assert step.delay == 0.2

@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+import base64
+import hashlib
+import pickle
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lemondata_provider.api.redaction import DataUrl, is_data_url, redact, shield, unshield
+
+CONTENT = bytes(range(256)) * 2
+PAYLOAD = base64.b64encode(CONTENT).decode()
+PNG = f"data:image/png;base64,{PAYLOAD}"
+SUMMARY = f"data:image/png;base64,…(512 bytes, sha256 {hashlib.sha256(CONTENT).hexdigest()[:12]})"
+
+
+def test_a_data_url_shows_type_size_and_hash_of_its_content() -> None:
+    url = DataUrl(PNG)
+    assert [str(url), repr(url), f"{url}"] == [SUMMARY] * 3
+    assert url.url == PNG
+
+
+@pytest.mark.parametrize(
+    ("url", "size"),
+    [
+        ("data:text/plain,hello", 5),
+        ("data:,", 0),
+        ("data:;base64,AAAA", 3),
+        ("data:image/png;base64,not*base64!", 11),
+        ("data:image/png;base64,AAAAA", 5),
+        ("data:image/svg+xml;utf8,é", 2),
+    ],
+)
+def test_the_size_is_of_the_content_or_of_what_stands_for_it(url: str, size: int) -> None:
+    head = url.partition(",")[0]
+    assert str(DataUrl(url)).startswith(f"{head},…({size} bytes, sha256 ")
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        f"data:image/png;base64{PAYLOAD}",
+        f"data:{PAYLOAD}",
+        f"DATA:image/png;BASE64,{PAYLOAD}",
+        f"data:image/png;base64,{PAYLOAD[:76]}\r\n{PAYLOAD[76:]}",
+    ],
+    ids=["comma forgotten", "nothing but payload", "upper case", "wrapped lines"],
+)
+def test_a_data_url_never_shows_its_payload_however_it_is_written(url: str) -> None:
+    shown = f"{DataUrl(url)} {shield(url)!r} {shield([{'image': url}])}"
+    assert PAYLOAD[:20] not in shown
+    assert PAYLOAD[80:120] not in shown
+
+
+@pytest.mark.parametrize(
+    ("value", "found"),
+    [
+        (PNG, True),
+        ("data:,x", True),
+        ("  data:,x", True),
+        ("DATA:image/png;base64,AA", True),
+        ("https://x.test/data:,x", False),
+        ("database", False),
+        ("data", False),
+        ("", False),
+        (None, False),
+        (5, False),
+        (b"data:,x", False),
+        (["data:,x"], False),
+    ],
+)
+def test_what_counts_as_a_data_url(value: object, found: bool) -> None:
+    assert is_data_url(value) is found
+
+
+def test_shield_and_unshield_reach_into_lists_and_dicts() -> None:
+    value = {"image": PNG, "n": 1, "deep": [{"x": (PNG, "https://x.test/a.png", None)}]}
+    shown = shield(value)
+    assert PAYLOAD not in repr(shown)
+    assert repr(shown).count("sha256") == 2
+    assert unshield(shown) == {"image": PNG, "n": 1, "deep": [{"x": [PNG, "https://x.test/a.png", None]}]}
+
+
+def test_shielding_twice_is_shielding_once() -> None:
+    assert shield(shield([PNG])) == shield([PNG]) == [DataUrl(PNG)]
+
+
+def test_a_shielded_value_can_be_compared_hashed_and_pickled() -> None:
+    url = DataUrl(PNG)
+    assert str(url) == SUMMARY
+    assert pickle.loads(pickle.dumps(url)) == url == DataUrl(PNG)  # noqa: S301
+    assert len({url, DataUrl(PNG), DataUrl("data:,x")}) == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("", ""),
+        ("nothing to hide", "nothing to hide"),
+        (PNG, SUMMARY),
+        (f"bad image {PNG} given", f"bad image {SUMMARY} given"),
+        (f"'{PNG}', \"{PNG}\"", f"'{SUMMARY}', \"{SUMMARY}\""),
+        (f"<b>{PNG}</b>", f"<b>{SUMMARY}</b>"),
+        ("key sk-abcDEF_123-456.", "key sk-***."),
+        ("Bearer sk-abcdef123456", "Bearer sk-***"),
+        ("?key=sk-abcdef123456&x=1", "?key=sk-***&x=1"),
+        ("a task-force-of-many", "a task-force-of-many"),
+        ("ldtask_sk", "ldtask_sk"),
+        ("metadata: a, b", "metadata: a, b"),
+    ],
+)
+def test_redact_hides_keys_and_payloads_and_nothing_else(text: str, shown: str) -> None:
+    assert redact(text) == shown
+
+
+def test_redact_reaches_into_lists_and_dicts_and_leaves_the_rest() -> None:
+    value = {"a": [f"x {PNG}", {"b": "sk-abcdef123456"}], "n": 5, "none": None, "yes": True}
+    assert redact(value) == {"a": [f"x {SUMMARY}", {"b": "sk-***"}], "n": 5, "none": None, "yes": True}
+
+
+def test_redact_hides_a_payload_that_is_wrapped_into_lines() -> None:
+    wrapped = "\n".join(PAYLOAD[start : start + 76] for start in range(0, len(PAYLOAD), 76))
+    shown = redact(f"cannot decode data:image/png;base64,{wrapped} of field image")
+    assert not [line for line in wrapped.splitlines() if line in shown]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [PNG, f"a {PNG} b {PNG}", f"[{SUMMARY}]", f"('{PNG}')", "sk-abcdef123456"],
+    ids=["alone", "twice in a sentence", "already short", "quoted", "key"],
+)
+def test_redacting_twice_is_redacting_once(text: str) -> None:
+    assert redact(redact(text)) == redact(text)
+
+
+@given(text=st.text(max_size=80), content=st.binary(min_size=9, max_size=60))
+def test_a_payload_inside_any_text_is_gone(text: str, content: bytes) -> None:
+    payload = base64.b64encode(content).decode()
+    shown: Any = redact([f"{text} data:image/png;base64,{payload} {text}"])
+    assert f",{payload}" not in shown[0]

@@ -1,0 +1,274 @@
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from lemondata_provider.api.errors import InvalidRequestError
+from lemondata_provider.api.request import MEDIA_FIELDS, REQUEST_FIELDS, Operation, VideoRequest
+
+URL = "https://cdn.test/a.png?sig=1%2F2"
+PAYLOAD = "iVBORw0KGgoAAAANSUhEUgAAAAUA"
+PNG = f"data:image/png;base64,{PAYLOAD}"
+
+
+class NotJson:
+    def __repr__(self) -> str:
+        return "NotJson()"
+
+
+NO_JSON = NotJson()  # its name is the same in every process, as names of tests have to be
+
+URL_FIELDS = ["image_url", "start_image", "end_image", "video_url", "audio_url"]
+TEXT_FIELDS = ["model", "prompt", "aspect_ratio", "resolution", "negative_prompt", "user"]
+WHOLE_FIELDS = ["duration", "fps", "seed"]
+NUMBER_FIELDS = ["cfg_scale", "motion_strength"]
+
+
+def body(**fields: Any) -> dict[str, Any]:
+    return VideoRequest.checked(**{"prompt": "a cat", **fields}).body()
+
+
+def refusal(**fields: Any) -> str:
+    with pytest.raises(InvalidRequestError) as caught:
+        VideoRequest.checked(**fields)
+    return str(caught.value)
+
+
+# --- what is sent
+
+
+def test_only_what_was_given_is_sent() -> None:
+    assert body() == {"model": "sora-2", "prompt": "a cat"}
+    assert body(**dict.fromkeys(set(REQUEST_FIELDS) - {"model", "prompt"})) == {"model": "sora-2", "prompt": "a cat"}
+
+
+def test_every_field_is_sent_under_its_own_name() -> None:
+    given = {
+        "model": "kling-2",
+        "prompt": " a cat\n",
+        "operation": "image-to-video",
+        "image_url": URL,
+        "image": PNG,
+        "reference_images": [URL, PNG],
+        "reference_image_type": "style",
+        "start_image": URL,
+        "end_image": PNG,
+        "video_url": URL,
+        "audio_url": URL,
+        "output_audio": True,
+        "duration": 5,
+        "aspect_ratio": "16:9",
+        "resolution": "720p",
+        "fps": 24,
+        "negative_prompt": "dogs",
+        "seed": 7,
+        "cfg_scale": 7.5,
+        "motion_strength": 0.5,
+        "user": "me",
+    }
+    assert set(given) == set(REQUEST_FIELDS) - {"extra_params"}
+    assert body(**given) == given
+    assert json.loads(json.dumps(body(**given))) == given
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"), [(False, False), (True, True), ("False", False), (" true ", True), ("TRUE", True)]
+)
+def test_output_audio_is_sent_also_when_it_is_false(value: object, sent: bool) -> None:
+    assert body(output_audio=value)["output_audio"] is sent
+
+
+@pytest.mark.parametrize(
+    ("value", "number"), [(5, 5), ("5", 5), (" 5 ", 5), ("+5", 5), ("-5", -5), (5.0, 5), ("5.0", 5), ("5e1", 50)]
+)
+@pytest.mark.parametrize("name", WHOLE_FIELDS)
+def test_whole_numbers_that_templating_made_strings_become_numbers_again(name: str, value: object, number: int) -> None:
+    sent = body(**{name: value})[name]
+    assert (sent, type(sent)) == (number, int)
+
+
+@pytest.mark.parametrize(("value", "number"), [(1, 1.0), ("0.5", 0.5), (" 7 ", 7.0), ("1e-1", 0.1), (0, 0.0)])
+@pytest.mark.parametrize("name", NUMBER_FIELDS)
+def test_numbers_that_templating_made_strings_become_numbers_again(name: str, value: object, number: float) -> None:
+    assert body(**{name: value})[name] == number
+
+
+@pytest.mark.parametrize("seed", [2**53 + 1, 2**63 - 1, 10**30 + 7, -(2**53) - 1, 0])
+def test_large_seeds_are_sent_to_the_last_digit(seed: int) -> None:
+    assert body(seed=seed)["seed"] == seed
+    assert body(seed=str(seed))["seed"] == seed
+    assert body(seed=f" {seed}\n")["seed"] == seed
+
+
+@given(seed=st.integers())
+def test_any_seed_survives_templating(seed: int) -> None:
+    assert body(seed=str(seed))["seed"] == seed
+
+
+@pytest.mark.parametrize("operation", [*Operation, *(operation.value for operation in Operation)])
+def test_every_operation_is_sent_as_its_word(operation: str) -> None:
+    sent = body(operation=operation)["operation"]
+    assert (sent, type(sent)) == (Operation(operation).value, str)
+
+
+@pytest.mark.parametrize("url", [URL, "http://localhost:8080/a.png", "HTTPS://CDN.test/a.png", PNG, PNG.upper()])
+@pytest.mark.parametrize("name", URL_FIELDS)
+def test_media_are_public_or_data_urls(name: str, url: str) -> None:
+    assert VideoRequest.checked(**{name: f" {url}\n"}).body()[name].strip() == url
+
+
+@pytest.mark.parametrize("name", [*URL_FIELDS, "image"])
+def test_white_space_around_media_is_not_sent(name: str) -> None:
+    assert VideoRequest.checked(**{name: f" {PNG}\n"}).body()[name] == PNG
+
+
+@pytest.mark.parametrize("images", [[URL], (URL, PNG), [f" {URL}\n"]])
+def test_reference_images_are_a_list_of_urls(images: Any) -> None:
+    assert VideoRequest.checked(reference_images=images).body()["reference_images"] == [one.strip() for one in images]
+
+
+def test_extra_params_are_sent_along() -> None:
+    extra = {"camera": {"pan": [1, 2.5, None]}, "brand_new": True, "nothing": None}
+    assert body(extra_params=extra) == {"model": "sora-2", "prompt": "a cat", **extra}
+    assert body(extra_params={}) == body(extra_params=None) == body()
+
+
+def test_media_of_tomorrow_in_extra_params_need_no_prompt() -> None:
+    assert VideoRequest.checked(extra_params={"mesh_url": URL}).body() == {"model": "sora-2", "mesh_url": URL}
+
+
+@pytest.mark.parametrize("name", MEDIA_FIELDS)
+def test_any_media_will_do_without_a_prompt(name: str) -> None:
+    value = {"image": PNG, "reference_images": [URL]}.get(name, URL)
+    assert VideoRequest.checked(**{name: value}).body() == {"model": "sora-2", name: value}
+
+
+def test_a_request_cannot_be_changed() -> None:
+    with pytest.raises(ValidationError):
+        VideoRequest.checked(prompt="a cat").prompt = "a dog"  # type: ignore[misc]
+
+
+# --- what is refused
+
+
+@pytest.mark.parametrize(
+    "fields", [{}, {"duration": 5, "operation": "text-to-video"}, {"negative_prompt": "dogs"}, {"extra_params": {}}]
+)
+def test_neither_prompt_nor_media_is_refused(fields: dict[str, Any]) -> None:
+    message = refusal(**fields)
+    assert "prompt" in message
+    assert all(name in message for name in MEDIA_FIELDS)
+
+
+NO_URL = ["", "  ", "ftp://cdn.test/a.png", "s3://bucket/a.png", "file:///a.png", "//cdn.test/a.png", "a.png", "/a.png"]
+NO_URL += ["https://", "https:///a.png", "http:a.png", "http://[::1", "javascript:alert(1)", "data", "data:image/png"]
+BAD = [
+    *((name, url, "") for name in URL_FIELDS for url in NO_URL),
+    *((name, wrong, "") for name in URL_FIELDS for wrong in (5, True, [URL], {"url": URL}, b"https://cdn.test/a.png")),
+    *(("image", wrong, "") for wrong in ("", " ", "a.png", PAYLOAD, "database", "data:", f"data:{PAYLOAD}", 5, [PNG])),
+    ("image", URL, "image_url"),
+    *(("reference_images", wrong, "") for wrong in (URL, [], (), {}, 5, True, [None], [URL, None], [""], [5], [[URL]])),
+    *(("reference_images", [URL, url], "") for url in NO_URL),
+    *(("reference_image_type", wrong, "asset") for wrong in ("", "Style", "photo", 5, ["style"])),
+    *(("operation", wrong, "") for wrong in ("", 5, True, ["text-to-video"])),
+    *(("operation", wrong, "text-to-video") for wrong in ("Text-To-Video", "text_to_video", "upscale", "t2v")),
+    *((name, wrong, "") for name in TEXT_FIELDS for wrong in ("", " \n", 5, True, ["x"], {}, b"x", 1.5)),
+    ("model", None, ""),
+    *((name, wrong, "whole number") for name in WHOLE_FIELDS for wrong in (5.5, "5.5", -0.1)),
+    *(("output_audio", wrong, "true or false") for wrong in ("yes", "", "0", 0, 1, 1.0, [], {})),
+    *(("extra_params", wrong, "") for wrong in ("{}", [], 5, True, {"x": NO_JSON}, {"x": {1, 2}}, {5: 6})),
+    *(("extra_params", {"x": wrong}, "") for wrong in (float("nan"), [float("inf")], {"y": -float("inf")})),
+    *(("extra_params", {name: "x"}, name) for name in ("model", "prompt", "seed", "extra_params")),
+]
+NO_NUMBER = ["five", "", " ", "5s", "0x10", "nan", "inf", "1e999", "+-5", "--5", "9" * 5000, True, False, [5], {}, b"5"]
+NO_NUMBER += [float("nan"), float("inf")]
+BAD += [(name, wrong, "must be a") for name in [*WHOLE_FIELDS, *NUMBER_FIELDS] for wrong in NO_NUMBER]
+BAD += [(name, 10**400, "must be a") for name in NUMBER_FIELDS]
+
+
+@pytest.mark.parametrize(("name", "wrong", "words"), BAD, ids=lambda value: repr(value)[:40])
+def test_bad_input_ends_in_one_sentence_that_names_the_field(name: str, wrong: object, words: str) -> None:
+    message = refusal(**{"prompt": "a cat", name: wrong})
+    assert name in message.split()[:5]
+    assert words in message
+    assert "\n" not in message
+    assert len(message) < 400
+    for jargon in ("Value error", "pydantic", "Input should", "validation error", "int()", "sys.set_int"):
+        assert jargon not in message
+
+
+def test_what_was_given_is_quoted_shortened() -> None:
+    assert refusal(prompt="a cat", duration="five") == "duration must be a number, not 'five'"
+    assert len(refusal(prompt="a cat", operation="x" * 10_000)) < 400
+
+
+def test_every_problem_is_told_at_once() -> None:
+    message = refusal(prompt="a cat", duration="five", operation="upscale", image_url="a.png")
+    assert [part.split()[0] for part in message.split("; ")] == ["operation", "image_url", "duration"]
+
+
+@pytest.mark.parametrize("name", ["promt", "outputAudio", "webhook_url"])
+def test_a_field_that_does_not_exist_is_refused(name: str) -> None:
+    assert refusal(prompt="a cat", **{name: "x"}) == f"{name} is no field of a video request"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"operation": PNG},
+        {"duration": PNG},
+        {"prompt": [PNG]},
+        {"image_url": [PNG]},
+        {"image_url": f"see {PNG}"},
+        {"image": {"url": PNG}},
+        {"image": f"'{PNG}'"},
+        {"image": f"data:image/png;base64{PAYLOAD}"},
+        {"reference_images": [f"{PNG}", 5]},
+        {"reference_images": PNG},
+        {"extra_params": {"x": NO_JSON, "image": PNG}},
+        {"extra_params": [PNG]},
+        {PNG: "x"},
+    ],
+)
+def test_a_refusal_shows_no_payload(fields: dict[str, Any], everything_shown: Any) -> None:
+    with pytest.raises(InvalidRequestError) as caught:
+        VideoRequest.checked(**fields)
+    assert PAYLOAD not in everything_shown(caught.value)
+    assert caught.value.__cause__ is None
+
+
+def test_a_refusal_tells_the_true_size_of_a_payload() -> None:
+    assert "…(21 bytes, sha256 " in refusal(operation=PNG)
+    assert refusal(operation=PNG).count("sha256") == 1
+
+
+ANY = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=10) | st.binary(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=5,
+)
+HOSTILE = st.sampled_from(
+    [PNG, URL, "http://[::1", "data:", "1e999", "+-5", "²", "٣", "\uff11", 10**400, "text-to-video"]
+)
+
+
+@given(fields=st.dictionaries(st.sampled_from(REQUEST_FIELDS), ANY | HOSTILE, max_size=5))
+@settings(deadline=None, max_examples=100)
+def test_whatever_is_given_is_refused_or_can_be_sent(fields: dict[str, Any]) -> None:
+    try:
+        request = VideoRequest.checked(**fields)
+    except InvalidRequestError as error:
+        assert str(error)  # noqa: PT017  # either outcome is right, but no other error
+    else:
+        assert json.dumps(request.body(), allow_nan=False)
+
+
+def test_printing_a_request_shows_no_payload() -> None:
+    request = VideoRequest.checked(prompt="a cat", image=PNG)
+    assert PAYLOAD not in repr(request) + str(request)
+    assert "a cat" in repr(request)

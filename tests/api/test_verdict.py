@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import pytest
+
+from lemondata_provider.api import errors
+from lemondata_provider.api.errors import LemonDataError, SubmitUnknownError, error_from
+from lemondata_provider.api.verdict import Verdict, is_refused_for_now, submit_error, verdict, was_not_sent
+
+CLASSES = {
+    "LemonDataError": Verdict.UNKNOWN,
+    "ConfigurationError": Verdict.NOT_SENT,
+    "InvalidRequestError": Verdict.NOT_SENT,
+    "ConnectionFailedError": Verdict.NOT_SENT,
+    "AnswerLostError": Verdict.UNKNOWN,
+    "UnreadableAnswerError": Verdict.UNKNOWN,
+    "MissingTaskError": Verdict.UNKNOWN,
+    "SubmitUnknownError": Verdict.UNKNOWN,
+    "APIError": Verdict.REFUSED,
+    "BadRequestError": Verdict.REFUSED,
+    "ModelNotFoundError": Verdict.REFUSED,
+    "AuthenticationError": Verdict.REFUSED,
+    "InsufficientBalanceError": Verdict.REFUSED,
+    "AccessDeniedError": Verdict.REFUSED,
+    "NotFoundError": Verdict.REFUSED,
+    "TaskNotFoundError": Verdict.REFUSED,
+    "RateLimitError": Verdict.REFUSED,
+    "ServiceError": Verdict.UNKNOWN,
+    "TaskFailedError": Verdict.UNKNOWN,
+    "MissingVideoError": Verdict.UNKNOWN,
+    "TaskTimeoutError": Verdict.UNKNOWN,
+}
+
+
+def tree(cls: type[LemonDataError] = LemonDataError) -> list[type[LemonDataError]]:
+    return [cls, *(deeper for child in cls.__subclasses__() for deeper in tree(child))]
+
+
+def test_every_class_has_a_verdict_here() -> None:
+    assert {cls.__name__ for cls in tree()} == CLASSES.keys()
+
+
+@pytest.mark.parametrize(("name", "expected"), CLASSES.items())
+def test_the_verdict_over_every_class(name: str, expected: Verdict) -> None:
+    error = getattr(errors, name)("it broke")
+    assert verdict(error) is expected
+    assert was_not_sent(error) is (expected is Verdict.NOT_SENT)
+
+
+# status, code, hints -> verdict, and whether the service invites another attempt
+ANSWERS = [
+    (400, None, {}, Verdict.REFUSED, False),
+    (400, "model_not_found", {}, Verdict.REFUSED, False),
+    (401, "invalid_api_key", {}, Verdict.REFUSED, False),
+    (402, "insufficient_balance", {}, Verdict.REFUSED, False),
+    (403, None, {}, Verdict.REFUSED, False),
+    (404, None, {}, Verdict.REFUSED, False),
+    (409, None, {}, Verdict.REFUSED, False),
+    (413, None, {}, Verdict.REFUSED, False),
+    (400, "all_channels_failed", {"retryable": True}, Verdict.REFUSED, False),
+    (429, "rate_limit_exceeded", {}, Verdict.REFUSED, True),
+    (429, None, {}, Verdict.REFUSED, True),
+    (408, None, {}, Verdict.UNKNOWN, False),
+    (499, None, {}, Verdict.UNKNOWN, False),
+    (500, "server_error", {"retryable": True}, Verdict.UNKNOWN, False),
+    (500, "all_channels_failed", {"retryable": True}, Verdict.UNKNOWN, False),
+    (500, "model_not_found", {}, Verdict.UNKNOWN, False),
+    (502, "async_task_not_found", {}, Verdict.UNKNOWN, False),
+    (502, None, {}, Verdict.UNKNOWN, False),
+    (503, None, {"retryable": True}, Verdict.UNKNOWN, False),
+    (503, "overloaded", {"retryable": True}, Verdict.UNKNOWN, False),
+    (503, "all_channels_failed", {"retryable": True}, Verdict.REFUSED, True),
+    (503, "all_channels_failed", {"retryable": False}, Verdict.REFUSED, False),
+    (503, "all_channels_failed", {"retryable": "true"}, Verdict.REFUSED, False),
+    (503, "all_channels_failed", {"retryable": 1}, Verdict.REFUSED, False),
+    (503, "all_channels_failed", {}, Verdict.REFUSED, False),
+    (504, "timeout_error", {}, Verdict.UNKNOWN, False),
+]
+
+
+@pytest.mark.parametrize(("status", "code", "hints", "expected", "invited"), ANSWERS)
+def test_the_verdict_over_every_answer(
+    status: int, code: str | None, hints: dict[str, object], expected: Verdict, invited: bool
+) -> None:
+    error = error_from(status, {}, {"error": {"message": "why", "code": code, **hints}}, now=0)
+    assert verdict(error) is expected
+    assert is_refused_for_now(error) is invited
+
+
+@pytest.mark.parametrize("name", [name for name, expected in CLASSES.items() if expected is not Verdict.UNKNOWN])
+def test_a_create_that_surely_did_nothing_rises_as_it_is(name: str) -> None:
+    error = getattr(errors, name)("it broke")
+    assert submit_error(error) is error
+
+
+def test_an_unknown_submit_is_not_wrapped_twice() -> None:
+    error = errors.SubmitUnknownError("it broke")
+    assert submit_error(error) is error
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name for name, expected in CLASSES.items() if expected is Verdict.UNKNOWN and name != "SubmitUnknownError"],
+)
+def test_a_create_that_may_have_been_charged_says_what_to_do(name: str) -> None:
+    cause = getattr(errors, name)("it broke", status=502, code="upstream_error", hints={"hint": "wait"}, retry_after=9)
+    error = submit_error(cause)
+    assert type(error) is SubmitUnknownError
+    assert error.final
+    for words in ("may have", "charged", "it broke", "dashboard", "TaskSensor(poll_url='/v1/tasks/", "Hint: wait."):
+        assert words in str(error)
+    assert (error.status, error.code, error.retry_after) == (502, "upstream_error", 9)
+    assert error.hints == {"hint": "wait"}
