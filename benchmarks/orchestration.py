@@ -20,7 +20,8 @@ from lemondata_provider.sandbox.settings import Settings
 DAGS = Path(__file__).parent / "dags"
 # What runs, what it is called, and the goal: its median against that of the first.
 WAYS = {
-    "stock_http": ("HTTP provider\noperators, sensors", None),
+    "stock_http": ("HTTP provider\nas documented", None),
+    "stock_http_taking_along": ("HTTP provider\nURL taken along", None),
     "lemondata_sensors": ("LemonData\noperators, sensors", 0.6),
     "lemondata_waiting": ("LemonData\noperators that wait", 0.4),
 }

@@ -1,11 +1,11 @@
-"""Generate and upscale with the HTTP provider: two operators that submit, two sensors that free their worker."""
+"""Generate and upscale with the HTTP provider, as its documentation tells: submit, wait for True, fetch the result."""
 
 import json
 from datetime import timedelta
 
 from airflow.providers.http.operators.http import HttpOperator
 from airflow.providers.http.sensors.http import HttpSensor
-from airflow.sdk import PokeReturnValue, dag
+from airflow.sdk import dag
 from airflow.sdk.exceptions import AirflowFailException
 
 SUBMIT = {
@@ -14,22 +14,27 @@ SUBMIT = {
     "headers": {"Content-Type": "application/json"},
     "response_filter": lambda response: response.json()["poll_url"],
 }
-# The sensor cannot defer when it has a response_check; it takes the video's URL along, which saves a request.
+# The sensor cannot defer when it has a response_check, and that returns True or False: the URL is fetched afterwards.
 WAIT = {
     "http_conn_id": "lemondata_http",
     "mode": "reschedule",
     "poke_interval": 5,
-    "response_check": lambda response: video_url(response.json()),
+    "response_check": lambda response: is_completed(response.json()),
+}
+FETCH = {
+    "http_conn_id": "lemondata_http",
+    "method": "GET",
+    "response_filter": lambda response: response.json()["video_url"],
 }
 
 
-def video_url(task: dict) -> PokeReturnValue:
+def is_completed(task: dict) -> bool:
     if task["status"] == "failed":
         raise AirflowFailException(str(task["error"]))
-    return PokeReturnValue(is_done=task["status"] == "completed", xcom_value=task.get("video_url"))
+    return task["status"] == "completed"
 
 
-# The retries are for Airflow itself, which fails some of the tasks that it starts again; all three DAGs have them.
+# The retries are for Airflow itself, which fails some of the tasks that it starts again; all these DAGs have them.
 @dag(schedule=None, default_args={"retries": 2, "retry_delay": timedelta(seconds=1)})
 def stock_http():
     generate = HttpOperator(
@@ -38,6 +43,7 @@ def stock_http():
         **SUBMIT,
     )
     generated = HttpSensor(task_id="wait_generated", endpoint=generate.output, **WAIT)
+    video = HttpOperator(task_id="video", endpoint=generate.output, **FETCH)
     upscale = HttpOperator(
         task_id="upscale",
         data=json.dumps(
@@ -45,13 +51,14 @@ def stock_http():
                 "model": "topaz-video-upscale",
                 "operation": "video-to-video",
                 "prompt": "Keep the motion.",
-                "video_url": "{{ ti.xcom_pull(task_ids='wait_generated') }}",
+                "video_url": "{{ ti.xcom_pull(task_ids='video') }}",
             }
         ),
         **SUBMIT,
     )
     upscaled = HttpSensor(task_id="wait_upscaled", endpoint=upscale.output, **WAIT)
-    generated >> upscale >> upscaled
+    upscaled_video = HttpOperator(task_id="upscaled_video", endpoint=upscale.output, **FETCH)
+    generated >> video >> upscale >> upscaled >> upscaled_video
 
 
 stock_http()

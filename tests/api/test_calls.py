@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lemondata_provider.api import calls
-from lemondata_provider.api.errors import LemonDataError, MissingTaskError, UnreadableAnswerError
+from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, MissingTaskError, UnreadableAnswerError
 from lemondata_provider.api.models import TaskStatus
 from lemondata_provider.api.request import VideoRequest
 
@@ -165,3 +165,8 @@ def test_no_json_object_breaks_a_reader_except_with_an_error_of_ours(
         assert call.read(payload) is not None
     except LemonDataError as error:
         assert str(error)  # noqa: PT017  # either outcome is right, but no other error
+
+
+def test_looking_at_nothing_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="neither was given"):
+        calls.get_task(None)

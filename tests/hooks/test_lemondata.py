@@ -63,6 +63,7 @@ def test_extras_are_read_and_empty_ones_count_as_missing(monkeypatch):
     )
     assert settings_of(monkeypatch, extra={"timeout": None, "verify": ""}).timeout == 60.0
     assert settings_of(monkeypatch, extra={"verify": "/etc/ca.pem"}).verify == "/etc/ca.pem"
+    assert settings_of(monkeypatch, extra={"verify": False}).verify is False
 
 
 @pytest.mark.parametrize(

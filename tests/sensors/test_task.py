@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from airflow.sdk import DAG
 from airflow.sdk.exceptions import (
     AirflowFailException,
     AirflowRescheduleException,
@@ -204,3 +205,14 @@ def test_a_pause_of_zero_is_refused_when_the_dag_is_read():
 def test_a_negative_timeout_is_refused_when_the_dag_is_read():
     with pytest.raises(ValueError, match="timeout"):
         sensor("/v1/tasks/t", timeout=-1)
+
+
+def test_the_poll_url_is_templated_and_inline_media_put_there_by_mistake_is_not_shown(sandbox, context):
+    submit = submitted(context)
+    dag = DAG("rendering")
+    op = sensor("{{ wanted }}", dag=dag)
+    op.render_template_fields({"wanted": submit["poll_url"]}, dag.get_template_env())
+    assert op.poll_url == submit["poll_url"]
+    op.poll_url = "{{ wanted }}"
+    op.render_template_fields({"wanted": "data:image/png;base64,QUJDREVG"}, dag.get_template_env())
+    assert "QUJDREVG" not in str(op.poll_url)
