@@ -3,6 +3,10 @@ PYTHON ?= python3
 AIRFLOW := 3.3.2
 FLOOR := 3.2.2
 unexport PYTHONPATH
+# Two installs at once would write the same files.
+.NOTPARALLEL:
+# Part of the stamps' names, so that another Python makes the environments anew.
+READY := .ready-$(shell "$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
 .PHONY: help demo test lint bench pins clean
 help:
@@ -12,19 +16,19 @@ help:
 	@echo "make bench  the benchmarks, each prints one table"
 	@echo "make pins   write the pinned sets in .ci/ again"
 
-demo: .venv/.ready
+demo: .venv/$(READY)
 	@.venv/bin/python -m demo
 
-test: .venv/.ready .venv-floor/.ready .venv-wheel/.ready
+test: .venv/$(READY) .venv-floor/$(READY) .venv-wheel/$(READY)
 	@env -u LEMONDATA_API_KEY .ci/test
 
-lint: .venv/.ready
+lint: .venv/$(READY)
 	@.ci/lint
 
-bench: .venv-bench/.ready
+bench: .venv-bench/$(READY)
 	@env -u LEMONDATA_API_KEY .ci/bench
 
-pins: .venv/.ready
+pins: .venv/$(READY)
 	@.venv/bin/pip install --quiet uv && PATH="$(CURDIR)/.venv/bin:$$PATH" .ci/pins
 
 clean:
@@ -34,11 +38,11 @@ clean:
 MADE_OF := Makefile pyproject.toml setup.cfg .ci/venv
 SOURCES := $(shell find lemondata_provider -type f -not -name '*.pyc')
 
-.venv/.ready: .ci/airflow-$(AIRFLOW).txt $(MADE_OF)
-	@.ci/venv "$(PYTHON)" .venv $< --editable
-.venv-floor/.ready: .ci/airflow-$(FLOOR).txt $(MADE_OF)
-	@.ci/venv "$(PYTHON)" .venv-floor $< --editable
-.venv-wheel/.ready: .ci/airflow-$(AIRFLOW).txt $(MADE_OF) $(SOURCES)
-	@.ci/venv "$(PYTHON)" .venv-wheel $< --wheel
-.venv-bench/.ready: .ci/bench.txt $(MADE_OF) $(SOURCES)
-	@.ci/venv "$(PYTHON)" .venv-bench $< --wheel
+.venv/$(READY): .ci/airflow-$(AIRFLOW).txt $(MADE_OF)
+	@.ci/venv "$(PYTHON)" .venv $< --editable $(READY)
+.venv-floor/$(READY): .ci/airflow-$(FLOOR).txt $(MADE_OF)
+	@.ci/venv "$(PYTHON)" .venv-floor $< --editable $(READY)
+.venv-wheel/$(READY): .ci/airflow-$(AIRFLOW).txt $(MADE_OF) $(SOURCES)
+	@.ci/venv "$(PYTHON)" .venv-wheel $< --wheel $(READY)
+.venv-bench/$(READY): .ci/bench.txt $(MADE_OF) $(SOURCES)
+	@.ci/venv "$(PYTHON)" .venv-bench $< --wheel $(READY)

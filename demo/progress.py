@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from pydantic import TypeAdapter
+
 GENERATE, WAIT_GENERATED = "clip.generate", "clip.wait_generated"
 UPSCALE, WAIT_UPSCALED = "clip.upscale", "clip.wait_upscaled"
 SUBMITTERS = (GENERATE, UPSCALE)
@@ -84,4 +86,9 @@ def _seconds(index: int, instances: Instances, now: datetime) -> float:
 
 
 def _instant(text: str) -> datetime:
-    return datetime.fromisoformat(text.replace("Z", "+00:00"))  # Python 3.10 does not know the Z
+    return _INSTANT.validate_python(text)
+
+
+_INSTANT = TypeAdapter(
+    datetime
+)  # datetime.fromisoformat of Python 3.10 knows neither the Z nor fractions of any length

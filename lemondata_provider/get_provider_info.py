@@ -43,7 +43,7 @@ def get_provider_info() -> dict[str, Any]:
                     "requests_per_minute": {
                         "label": "Requests per minute",
                         "description": "The rate limit of your key: 1000 (user), 3000 (partner) or 10000 (VIP). "
-                        "Default: 1000.",
+                        "Default: 1000. Nothing is paced by it yet.",
                         "schema": {"type": ["number", "null"], "exclusiveMinimum": 0},
                     },
                     "verify": {

@@ -13,6 +13,7 @@ os.environ.update(
     AIRFLOW__CORE__UNIT_TEST_MODE="False",
 )
 os.environ.pop("LEMONDATA_API_KEY", None)
+os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # the sandbox is no machine behind a proxy
 
 import pytest
 
@@ -25,6 +26,11 @@ class RecordingTaskInstance:
 
     def __init__(self) -> None:
         self.xcoms: dict[str, Any] = {}
+
+    first_reschedule: Any = None
+
+    def get_first_reschedule_date(self, context: Any) -> Any:
+        return self.first_reschedule
 
     def xcom_push(self, key: str, value: Any) -> None:
         self.xcoms[key] = value

@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import math
 import random
 import ssl
 import time
@@ -168,6 +169,8 @@ class _Wire:
             return whole.replace(self._key, "***") if len(self._key) >= KEY_LENGTH else whole
         if isinstance(value, dict):
             return {self._hide(name): self._hide(item) for name, item in value.items()}
+        if isinstance(value, float) and not math.isfinite(value):
+            return None  # JSON has neither NaN nor infinity, and databases refuse them
         return [self._hide(item) for item in value] if isinstance(value, list) else value
 
     def _explain(self, error: APIError, call: Call[Any], response: httpx.Response) -> APIError:

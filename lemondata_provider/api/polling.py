@@ -10,11 +10,13 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from lemondata_provider.api.errors import (
     AccessDeniedError,
     AuthenticationError,
     ConfigurationError,
+    InvalidRequestError,
     LemonDataError,
     MissingVideoError,
     TaskFailedError,
@@ -60,6 +62,21 @@ class Ended:
 
 
 Step = LookAgain | Ended
+
+
+def in_seconds(name: str, value: float | timedelta) -> float:
+    """
+    Return a duration in seconds.
+
+    :raises InvalidRequestError: unless it is a number of seconds above 0, or a timedelta.
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
+        shown = repr(value) if isinstance(value, (int, float, str, timedelta)) else type(value).__name__
+        raise InvalidRequestError(f"{name} must be a number of seconds above 0, not {shown}")
+    return float(seconds)
+
+
 _REFUSED = (AuthenticationError, AccessDeniedError, ConfigurationError)
 
 

@@ -5,72 +5,85 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-# A payload may be wrapped into lines; "…(" begins a summary that stands in its place already.
-_DATA_URL = re.compile(r"data:[^\s\"'<>,]*,(?!…\()(?:[^\s\"'<>]|\s+(?=[A-Za-z0-9+/=]{20}))*", re.IGNORECASE)
+# A payload may be wrapped into lines; "…(" begins a summary that stands in its place already. A text that begins like
+# a data: URL and has no comma is taken for a payload as a whole.
+_DATA_URL = re.compile(
+    r"data:[^\s\"'<>,]*,(?!…\()(?:[^\s\"'<>]|\s+(?=[A-Za-z0-9+/=]{20}))*|\A\s*data:(?!,)[^\s,]+\Z", re.IGNORECASE
+)
 _KEY = re.compile(r"\bsk-[A-Za-z0-9_\-]{6,}")
 
 
 @dataclass(frozen=True)
-class DataUrl:
-    """A ``data:`` URL that shows its type, size and hash wherever it is printed, and its payload nowhere."""
+class Shielded:
+    """A text with inline media in it; where it is printed, it shows their type, size and hash in their place."""
 
-    url: str = field(repr=False)
+    text: str = field(repr=False)
 
     @cached_property
-    def _summary(self) -> str:
-        head, comma, payload = self.url.partition(",")
-        if not comma:  # nothing says where the payload begins
-            head, payload = "data:", self.url[len("data:") :]
-        try:
-            content = base64.b64decode(payload, validate=True) if head.endswith(";base64") else None
-        except ValueError:
-            content = None
-        if content is None:
-            content = payload.encode("utf-8", "replace")
-        return f"{head},…({len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()[:12]})"
+    def _shown(self) -> str:
+        shown: str = redact(self.text)
+        return shown
 
     def __str__(self) -> str:
-        return self._summary
+        return self._shown
 
     __repr__ = __str__
 
 
 def is_data_url(value: object) -> bool:
-    """Say whether a value is a ``data:`` URL in a string."""
-    return isinstance(value, str) and value.lstrip()[:5].lower() == "data:"
+    """Say whether a value is a ``data:`` URL in a string; "Data: a story" is none."""
+    return isinstance(value, str) and re.match(r"\s*data:\S", value, re.IGNORECASE) is not None
 
 
 def shield(value: Any) -> Any:
-    """Put a :class:`DataUrl` in the place of every ``data:`` string, also inside lists and dicts."""
-    if is_data_url(value):
-        return DataUrl(value.strip())
+    """Put a :class:`Shielded` in the place of every text that holds a ``data:`` URL, also inside lists and dicts."""
+    if isinstance(value, str):
+        return Shielded(value) if _DATA_URL.search(value) else value
     return _inside(value, shield)
 
 
+def shield_literal(value: Any) -> Any:
+    """Shield a value that was not rendered yet; a text with a template in it stays, or it would not be rendered."""
+    if isinstance(value, str):
+        return value if re.search(r"\{[{%#]", value) else shield(value)
+    return _inside(value, shield_literal)
+
+
 def unshield(value: Any) -> Any:
-    """Undo :func:`shield`: give back the strings that can be sent."""
-    if isinstance(value, DataUrl):
-        return value.url
+    """Undo :func:`shield`: give back the texts that can be sent."""
+    if isinstance(value, Shielded):
+        return value.text
     return _inside(value, unshield)
 
 
 def _inside(value: Any, change: Callable[[Any], Any]) -> Any:
     if isinstance(value, dict):
-        return {key: change(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [change(item) for item in value]
+        return {change(name): change(item) for name, item in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
+        return [change(item) for item in value]  # Airflow's lazy sequences are neither list nor tuple
     return value
 
 
 def redact(value: Any) -> Any:
     """Shorten ``data:`` URLs and hide API keys in what others wrote: a text, or texts inside lists and dicts."""
     if isinstance(value, str):
-        return _KEY.sub("sk-***", _DATA_URL.sub(lambda found: str(DataUrl(found.group())), value))
-    if isinstance(value, dict):
-        return {redact(name): redact(item) for name, item in value.items()}
+        return _KEY.sub("sk-***", _DATA_URL.sub(lambda found: _summary(found.group()), value))
     return _inside(value, redact)
+
+
+def _summary(url: str) -> str:
+    head, comma, payload = url.partition(",")
+    if not comma:  # nothing says where the payload begins
+        head, payload = "data:", url.lstrip()[len("data:") :]
+    try:
+        content = base64.b64decode(payload, validate=True) if head.endswith(";base64") else None
+    except ValueError:
+        content = None
+    if content is None:
+        content = payload.encode("utf-8", "replace")
+    return f"{head},…({len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()[:12]})"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
+from collections.abc import Sequence
 from enum import Enum
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
@@ -112,7 +113,7 @@ def _check_characters(name: str, value: Any) -> None:
 def _media_urls(value: object) -> list[str] | None:
     if value is None:
         return None
-    if not isinstance(value, (list, tuple)) or not value:
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence) or not value:
         raise ValueError("must be a list of URLs")
     return [_media_url("" if item is None else item) or "" for item in value]
 

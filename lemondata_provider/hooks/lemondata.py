@@ -6,7 +6,8 @@ import asyncio
 import math
 import platform
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
@@ -17,7 +18,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import USER_AGENT, AsyncClient, Client, checked_key, ssl_context
-from lemondata_provider.api.errors import ConfigurationError, LemonDataError
+from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError, LemonDataError
 from lemondata_provider.api.polling import Step, Wait
 from lemondata_provider.api.urls import DEFAULT_BASE_URL, BaseUrl
 
@@ -65,7 +66,7 @@ class ConnectionSettings:
             place = "Host"
             base_url = str(BaseUrl.parse(_base_url(connection)))
             place = "Extra"
-            return cls(api_key, base_url, **_extras(connection.extra_dejson))
+            return cls(api_key, base_url, **_extras(connection))
         except ConfigurationError as error:
             raise ConfigurationError(f"Connection {connection.conn_id!r}, field {place}: {error.message}") from None
 
@@ -105,7 +106,10 @@ _EXTRAS: dict[str, Callable[[object], Any]] = {
 }
 
 
-def _extras(given: dict[str, Any]) -> dict[str, Any]:
+def _extras(connection: Connection) -> dict[str, Any]:
+    given = connection.extra_dejson  # nothing, where it is no JSON
+    if not isinstance(given, dict) or (not given and (connection.extra or "").strip() not in ("", "{}", "null")):
+        raise ConfigurationError("it must be a JSON object")
     read = {}
     for name, value in given.items():
         if name not in _EXTRAS:
@@ -142,12 +146,14 @@ class LemonDataHook(BaseHook):
 
     def get_conn(self) -> Client:
         """Return a client for this connection; close it, or use it as a context manager."""
-        return Client(**self._look_up().client_arguments())
+        settings = self._look_up()
+        self._load_certificates(settings)
+        return Client(**settings.client_arguments())
 
     async def get_async_conn(self) -> AsyncClient:
         """Return a client for this connection and event loop, without ever blocking the loop."""
         settings = await self._look_up_from_loop()
-        await asyncio.to_thread(ssl_context, settings.verify)
+        await asyncio.to_thread(self._load_certificates, settings)
         return AsyncClient(**settings.client_arguments())
 
     def test_connection(self) -> tuple[bool, str]:
@@ -163,13 +169,14 @@ class LemonDataHook(BaseHook):
         """
         Look at a task once, from a worker, and say what the next step is.
 
-        The connection is looked up at each look, so that a key that was changed meanwhile is used.
+        It is one request, repeated by the schedule only. The connection is looked up at each look, so that a key that
+        was changed meanwhile is used.
 
         :param wait: the task, and what has been seen of it.
         """
         try:
             with self.get_conn() as client:
-                task = client.send(calls.get_task(wait.poll_url, wait.task_id))
+                task = client.send_once(calls.get_task(wait.poll_url, wait.task_id))
         except LemonDataError as error:
             self.log.warning("Task %s could not be looked at: %s", wait.task_id, error)
             return wait.failed(error, time.time())
@@ -178,19 +185,31 @@ class LemonDataHook(BaseHook):
         return wait.answered(task, time.time())
 
     def _look_up(self) -> ConnectionSettings:
-        try:
-            return self._read(self.get_connection(self.lemondata_conn_id))
-        except AirflowNotFoundException:
-            raise self._not_defined() from None
+        with self._errors_of_looking_up():
+            connection = self.get_connection(self.lemondata_conn_id)
+        return self._read(connection)
 
     async def _look_up_from_loop(self) -> ConnectionSettings:
-        try:
-            return self._read(await self.aget_connection(self.lemondata_conn_id))
-        except AirflowNotFoundException:
-            raise self._not_defined() from None
+        with self._errors_of_looking_up():
+            connection = await self.aget_connection(self.lemondata_conn_id)
+        return self._read(connection)
 
-    def _not_defined(self) -> ConfigurationError:
-        return ConfigurationError(f"Connection {self.lemondata_conn_id!r} is not defined")
+    @contextmanager
+    def _errors_of_looking_up(self) -> Iterator[None]:
+        try:
+            yield
+        except AirflowNotFoundException:
+            raise ConfigurationError(f"Connection {self.lemondata_conn_id!r} is not defined") from None
+        except Exception as error:  # noqa: BLE001 # a secrets backend may raise anything, and its trouble may pass
+            raise ConnectionFailedError(
+                f"Connection {self.lemondata_conn_id!r} could not be looked up: {type(error).__name__}: {error}"
+            ) from None
+
+    def _load_certificates(self, settings: ConnectionSettings) -> None:
+        try:
+            ssl_context(settings.verify)
+        except ConfigurationError as error:
+            raise ConfigurationError(f"Connection {self.lemondata_conn_id!r}, field Extra: {error.message}") from None
 
     def _read(self, connection: Connection) -> ConnectionSettings:
         settings = ConnectionSettings.read(connection)

@@ -8,21 +8,21 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from lemondata_provider.api import calls
-from lemondata_provider.api.errors import InvalidRequestError, LemonDataError
+from lemondata_provider.api.errors import AnswerLostError, InvalidRequestError, LemonDataError
 from lemondata_provider.api.models import Task
-from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
-from lemondata_provider.api.redaction import shield, unshield
+from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait, in_seconds
+from lemondata_provider.api.redaction import redact, shield, shield_literal, unshield
 from lemondata_provider.api.request import REQUEST_FIELDS, VideoRequest
 from lemondata_provider.api.verdict import submit_error
-from lemondata_provider.hooks.exceptions import for_airflow
+from lemondata_provider.hooks.exceptions import LemonDataFailException, for_airflow
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.triggers.events import read_event, with_video_url
 from lemondata_provider.triggers.task import TaskTrigger
 
 if TYPE_CHECKING:
-    import jinja2
     from airflow.sdk import Context
 
 
@@ -69,8 +69,8 @@ class SubmitVideoOperator(BaseOperator):
     :param poll_interval: the pause aimed at between two looks, in seconds, default 5.
     :param timeout: how long to wait for the video, in seconds or as a timedelta, default 3600.
     :raises LemonDataFailException: bad input (before anything is sent), a request refused for good, a submit whose
-        outcome is unknown, a failed generation, a deadline that passed: failed at once, without a retry.
-    :raises LemonDataError: what a retry may mend: no connection, too many requests, trouble of the service.
+        outcome is unknown, and whatever ends a wait without the video: failed at once, without a retry that pays again.
+    :raises LemonDataError: what a retry may mend while nothing was submitted: no connection, too many requests.
     """
 
     template_fields: Sequence[str] = (*REQUEST_FIELDS, "lemondata_conn_id")
@@ -112,16 +112,16 @@ class SubmitVideoOperator(BaseOperator):
         super().__init__(**kwargs)
         # A data: URL is shielded as soon as it comes in: Airflow stores and shows these attributes.
         self.model = model
-        self.prompt = shield(prompt)
+        self.prompt = shield_literal(prompt)
         self.operation = operation
-        self.image_url = shield(image_url)
-        self.image = shield(image)
-        self.reference_images = shield(reference_images)
+        self.image_url = shield_literal(image_url)
+        self.image = shield_literal(image)
+        self.reference_images = shield_literal(reference_images)
         self.reference_image_type = reference_image_type
-        self.start_image = shield(start_image)
-        self.end_image = shield(end_image)
-        self.video_url = shield(video_url)
-        self.audio_url = shield(audio_url)
+        self.start_image = shield_literal(start_image)
+        self.end_image = shield_literal(end_image)
+        self.video_url = shield_literal(video_url)
+        self.audio_url = shield_literal(audio_url)
         self.output_audio = output_audio
         self.duration = duration
         self.aspect_ratio = aspect_ratio
@@ -132,18 +132,16 @@ class SubmitVideoOperator(BaseOperator):
         self.cfg_scale = cfg_scale
         self.motion_strength = motion_strength
         self.user = user
-        self.extra_params = shield(extra_params)
+        self.extra_params = shield_literal(extra_params)
         self.lemondata_conn_id = lemondata_conn_id
-        self.wait_for_completion = wait_for_completion
-        self.deferrable = deferrable
-        self.poll_interval = _seconds("poll_interval", poll_interval)
-        self.timeout = _seconds("timeout", timeout)
+        self.wait_for_completion = _flag("wait_for_completion", wait_for_completion)
+        self.deferrable = _flag("deferrable", deferrable)
+        self.poll_interval = in_seconds("poll_interval", poll_interval)
+        self.timeout = in_seconds("timeout", timeout)
 
-    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
-        """Render the templates, and shield the inline media that they brought in."""
-        super().render_template_fields(context, jinja_env)
-        for name in REQUEST_FIELDS:
-            setattr(self, name, shield(getattr(self, name)))
+    def render_template(self, *args: Any, **kwargs: Any) -> Any:
+        """Render a template, and shield the inline media that it brought in; mapped tasks come this way too."""
+        return shield(super().render_template(*args, **kwargs))
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the request, submit it, and return, defer or wait."""
@@ -162,8 +160,8 @@ class SubmitVideoOperator(BaseOperator):
         if isinstance(step, LookAgain) and self.deferrable:
             self._defer(wait, submitted.result(**known))
         ended = self._wait_in_worker(wait, step)
-        if ended.error or not ended.task:
-            raise for_airflow(ended.error or LemonDataError("The wait ended with neither a task nor an error"))
+        if ended.task is None:
+            raise _after_submit(ended.error)
         return with_video_url(context, ended.task.result(**known))
 
     def execute_complete(self, context: Context, event: Any, submitted: dict[str, Any]) -> dict[str, Any]:
@@ -174,9 +172,12 @@ class SubmitVideoOperator(BaseOperator):
         :param event: what the trigger sent.
         :param submitted: what this operator knew when it deferred.
         """
-        read = read_event(event, submitted["task_id"], submitted["poll_url"])
-        if error := read.exception():
-            raise for_airflow(error)
+        try:
+            read = read_event(event, submitted["task_id"], submitted["poll_url"])
+        except LemonDataError as error:
+            raise _after_submit(error) from None
+        if failure := read.exception():
+            raise _after_submit(failure)
         return with_video_url(context, read.completed(submitted))
 
     def _checked_request(self) -> VideoRequest:
@@ -187,13 +188,16 @@ class SubmitVideoOperator(BaseOperator):
             raise for_airflow(error) from None
 
     def _submit(self, request: VideoRequest) -> Task:
-        self.log.info("Submitting to LemonData: %s", shield(request.body()))
+        self.log.info("Submitting to LemonData: %s", redact(request.body()))
         try:
             with LemonDataHook(self.lemondata_conn_id).get_conn() as client:
                 task = client.send(calls.submit_video(request))
                 self.log.info("LemonData accepted task %s; poll URL: %s", task.id, task.poll_url)
         except LemonDataError as error:
             raise for_airflow(submit_error(error)) from error
+        except AirflowTaskTimeout:
+            lost = AnswerLostError("execution_timeout came before the answer.")
+            raise for_airflow(submit_error(lost)) from None
         return task
 
     def _defer(self, wait: Wait, submitted: dict[str, Any]) -> NoReturn:
@@ -214,8 +218,12 @@ class SubmitVideoOperator(BaseOperator):
         return step
 
 
-def _seconds(name: str, value: float | timedelta) -> float:
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
-        raise InvalidRequestError(f"{name} must be a number of seconds above 0, not {value!r}")
-    return float(seconds)
+def _after_submit(error: LemonDataError | None) -> LemonDataFailException:
+    """Return the failure of a wait whose video is paid for: never retried, since a retry would submit and pay again."""
+    return LemonDataFailException(error or LemonDataError("The wait ended with neither a task nor an error"))
+
+
+def _flag(name: str, value: bool) -> bool:
+    if not isinstance(value, bool):
+        raise InvalidRequestError(f"{name} must be True or False, not {type(value).__name__}")
+    return value

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
@@ -12,15 +13,14 @@ from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, A
 
 from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskTimeoutError
 from lemondata_provider.api.models import identify
-from lemondata_provider.api.polling import Ended, LookAgain, Wait
-from lemondata_provider.api.redaction import shield
+from lemondata_provider.api.polling import DOUBT_SECONDS, Ended, LookAgain, Wait, in_seconds
+from lemondata_provider.api.redaction import shield, shield_literal
 from lemondata_provider.hooks.exceptions import for_airflow
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.triggers.events import read_event, with_video_url
 from lemondata_provider.triggers.task import TaskTrigger
 
 if TYPE_CHECKING:
-    import jinja2
     from airflow.sdk import Context
 
 
@@ -35,8 +35,8 @@ class TaskSensor(BaseSensorOperator):
 
     :param poll_url: the poll URL, or the whole result of ``SubmitVideoOperator``; templated.
     :param lemondata_conn_id: connection of type ``lemondata``, default ``lemondata_default``; templated.
-    :param poke_interval: the pause aimed at between two looks, in seconds, default 5.
-    :param timeout: how long to wait, in seconds, default 3600; then ``AirflowSensorTimeout``.
+    :param poke_interval: the pause aimed at between two looks, in seconds or as a timedelta, default 5.
+    :param timeout: how long to wait, in seconds or as a timedelta, default 3600; then ``AirflowSensorTimeout``.
     :param deferrable: wait in the triggerer, where minutes of waiting hold no worker; default ``True``, whatever
         Airflow's own default is. With ``False``, ``mode`` says how: ``poke`` or ``reschedule``.
     :raises LemonDataFailException: the task failed, was cancelled or is not known, or the key was refused three times.
@@ -52,22 +52,21 @@ class TaskSensor(BaseSensorOperator):
         *,
         poll_url: str | dict[str, Any],
         lemondata_conn_id: str = LemonDataHook.default_conn_name,
-        poke_interval: float = 5.0,
-        timeout: float = 3600.0,
+        poke_interval: float | timedelta = 5.0,
+        timeout: float | timedelta = 3600.0,
         deferrable: bool = True,
         **kwargs: Any,
     ) -> None:
-        super().__init__(poke_interval=poke_interval, timeout=timeout, **kwargs)
-        if self.poke_interval <= 0:
-            raise InvalidRequestError(f"poke_interval must be a number of seconds above 0, not {poke_interval!r}")
-        self.poll_url = shield(poll_url)  # Airflow stores and shows it, whatever was put there by mistake
+        super().__init__(
+            poke_interval=in_seconds("poke_interval", poke_interval), timeout=in_seconds("timeout", timeout), **kwargs
+        )
+        self.poll_url = shield_literal(poll_url)  # Airflow stores and shows it, whatever was put there by mistake
         self.lemondata_conn_id = lemondata_conn_id
         self.deferrable = deferrable
 
-    def render_template_fields(self, context: Context, jinja_env: jinja2.Environment | None = None) -> None:
-        """Render the templates, and shield what they brought in by mistake."""
-        super().render_template_fields(context, jinja_env)
-        self.poll_url = shield(self.poll_url)
+    def render_template(self, *args: Any, **kwargs: Any) -> Any:
+        """Render a template, and shield inline media that was put there by mistake; mapped tasks come this way too."""
+        return shield(super().render_template(*args, **kwargs))
 
     def execute(self, context: Context) -> Any:
         """Look once and defer if the task has not ended; or poke, where that was asked for."""
@@ -86,7 +85,7 @@ class TaskSensor(BaseSensorOperator):
         hook = LemonDataHook(self.lemondata_conn_id)
         step = hook.look(wait)
         while isinstance(step, LookAgain) and step.doubtful:
-            time.sleep(step.delay)
+            time.sleep(min(step.delay, DOUBT_SECONDS))  # a poke holds a worker, however long its interval is
             step = hook.look(wait)
         return isinstance(step, Ended) and PokeReturnValue(is_done=True, xcom_value=self._result(step))
 

@@ -53,7 +53,11 @@ class TaskEvent(BaseModel):
 
     def exception(self) -> LemonDataError | None:
         """Return the error that ended the wait, if one did."""
-        return error_from_dict(self.error) if self.error else None
+        if self.error is None:
+            return None
+        error = error_from_dict(self.error)
+        error.task_id, error.poll_url = error.task_id or self.task_id, error.poll_url or self.poll_url
+        return error
 
 
 def read_event(event: Any, task_id: str, poll_url: str) -> TaskEvent:

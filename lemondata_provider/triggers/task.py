@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -67,14 +68,14 @@ class TaskTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Look until the wait has ended, and say how in one event."""
         try:
-            ended = await self._ended()
+            event = TaskEvent.of(await self._ended(), self.awaited, self.poll_url)
         except Exception as error:  # an exception that leaves here costs a retry, and explains nothing
             self.log.exception("Waiting for task %s broke", self.awaited)
             message = f"The trigger broke: {type(error).__name__}: {error}"
-            ended = Ended(error=LemonDataError(message, task_id=self.awaited, poll_url=self.poll_url))
+            broken = Ended(error=LemonDataError(message, task_id=self.awaited, poll_url=self.poll_url))
+            event = TaskEvent.of(broken, self.awaited, self.poll_url)
         finally:
             await self._disconnect()
-        event = TaskEvent.of(ended, self.awaited, self.poll_url)
         yield TriggerEvent(event.model_dump(mode="json"))  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
 
     async def _ended(self) -> Ended:
@@ -99,8 +100,7 @@ class TaskTrigger(BaseTrigger):
         return wait.answered(task, time.time())
 
     async def _answer(self) -> Task:
-        client = await self._connected()
-        look = asyncio.ensure_future(client.send_once(calls.get_task(self.poll_url, self.awaited)))
+        look = asyncio.ensure_future(self._send())
         try:
             # Not asyncio.wait_for: before Python 3.12 it loses a cancellation that comes together with the answer.
             await asyncio.wait({look}, timeout=self.look_seconds)
@@ -110,12 +110,13 @@ class TaskTrigger(BaseTrigger):
         finally:
             look.cancel()
 
-    async def _connected(self) -> AsyncClient:
+    async def _send(self) -> Task:
         if self._client is None:
             self._client = await LemonDataHook(self.lemondata_conn_id).get_async_conn()
-        return self._client
+        return await self._client.send_once(calls.get_task(self.poll_url, self.awaited))
 
     async def _disconnect(self) -> None:
-        if self._client is not None:
-            await self._client.close()
-            self._client = None
+        client, self._client = self._client, None
+        if client is not None:
+            with suppress(Exception):  # what was seen counts, not how the connection closed
+                await client.close()

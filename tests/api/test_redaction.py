@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from lemondata_provider.api.redaction import DataUrl, is_data_url, redact, shield, unshield
+from lemondata_provider.api.redaction import Shielded, is_data_url, redact, shield, shield_literal, unshield
 
 CONTENT = bytes(range(256)) * 2
 PAYLOAD = base64.b64encode(CONTENT).decode()
@@ -18,9 +18,9 @@ SUMMARY = f"data:image/png;base64,…(512 bytes, sha256 {hashlib.sha256(CONTENT)
 
 
 def test_a_data_url_shows_type_size_and_hash_of_its_content() -> None:
-    url = DataUrl(PNG)
+    url = Shielded(PNG)
     assert [str(url), repr(url), f"{url}"] == [SUMMARY] * 3
-    assert url.url == PNG
+    assert url.text == PNG
 
 
 @pytest.mark.parametrize(
@@ -36,7 +36,7 @@ def test_a_data_url_shows_type_size_and_hash_of_its_content() -> None:
 )
 def test_the_size_is_of_the_content_or_of_what_stands_for_it(url: str, size: int) -> None:
     head = url.partition(",")[0]
-    assert str(DataUrl(url)).startswith(f"{head},…({size} bytes, sha256 ")
+    assert str(Shielded(url)).startswith(f"{head},…({size} bytes, sha256 ")
 
 
 @pytest.mark.parametrize(
@@ -50,7 +50,7 @@ def test_the_size_is_of_the_content_or_of_what_stands_for_it(url: str, size: int
     ids=["comma forgotten", "nothing but payload", "upper case", "wrapped lines"],
 )
 def test_a_data_url_never_shows_its_payload_however_it_is_written(url: str) -> None:
-    shown = f"{DataUrl(url)} {shield(url)!r} {shield([{'image': url}])}"
+    shown = f"{Shielded(url)} {shield(url)!r} {shield([{'image': url}])}"
     assert PAYLOAD[:20] not in shown
     assert PAYLOAD[80:120] not in shown
 
@@ -85,14 +85,14 @@ def test_shield_and_unshield_reach_into_lists_and_dicts() -> None:
 
 
 def test_shielding_twice_is_shielding_once() -> None:
-    assert shield(shield([PNG])) == shield([PNG]) == [DataUrl(PNG)]
+    assert shield(shield([PNG])) == shield([PNG]) == [Shielded(PNG)]
 
 
 def test_a_shielded_value_can_be_compared_hashed_and_pickled() -> None:
-    url = DataUrl(PNG)
+    url = Shielded(PNG)
     assert str(url) == SUMMARY
-    assert pickle.loads(pickle.dumps(url)) == url == DataUrl(PNG)  # noqa: S301
-    assert len({url, DataUrl(PNG), DataUrl("data:,x")}) == 2
+    assert pickle.loads(pickle.dumps(url)) == url == Shielded(PNG)  # noqa: S301
+    assert len({url, Shielded(PNG), Shielded("data:,x")}) == 2
 
 
 @pytest.mark.parametrize(
@@ -141,3 +141,21 @@ def test_a_payload_inside_any_text_is_gone(text: str, content: bytes) -> None:
     payload = base64.b64encode(content).decode()
     shown: Any = redact([f"{text} data:image/png;base64,{payload} {text}"])
     assert f",{payload}" not in shown[0]
+
+
+def test_a_text_with_inline_media_in_the_middle_is_shielded_and_can_be_sent() -> None:
+    text = f"like this: {PNG} please"
+    assert str(shield(text)) == f"like this: {SUMMARY} please"
+    assert unshield(shield({"prompt": text})) == {"prompt": text}
+
+
+@pytest.mark.parametrize("text", ["Data: a story of numbers", "data: x, y", "metadata", "the data:"])
+def test_prose_about_data_is_no_inline_media(text: str) -> None:
+    assert shield(text) == text
+    assert is_data_url(text) is False
+
+
+@pytest.mark.parametrize("text", ["data:image/png;base64,{{ b64 }}", "data:{% if x %},a{% endif %}"])
+def test_a_template_is_not_shielded_before_it_was_rendered(text: str) -> None:
+    assert shield_literal([text]) == [text]
+    assert shield_literal([PNG]) == [Shielded(PNG)]

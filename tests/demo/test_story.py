@@ -57,6 +57,8 @@ def test_to_its_end(demo: subprocess.Popen[str], tmp_path: Path) -> None:
     assert left_over(tmp_path) == []
     written = [path.read_bytes() for path in (tmp_path / ".demo").rglob("*") if path.is_file()]
     assert not any(SECRET.encode() in content for content in [output.encode(), *written])
+    shown = [output.encode(), *(path.read_bytes() for path in (tmp_path / "out").iterdir())]
+    assert not any(secret in content for content in shown for secret in (b"sk-", b"data:image"))
 
 
 @pytest.mark.e2e

@@ -10,7 +10,8 @@ import pytest
 import structlog
 
 from lemondata_provider.api.calls import list_models
-from lemondata_provider.api.errors import ConfigurationError
+from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError
+from lemondata_provider.api.polling import LookAgain, Wait
 from lemondata_provider.hooks.lemondata import FULL_USER_AGENT, ConnectionSettings, LemonDataHook
 
 KEY = "sk-0123456789abcdef"
@@ -81,6 +82,8 @@ def test_extras_are_read_and_empty_ones_count_as_missing(monkeypatch):
         ({"extra": {"timeout": True}}, "field Extra: timeout must be a number above 0, not True"),
         ({"extra": {"timeout": -1}}, "field Extra: timeout must be a number above 0, not -1"),
         ({"extra": {"requests_per_minute": [1]}}, "field Extra: requests_per_minute must be a number above 0"),
+        ({"extra": [1]}, "field Extra: it must be a JSON object"),
+        ({"extra": "timeout=5"}, "field Extra: it must be a JSON object"),
         ({"extra": {"verify": 1}}, "field Extra: verify must be true, false or the path of a CA file, not 1"),
     ],
 )
@@ -103,7 +106,9 @@ async def test_a_connection_that_is_not_defined_is_named_in_an_event_loop_too():
 
 def test_a_ca_file_that_is_not_there_is_named(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_GIVEN", json.dumps({"password": KEY, "extra": {"verify": "/nowhere/ca.pem"}}))
-    with pytest.raises(ConfigurationError, match=r"no usable CA file here: '/nowhere/ca.pem'"):
+    with pytest.raises(
+        ConfigurationError, match=r"Connection 'given', field Extra: .* CA file here: '/nowhere/ca.pem'"
+    ):
         LemonDataHook("given").get_conn()
 
 
@@ -186,3 +191,22 @@ async def test_making_an_async_client_leaves_the_event_loop_free(sandbox):
     for client in clients:
         await client.close()
     assert longest < 1.0
+
+
+class HookWithTrouble(LemonDataHook):
+    @classmethod
+    def get_connection(cls, conn_id):
+        raise PermissionError("the secrets backend said no")
+
+    @classmethod
+    async def aget_connection(cls, conn_id):
+        raise PermissionError("the secrets backend said no")
+
+
+async def test_trouble_of_a_secrets_backend_is_passing_trouble_in_the_event_loop_and_in_the_worker():
+    hook = HookWithTrouble("given")
+    with pytest.raises(ConnectionFailedError, match="'given' could not be looked up: PermissionError: the secrets"):
+        await hook.get_async_conn()
+    step = hook.look(Wait("t", "/v1/tasks/t", poll_interval=5, deadline=time.time() + 100))
+    assert isinstance(step, LookAgain)
+    assert not step.doubtful

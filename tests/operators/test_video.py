@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import base64
 import pickle
+import signal
+import threading
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 import pytest
 import structlog
 from airflow.sdk import DAG
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout, TaskDeferred
 
 from lemondata_provider.api.errors import ConfigurationError, InvalidRequestError, RateLimitError, SubmitUnknownError
 from lemondata_provider.hooks.exceptions import LemonDataFailException
@@ -254,21 +257,119 @@ def test_native_rendering_works_as_well(sandbox, context):
     assert (sent(sandbox)["duration"], sent(sandbox)["seed"]) == (4, 7)
 
 
-@pytest.mark.parametrize("how", ["literal", "templated", "in a list", "in a dict"])
+@pytest.mark.parametrize(
+    "how", ["literal", "templated", "templated in part", "in a text", "as a name", "in a list", "in a dict"]
+)
 def test_inline_media_is_sent_and_shown_nowhere(sandbox, context, how):
     fields = {
         "literal": {"image": DATA_URL},
         "templated": {"image": "{{ picture }}"},
+        "templated in part": {"image": "data:image/png;base64,{{ picture.partition(',')[2] }}"},
+        "in a text": {"prompt": f"like this: {DATA_URL}"},
+        "as a name": {"extra_params": {DATA_URL: 1}},
         "in a list": {"reference_images": [DATA_URL]},
         "in a dict": {"extra_params": {"mask": {"image": DATA_URL}}},
     }[how]
-    op = operator(model="veo3.1", **fields)
+    op = operator(**{"model": "veo3.1", **fields})
     with structlog.testing.capture_logs() as logs:
         rendered(op, picture=DATA_URL).execute(context)
     shown = " ".join(str(getattr(op, name)) for name in op.template_fields) + str(logs)
     assert PAYLOAD[:40] not in shown
     assert "data:image/png;base64,…(500 bytes, sha256 " in shown
-    assert PAYLOAD[:30] in str(sandbox.ledger.creates[-1].body) or "data:image" in str(sandbox.ledger.creates[-1].body)
+    assert "data:image/png;base64" in str(sent(sandbox))
+
+
+def test_a_prompt_that_speaks_of_data_is_rendered_and_shown(sandbox, context):
+    op = rendered(operator(prompt="Data: {{ what }} in space"), what="a cube")
+    op.execute(context)
+    assert sent(sandbox)["prompt"] == op.prompt == "Data: a cube in space"
+
+
+@pytest.mark.parametrize("field", ["partial", "expanded", "in a list"])
+def test_inline_media_of_a_mapped_task_is_not_shown_either(field):
+    with DAG("mapping") as dag:
+        partial, expanded = {
+            "partial": ({"image": "{{ picture }}"}, {"prompt": ["a cat"]}),
+            "expanded": ({"prompt": "a cat"}, {"image": ["{{ picture }}"]}),
+            "in a list": ({"prompt": "a cat"}, {"reference_images": [["{{ picture }}"]]}),
+        }[field]
+        mapped = SubmitVideoOperator.partial(task_id="clips", **partial).expand(**expanded)
+    unmapped = mapped.unmap({name: values[0] for name, values in expanded.items()})
+    unmapped._do_render_template_fields(  # what Airflow calls for a mapped task, past any override of the public method
+        unmapped, unmapped.template_fields, {"picture": DATA_URL}, dag.get_template_env(), set()
+    )
+    shown = " ".join(str(getattr(unmapped, name)) for name in unmapped.template_fields)
+    assert PAYLOAD[:20] not in shown
+    assert "sha256" in shown
+
+
+def test_a_lazy_sequence_of_an_upstream_task_is_a_list(sandbox, context):
+    class LazySequence(Sequence):
+        def __getitem__(self, index):
+            return ["https://x.example/a.png", "https://x.example/b.png"][index]
+
+        def __len__(self):
+            return 2
+
+    operator(model="veo3.1", reference_images=LazySequence()).execute(context)
+    assert sent(sandbox)["reference_images"] == ["https://x.example/a.png", "https://x.example/b.png"]
+
+
+@pytest.mark.parametrize("field", ["wait_for_completion", "deferrable"])
+def test_a_switch_that_is_neither_true_nor_false_is_refused_when_the_dag_is_read(field):
+    with pytest.raises(InvalidRequestError, match=f"{field} must be True or False, not str"):
+        operator(**{field: "False"})
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        None,
+        {
+            "task_id": "t",
+            "poll_url": "/v1/tasks/t",
+            "error": {"type": "ConfigurationError", "message": "is not defined"},
+        },
+        {
+            "task_id": "t",
+            "poll_url": "/v1/tasks/t",
+            "error": {"type": "LemonDataError", "message": "The trigger broke"},
+        },
+    ],
+)
+def test_whatever_ends_a_wait_is_not_retried_because_a_retry_would_pay_again(context, event):
+    submitted = {"task_id": "t", "poll_url": "/v1/tasks/t", "model": "sora-2", "operation": None}
+    with pytest.raises(AirflowFailException) as failure:
+        operator().execute_complete(context, event=event, submitted=submitted)
+    assert failure.value.poll_url == "/v1/tasks/t"
+
+
+def test_a_connection_that_is_gone_while_waiting_in_the_worker_does_not_pay_again(sandbox, context, monkeypatch):
+    sandbox.fault("slow", on="poll", seconds=0.1)
+    monkeypatch.setenv("AIRFLOW_CONN_GONE", sandbox.connection_uri)
+    op = operator(prompt="[forever]", lemondata_conn_id="gone", wait_for_completion=True, deferrable=False)
+    gone = threading.Timer(0.3, monkeypatch.setenv, ("AIRFLOW_CONN_GONE", '{"conn_type": "lemondata", "password": ""}'))
+    gone.start()
+    with pytest.raises(AirflowFailException, match="The API key is empty") as failure:
+        op.execute(context)
+    gone.join()
+    assert failure.value.task_id == sandbox.ledger.creates[0].id
+
+
+def test_an_execution_timeout_within_the_submit_stops_the_task_instead_of_paying_again(sandbox, context):
+    def too_late(*_: Any) -> None:
+        raise AirflowTaskTimeout("execution_timeout")
+
+    sandbox.fault("hang")
+    before = signal.signal(signal.SIGALRM, too_late)
+    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    try:
+        with pytest.raises(AirflowFailException, match="may have accepted and charged this video"):
+            operator().execute(context)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+    assert len(sandbox.ledger.creates) == 1
 
 
 def test_inline_media_is_not_quoted_when_it_is_refused(sandbox, context):

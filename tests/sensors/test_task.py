@@ -3,6 +3,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -42,17 +43,28 @@ async def run_deferred(op: TaskSensor, context: dict[str, Any]) -> Any:
             step = lambda: op.resume_execution("execute_complete", kwargs, context)  # noqa: B023,E731 # used at once
 
 
+def run_rescheduled(op: TaskSensor, context: dict[str, Any]) -> Any:
+    """Run a sensor as Airflow does: again and again, each time as if in a new process."""
+    context["ti"].first_reschedule = datetime.now(timezone.utc)
+    while True:
+        try:
+            return op.execute(context)
+        except AirflowRescheduleException as reschedule:
+            time.sleep(max(0.0, (reschedule.reschedule_date - datetime.now(timezone.utc)).total_seconds()))
+
+
 async def run(op: TaskSensor, context: dict[str, Any], mode: str) -> Any:
     if mode == "deferred":
         return await run_deferred(op, context)
-    return op.execute(context)
+    return run_rescheduled(op, context) if mode == "reschedule" else op.execute(context)
 
 
 def in_mode(poll_url: Any, mode: str, **arguments: Any) -> TaskSensor:
-    return sensor(poll_url, deferrable=mode == "deferred", **arguments)
+    how = {"deferrable": True} if mode == "deferred" else {"deferrable": False, "mode": mode}
+    return sensor(poll_url, **how, **arguments)
 
 
-MODES = pytest.mark.parametrize("mode", ["deferred", "poke"])
+MODES = pytest.mark.parametrize("mode", ["deferred", "poke", "reschedule"])
 
 
 @MODES
@@ -134,28 +146,12 @@ async def test_a_key_that_is_refused_three_times_fails_it(sandbox, context, mode
     assert sandbox.ledger.requests("poll") >= 3
 
 
-def test_in_reschedule_mode_it_comes_back_later(sandbox, context):
-    class Rescheduled:
-        def __init__(self) -> None:
-            self.xcoms: dict[str, Any] = {}
-
-        def get_first_reschedule_date(self, context: Any) -> None:
-            return None
-
-        def xcom_push(self, key: str, value: Any) -> None:
-            self.xcoms[key] = value
-
+def test_deferred_it_holds_no_worker_while_the_service_has_trouble(sandbox, context):
     submit = submitted(context)
-    op = sensor(submit, deferrable=False, mode="reschedule", poke_interval=1)
-    reschedules = 0
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        try:
-            assert op.execute({"ti": Rescheduled()})["status"] == "completed"
-            break
-        except AirflowRescheduleException:
-            reschedules += 1
-    assert reschedules >= 1
+    sandbox.fault("error", on="poll", times=-1, status=500)
+    with pytest.raises(TaskDeferred):
+        sensor(submit).execute(context)
+    assert sandbox.ledger.requests("poll") == 1
 
 
 async def test_deferred_it_looks_once_in_the_worker_and_hands_over(sandbox, context):
@@ -197,14 +193,16 @@ def test_what_is_no_poll_url_is_refused_in_one_sentence_and_nothing_is_sent(sand
     assert sandbox.ledger.requests() == 0
 
 
-def test_a_pause_of_zero_is_refused_when_the_dag_is_read():
-    with pytest.raises(InvalidRequestError, match="poke_interval must be a number of seconds above 0"):
-        sensor("/v1/tasks/t", poke_interval=0)
+@pytest.mark.parametrize("field", ["timeout", "poke_interval"])
+@pytest.mark.parametrize("value", [0, -1, float("inf"), None, "5"])
+def test_times_that_make_no_sense_are_refused_when_the_dag_is_read(field, value):
+    with pytest.raises(InvalidRequestError, match=f"{field} must be a number of seconds above 0"):
+        sensor("/v1/tasks/t", **{field: value})
 
 
-def test_a_negative_timeout_is_refused_when_the_dag_is_read():
-    with pytest.raises(ValueError, match="timeout"):
-        sensor("/v1/tasks/t", timeout=-1)
+def test_times_may_be_timedeltas():
+    op = sensor("/v1/tasks/t", timeout=timedelta(minutes=2), poke_interval=timedelta(seconds=7))
+    assert (op.timeout, op.poke_interval) == (120, 7)
 
 
 def test_the_poll_url_is_templated_and_inline_media_put_there_by_mistake_is_not_shown(sandbox, context):

@@ -157,7 +157,7 @@ async def test_a_connection_that_cannot_be_used_ends_the_wait_after_three_looks(
 
 async def test_something_unforeseen_becomes_an_event_and_no_exception(sandbox):
     class Broken(TaskTrigger):
-        async def _connected(self) -> Any:
+        async def _send(self) -> Any:
             raise RuntimeError("nobody thought of this")
 
     task = submit()
@@ -175,6 +175,24 @@ async def test_a_look_whose_answer_never_ends_is_given_up(sandbox):
     sandbox.fault("hang", on="poll")
     assert (await event_of(Impatient(**trigger_for(task).serialize()[1]))).result["status"] == "completed"
     assert sandbox.ledger.requests("poll") >= 2
+
+
+async def test_a_connection_that_cannot_be_closed_loses_no_result(sandbox):
+    class Stuck(TaskTrigger):
+        async def _send(self) -> Any:
+            task = await super()._send()
+            self._client = Unclosable()
+            return task
+
+    class Unclosable:
+        async def send_once(self, call: Any) -> Any:
+            async with await LemonDataHook().get_async_conn() as client:
+                return await client.send_once(call)
+
+        async def close(self) -> None:
+            raise RuntimeError("stuck")
+
+    assert (await event_of(Stuck(**trigger_for(submit()).serialize()[1]))).result["status"] == "completed"
 
 
 async def test_cancelling_it_leaves_no_event_and_no_open_connection(sandbox):

@@ -20,6 +20,8 @@ def inline_media():
     SubmitVideoOperator(task_id="templated", prompt="x", image="{{ picture() }}")
     SubmitVideoOperator(task_id="listed", model="veo3.1", prompt="x", reference_images=["{{ picture() }}"])
     SubmitVideoOperator(task_id="nested", prompt="x", extra_params={"mask": {"image": picture()}})
+    SubmitVideoOperator.partial(task_id="mapped", model="veo3.1", image="{{ picture() }}").expand(prompt=["x", "y"])
+    SubmitVideoOperator(task_id="in_a_text", prompt="like {{ picture() }} please")
     SubmitVideoOperator(task_id="refused", prompt="x", image=picture(), duration="{{ picture() }}")
     SubmitVideoOperator(task_id="unknown_model", model="sora-22", prompt="x", image=picture())
     TaskSensor(task_id="no_url", poll_url="{{ picture() }}")
