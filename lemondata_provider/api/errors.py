@@ -11,6 +11,7 @@ Everything that can go wrong between us and LemonData, as one tree.
     ├── UnreadableAnswerError        an answer came that is not LemonData's JSON
     │   └── MissingTaskError         a create answer with neither id nor poll URL
     ├── SubmitUnknownError           a create may or may not have been accepted and charged
+    ├── RequestChangedError          a retry wants another video than the one that was submitted
     ├── APIError                     LemonData answered with an error
     │   ├── BadRequestError          400, 409, 413, 422 and any other 4xx
     │   │   └── ModelNotFoundError   the model is not there, or not under this name
@@ -119,6 +120,12 @@ class MissingTaskError(UnreadableAnswerError):
 
 class SubmitUnknownError(LemonDataError):
     """A create may or may not have been accepted and charged; a retry could pay twice, so there is none."""
+
+    final = True
+
+
+class RequestChangedError(LemonDataError):
+    """A retry wants another video than the one that was submitted, and nothing was sent; a retry repeats it."""
 
     final = True
 

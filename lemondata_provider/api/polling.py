@@ -110,6 +110,7 @@ class Wait:
         self._gone_since: float | None = None
         self._looks_for_video = 0
         self._told: tuple[TaskStatus, float] | None = None
+        self.seen = Task(id=task_id, poll_url=poll_url)  # as the last answer described it
         self._guessed = False
         self._wrong_guesses = 0
 
@@ -119,6 +120,7 @@ class Wait:
 
     def answered(self, task: Task, now: float) -> Step:
         """Decide after an answer."""
+        self.seen = task
         self._troubles = self._refusals = 0
         self._gone_since = None
         if task.status is TaskStatus.FAILED:

@@ -10,15 +10,14 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from lemondata_provider.api import calls
-from lemondata_provider.api.errors import AnswerLostError, InvalidRequestError, LemonDataError
-from lemondata_provider.api.models import Task
+from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskFailedError
 from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait, in_seconds
 from lemondata_provider.api.redaction import redact, shield, shield_literal, unshield
 from lemondata_provider.api.request import REQUEST_FIELDS, VideoRequest
-from lemondata_provider.api.verdict import submit_error
 from lemondata_provider.hooks.exceptions import LemonDataFailException, for_airflow
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.operators.record import Options, Record, fingerprint
+from lemondata_provider.operators.submission import Store, Submission, store_of
 from lemondata_provider.triggers.events import read_event, with_video_url
 from lemondata_provider.triggers.task import TaskTrigger
 
@@ -67,9 +66,17 @@ class SubmitVideoOperator(BaseOperator):
     :param deferrable: wait in the triggerer, where minutes of waiting hold no worker; default ``True``, whatever
         Airflow's own default is.
     :param poll_interval: the pause aimed at between two looks, in seconds, default 5.
-    :param timeout: how long to wait for the video, in seconds or as a timedelta, default 3600.
+    :param timeout: how long to wait for the video, in seconds or as a timedelta, default 3600; over all retries where
+        the submit is durable.
+    :param durable: store the submit in Airflow's task state store (Airflow 3.3 and newer), so that a retry finds its
+        task instead of paying for another one; default ``True``.
+    :param on_unknown_submit: what a retry does that finds a submit whose answer nobody saw: ``fail`` (default), or
+        ``resubmit`` it, which may pay twice.
+    :param on_clear: what a new try does after a person cleared the task: ``reuse`` the video while it is there
+        (default), or ``regenerate`` it.
+    :param resubmit_failed: whether an Airflow retry submits a failed generation anew; default ``False``.
     :raises LemonDataFailException: bad input (before anything is sent), a request refused for good, a submit whose
-        outcome is unknown, and whatever ends a wait without the video: failed at once, without a retry that pays again.
+        outcome is unknown, a failed generation, a deadline that passed: failed at once, without a retry.
     :raises LemonDataError: what a retry may mend while nothing was submitted: no connection, too many requests.
     """
 
@@ -107,6 +114,10 @@ class SubmitVideoOperator(BaseOperator):
         deferrable: bool = True,
         poll_interval: float = 5.0,
         timeout: float | timedelta = 3600.0,
+        durable: bool = True,
+        on_unknown_submit: str = "fail",
+        on_clear: str = "reuse",
+        resubmit_failed: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -138,30 +149,27 @@ class SubmitVideoOperator(BaseOperator):
         self.deferrable = _flag("deferrable", deferrable)
         self.poll_interval = in_seconds("poll_interval", poll_interval)
         self.timeout = in_seconds("timeout", timeout)
+        self.durable = _flag("durable", durable)
+        self.on_unknown_submit = _choice("on_unknown_submit", on_unknown_submit, ("fail", "resubmit"))
+        self.on_clear = _choice("on_clear", on_clear, ("reuse", "regenerate"))
+        self.resubmit_failed = _flag("resubmit_failed", resubmit_failed)
 
     def render_template(self, *args: Any, **kwargs: Any) -> Any:
         """Render a template, and shield the inline media that it brought in; mapped tasks come this way too."""
         return shield(super().render_template(*args, **kwargs))
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Check the request, submit it, and return, defer or wait."""
+        """Check the request, come to its task without paying twice, and return, defer or wait."""
         request = self._checked_request()
-        submitted = self._submit(request)
         known = {"model": request.model, "operation": request.operation and request.operation.value}
-        if not self.wait_for_completion:
-            return submitted.result(**known)
-        wait = Wait(
-            submitted.id,
-            submitted.poll_url,
-            poll_interval=self.poll_interval,
-            deadline=time.time() + self.timeout,
-        )
-        step = wait.answered(submitted, time.time())
+        wait, step = self._submitted(context, request)
+        if isinstance(step, LookAgain) and not self.wait_for_completion:
+            return wait.seen.result(**known)
         if isinstance(step, LookAgain) and self.deferrable:
-            self._defer(wait, submitted.result(**known))
+            self._defer(wait, wait.seen.result(**known))
         ended = self._wait_in_worker(wait, step)
         if ended.task is None:
-            raise _after_submit(ended.error)
+            raise self._failure(context, ended.error)
         return with_video_url(context, ended.task.result(**known))
 
     def execute_complete(self, context: Context, event: Any, submitted: dict[str, Any]) -> dict[str, Any]:
@@ -175,9 +183,9 @@ class SubmitVideoOperator(BaseOperator):
         try:
             read = read_event(event, submitted["task_id"], submitted["poll_url"])
         except LemonDataError as error:
-            raise _after_submit(error) from None
+            raise self._failure(context, error) from None
         if failure := read.exception():
-            raise _after_submit(failure)
+            raise self._failure(context, failure)
         return with_video_url(context, read.completed(submitted))
 
     def _checked_request(self) -> VideoRequest:
@@ -187,18 +195,38 @@ class SubmitVideoOperator(BaseOperator):
         except InvalidRequestError as error:
             raise for_airflow(error) from None
 
-    def _submit(self, request: VideoRequest) -> Task:
-        self.log.info("Submitting to LemonData: %s", redact(request.body()))
+    def _submitted(self, context: Context, request: VideoRequest) -> tuple[Wait, Step]:
+        self.log.info("Wanted from LemonData: %s", redact(request.body()))
+        submission = Submission(
+            hook=LemonDataHook(self.lemondata_conn_id),
+            request=request,
+            record=Record(
+                fingerprint(request.body()),
+                max_tries=getattr(context["ti"], "max_tries", 0),
+                deadline=time.time() + self.timeout,
+            ),
+            options=Options(self.on_unknown_submit, self.on_clear, self.resubmit_failed),
+            poll_interval=self.poll_interval,
+            store=self._store(context),
+        )
         try:
-            with LemonDataHook(self.lemondata_conn_id).get_conn() as client:
-                task = client.send(calls.submit_video(request))
-                self.log.info("LemonData accepted task %s; poll URL: %s", task.id, task.poll_url)
+            return submission.begin()
         except LemonDataError as error:
-            raise for_airflow(submit_error(error)) from error
+            raise for_airflow(error) from error
         except AirflowTaskTimeout:
-            lost = AnswerLostError("execution_timeout came before the answer.")
-            raise for_airflow(submit_error(lost)) from None
-        return task
+            if forgotten := submission.forgotten():
+                raise for_airflow(forgotten) from None
+            raise
+
+    def _store(self, context: Context) -> Store | None:
+        return store_of(context) if self.durable else None
+
+    def _failure(self, context: Context, error: LemonDataError | None) -> Exception:
+        """Return what to raise once the video is paid for: a retry must find its task, or there is none."""
+        error = error or LemonDataError("The wait ended with neither a task nor an error")
+        if isinstance(error, TaskFailedError) and self.resubmit_failed:
+            return error
+        return for_airflow(error) if self._store(context) else LemonDataFailException(error)
 
     def _defer(self, wait: Wait, submitted: dict[str, Any]) -> NoReturn:
         trigger = TaskTrigger(
@@ -218,12 +246,13 @@ class SubmitVideoOperator(BaseOperator):
         return step
 
 
-def _after_submit(error: LemonDataError | None) -> LemonDataFailException:
-    """Return the failure of a wait whose video is paid for: never retried, since a retry would submit and pay again."""
-    return LemonDataFailException(error or LemonDataError("The wait ended with neither a task nor an error"))
-
-
 def _flag(name: str, value: bool) -> bool:
     if not isinstance(value, bool):
         raise InvalidRequestError(f"{name} must be True or False, not {type(value).__name__}")
+    return value
+
+
+def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
+    if value not in allowed:
+        raise InvalidRequestError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
     return value

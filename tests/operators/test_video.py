@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import base64
+import json
 import pickle
 import signal
 import threading
@@ -356,11 +357,13 @@ def test_a_connection_that_is_gone_while_waiting_in_the_worker_does_not_pay_agai
     assert failure.value.task_id == sandbox.ledger.creates[0].id
 
 
-def test_an_execution_timeout_within_the_submit_stops_the_task_instead_of_paying_again(sandbox, context):
+def test_an_execution_timeout_within_the_submit_stops_the_task_instead_of_paying_again(sandbox, context, monkeypatch):
     def too_late(*_: Any) -> None:
         raise AirflowTaskTimeout("execution_timeout")
 
     sandbox.fault("hang")
+    impatient = json.dumps({**json.loads(sandbox.connection_uri), "extra": {"timeout": 1}})
+    monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", impatient)
     before = signal.signal(signal.SIGALRM, too_late)
     signal.setitimer(signal.ITIMER_REAL, 0.5)
     try:

@@ -1,0 +1,171 @@
+"""
+What is remembered of a submit, and what a new try has to do about it: pure decisions that take what they need.
+
+The record stands in Airflow's task state store (3.3+), which outlives retries, clears and killed workers. It is written
+as an intent before the request leaves, and again with the task's id as soon as the answer is there; whoever finds an
+intent alone knows that a create may have been paid for and that nobody saw its answer.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+from lemondata_provider.api.errors import (
+    LemonDataError,
+    MissingVideoError,
+    RequestChangedError,
+    SubmitUnknownError,
+    TaskFailedError,
+    TaskNotFoundError,
+)
+
+KEY = "lemondata_submit"
+HISTORY_KEY = KEY + "_before_{}"  # with the id of the task that was stored before
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class Record:
+    """
+    What is stored of one submit.
+
+    :param fingerprint: a digest for each field of the request; what the fields hold is stored nowhere.
+    :param max_tries: Airflow's, when this was written: it changes when a person clears the task, and never on a retry.
+    :param deadline: Unix seconds at which the wait ends, over all retries.
+    :param task_id: LemonData's id; none while it is not known whether there is a task.
+    :param poll_url: where the task is looked at.
+    :param model: what was asked for.
+    :param operation: what was asked for, if it was said.
+    """
+
+    fingerprint: dict[str, str]
+    max_tries: int
+    deadline: float
+    task_id: str | None = None
+    poll_url: str | None = None
+    model: str | None = None
+    operation: str | None = None
+
+    @classmethod
+    def read(cls, stored: Any) -> Record | None:
+        """
+        Read what the store holds.
+
+        :raises SubmitUnknownError: if it is there and cannot be read; it must never be taken for nothing.
+        """
+        if stored is None:
+            return None
+        try:
+            known = {name: stored[name] for name in cls.__dataclass_fields__}
+            if stored["version"] != VERSION or not isinstance(known["fingerprint"], dict):
+                raise ValueError("another version")
+        except (KeyError, TypeError, ValueError):
+            raise SubmitUnknownError(
+                f"The key {KEY!r} under Task instance > Storage holds no record that this version can read. A video "
+                "may have been paid for: look there for its id, and delete the key only if the video is not needed."
+            ) from None
+        return cls(**known)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the record as the store takes it."""
+        return {"version": VERSION, **asdict(self)}
+
+    @property
+    def is_intent(self) -> bool:
+        """Say whether a request may have left whose answer nobody saw."""
+        return self.poll_url is None
+
+
+def fingerprint(body: Mapping[str, Any]) -> dict[str, str]:
+    """Digest each field of a request body, without the query strings of URLs: signed links change at every try."""
+    return {name: _digest(_without_queries(value)) for name, value in body.items()}
+
+
+def _digest(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _without_queries(value: Any) -> Any:
+    if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
+        return urlunsplit(urlsplit(value)._replace(query="", fragment=""))
+    if isinstance(value, dict):
+        return {name: _without_queries(item) for name, item in value.items()}
+    return [_without_queries(item) for item in value] if isinstance(value, list) else value
+
+
+@dataclass(frozen=True)
+class Options:
+    """
+    What the user allows to be paid for again.
+
+    :param on_unknown_submit: ``fail``, or ``resubmit`` a request whose answer nobody saw.
+    :param on_clear: when a person clears the task, ``reuse`` the video that is there, or ``regenerate`` it.
+    :param resubmit_failed: whether an Airflow retry submits a failed generation anew.
+    """
+
+    on_unknown_submit: str = "fail"
+    on_clear: str = "reuse"
+    resubmit_failed: bool = False
+
+
+class Next(Enum):
+    """What a try does first."""
+
+    SUBMIT = "submit"
+    LOOK = "look at the task that is known"
+
+
+def first_step(found: Record | None, wanted: Record, options: Options) -> Next:
+    """
+    Decide what a try does, from what was stored and what it would submit itself.
+
+    :raises SubmitUnknownError: a create may have been paid for, and nobody saw its answer.
+    :raises RequestChangedError: a retry wants something else than what was submitted.
+    """
+    if found is None:
+        return Next.SUBMIT
+    if found.is_intent:
+        if options.on_unknown_submit == "resubmit":
+            return Next.SUBMIT
+        raise SubmitUnknownError(REPAIR)
+    changed = sorted(name for name in {*found.fingerprint, *wanted.fingerprint} if _differs(name, found, wanted))
+    if is_cleared(found, wanted):
+        return Next.SUBMIT if changed or options.on_clear == "regenerate" else Next.LOOK
+    if changed:
+        raise RequestChangedError(
+            f"This retry wants another video than the one that was submitted: {', '.join(changed)} changed. Was a map "
+            "expanded anew, or does the try number or the time stand in a template? Clear the task to submit anew.",
+            task_id=found.task_id,
+            poll_url=found.poll_url,
+        )
+    return Next.LOOK
+
+
+def submits_anew(error: LemonDataError | None, cleared: bool, options: Options) -> bool:
+    """Say whether a known task that ended without a video is submitted anew."""
+    if cleared:
+        return isinstance(error, (TaskFailedError, TaskNotFoundError, MissingVideoError))
+    return options.resubmit_failed and isinstance(error, TaskFailedError)
+
+
+def is_cleared(found: Record, wanted: Record) -> bool:
+    """Say whether a person cleared the task since the record was written."""
+    return found.max_tries != wanted.max_tries
+
+
+def _differs(name: str, one: Record, other: Record) -> bool:
+    return one.fingerprint.get(name) != other.fingerprint.get(name)
+
+
+REPAIR = (
+    "An earlier try may have submitted this video, and nobody saw the answer: it may have been charged. It is not "
+    "submitted again by itself. Look for the task in LemonData's dashboard. If it is there, put its id and poll URL "
+    f"into the key {KEY!r} under Task instance > Storage (task_id, and poll_url as '/v1/tasks/<its id>'); if it is "
+    "not, delete that key. Then clear this Airflow task."
+)
