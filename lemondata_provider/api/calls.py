@@ -14,7 +14,8 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from lemondata_provider.api.errors import ErrorDetails, InvalidRequestError, MissingTaskError, UnreadableAnswerError
-from lemondata_provider.api.models import Model, ModelPrice, Task, canonical_poll_url, identify, task_id_of
+from lemondata_provider.api.inventory import Model, ModelPrice
+from lemondata_provider.api.models import Task, canonical_poll_url, identify, task_id_of
 from lemondata_provider.api.request import VideoRequest
 
 T = TypeVar("T")

@@ -12,7 +12,6 @@ import asyncio
 import json
 import logging
 import math
-import random
 import ssl
 import time
 from collections.abc import Awaitable, Callable, Generator, Iterator
@@ -21,7 +20,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypedDict, TypeVar
 
 import httpx
-from tenacity import AsyncRetrying, RetryCallState, Retrying
+from tenacity import AsyncRetrying, Retrying
 
 from lemondata_provider import __version__
 from lemondata_provider.api.calls import Call
@@ -30,14 +29,13 @@ from lemondata_provider.api.errors import (
     APIError,
     ConfigurationError,
     ConnectionFailedError,
-    LemonDataError,
     NotFoundError,
     UnreadableAnswerError,
     error_from,
 )
 from lemondata_provider.api.redaction import redact
+from lemondata_provider.api.repeating import repeating
 from lemondata_provider.api.urls import DEFAULT_BASE_URL, BaseUrl
-from lemondata_provider.api.verdict import is_refused_for_now, was_not_sent
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -47,7 +45,6 @@ T = TypeVar("T")
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
-PATIENCE_SECONDS = 60.0  # how long a request is repeated before the error rises to the caller
 LIMITS = httpx.Limits(max_connections=4, max_keepalive_connections=4, keepalive_expiry=90)
 MAX_REDIRECTS = 5
 KEY_LENGTH = 8  # a shorter one is a placeholder, for a gateway that has the real one
@@ -212,43 +209,6 @@ _NEVER_OPENED = (
 )
 
 
-def may_repeat(call: Call[Any], error: BaseException) -> bool:
-    """Say whether a failed call may be sent again: a read on passing trouble, a create if it surely did nothing."""
-    if not isinstance(error, LemonDataError):
-        return False
-    if call.method == "GET":
-        return not error.final
-    return was_not_sent(error) or is_refused_for_now(error)
-
-
-def pause(attempt: int, error: BaseException | None, jitter: Callable[[], float] = random.random) -> float:
-    """Return the seconds to wait after a failure: 1, 2, 4 … 16 with jitter, or more if the service asks for it."""
-    backoff = min(2.0 ** (attempt - 1), 16.0) * (0.5 + jitter())
-    asked = getattr(error, "retry_after", None)
-    return backoff if asked is None else max(float(asked) + jitter(), backoff)
-
-
-def _repeating(call: Call[Any]) -> dict[str, Any]:
-    """Return the arguments that tell tenacity, sync or async, when to send a call again."""
-
-    def wait(state: RetryCallState) -> float:
-        return pause(state.attempt_number, state.outcome.exception() if state.outcome else None)
-
-    def stop(state: RetryCallState) -> bool:
-        spent = max(state.idle_for, state.seconds_since_start or 0.0)
-        return spent + state.upcoming_sleep > PATIENCE_SECONDS
-
-    def retry(state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        return error is not None and may_repeat(call, error)
-
-    def before_sleep(state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        log.warning("%s; %s again in %.1f s", error, call.method, state.upcoming_sleep)
-
-    return {"wait": wait, "stop": stop, "retry": retry, "before_sleep": before_sleep, "reraise": True}
-
-
 class Client:
     """
     A client for tasks, command lines and notebooks; use it as a context manager, and one in each thread.
@@ -278,7 +238,7 @@ class Client:
         :param call: what to send.
         :param attempt: does the sending instead of :meth:`send_once`, for whoever has to act around each request.
         """
-        answer: T = Retrying(sleep=self._sleep, **_repeating(call))(attempt or self.send_once, call)
+        answer: T = Retrying(sleep=self._sleep, **repeating(call))(attempt or self.send_once, call)
         return answer
 
     def send_once(self, call: Call[T]) -> T:
@@ -318,7 +278,7 @@ class AsyncClient:
 
     async def send(self, call: Call[T]) -> T:
         """Send a call; a failed one again while that is safe, for at most a minute."""
-        return await AsyncRetrying(sleep=self._sleep, **_repeating(call))(self.send_once, call)
+        return await AsyncRetrying(sleep=self._sleep, **repeating(call))(self.send_once, call)
 
     async def send_once(self, call: Call[T]) -> T:
         """Send a call as exactly one request."""

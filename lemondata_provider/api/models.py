@@ -3,7 +3,7 @@ What goes out and what comes back, as typed objects.
 
 A request is checked strictly, because a wrong one costs money. An answer is read tolerantly, because a task that was
 paid for must survive a missing field, a new field and a field of the wrong type. Sources: https://docs.lemondata.cc
-(create-video, get-video-status, get-task-status, list-models, get-model, get-pricing).
+(create-video, get-video-status, get-task-status).
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import logging
 import math
 from collections.abc import Mapping
 from datetime import datetime, timezone
-from decimal import Decimal, InvalidOperation
 from enum import Enum
 from functools import lru_cache
 from typing import Annotated, Any
@@ -57,7 +56,8 @@ def _status(value: object) -> TaskStatus:
     return _status_of(word) if word else TaskStatus.PENDING
 
 
-def _text(value: object) -> str | None:
+def text_of(value: object) -> str | None:
+    """Return a text without white space around it; anything else, and an empty one, counts as missing."""
     return value.strip() or None if isinstance(value, str) else None
 
 
@@ -95,20 +95,9 @@ def _moment(value: object) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
 
 
-def _decimal(value: object) -> Decimal | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        price = Decimal(str(value).strip())
-    except InvalidOperation:
-        return None
-    return price if price.is_finite() else None
-
-
-Text = Annotated[str | None, BeforeValidator(_text)]
+Text = Annotated[str | None, BeforeValidator(text_of)]
 Number = Annotated[float | None, BeforeValidator(_number)]
 Moment = Annotated[datetime | None, BeforeValidator(_moment)]
-Price = Annotated[Decimal | None, BeforeValidator(_decimal)]
 
 
 class Answer(BaseModel):
@@ -204,7 +193,7 @@ def _videos(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
     found: dict[str, dict[str, Any]] = {}
     for item in told:
         video = item if isinstance(item, dict) else {"url": item}
-        if url := _text(video.get("url")):
+        if url := text_of(video.get("url")):
             found[url] = {**video, **found.get(url, {}), "url": url}
     return list(found.values())
 
@@ -212,7 +201,7 @@ def _videos(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _task_error(value: object) -> dict[str, Any] | None:
     if isinstance(value, dict):
         return value
-    return {"message": value} if _text(value) else None
+    return {"message": value} if text_of(value) else None
 
 
 def canonical_poll_url(task_id: str) -> str:
@@ -231,73 +220,10 @@ def task_id_of(poll_url: str) -> str | None:
 
 def identify(payload: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return id and poll URL of the task that a create answer names, or nothing where it names none."""
-    poll_url = _text(payload.get("poll_url"))
-    task_id = _text(payload.get("id")) or _text(payload.get("task_id")) or (task_id_of(poll_url) if poll_url else None)
+    poll_url = text_of(payload.get("poll_url"))
+    task_id = (
+        text_of(payload.get("id")) or text_of(payload.get("task_id")) or (task_id_of(poll_url) if poll_url else None)
+    )
     if not task_id and type(payload.get("id")) is int:
         task_id = str(payload["id"])  # the wrong type, and all that names a task that is paid for
     return (task_id, poll_url or canonical_poll_url(task_id)) if task_id else None
-
-
-class Model(Answer):
-    """One model of the inventory: what it is, how it is priced, and what it can do."""
-
-    id: str
-    owned_by: Text = None
-    created: Moment = None
-    category: Text = None
-    pricing_unit: Text = None
-    supported_operations: tuple[str, ...] = ()
-    public_contract: dict[str, Any] = {}
-    raw: dict[str, Any] = {}
-
-    @classmethod
-    def read(cls, payload: Mapping[str, Any]) -> Model | None:
-        """Read one entry of the model list, or a model's detail; an entry without an id is no model."""
-        own = payload.get("lemondata")
-        facts = {**payload, **own} if isinstance(own, dict) else dict(payload)
-        contract = facts.get("public_contract")
-        contract = contract if isinstance(contract, dict) else {}
-        operations = _texts(facts.get("supported_operations")) or _texts(contract.get("supported_operations"))
-        if not _text(payload.get("id")):
-            return None
-        return cls.model_validate(
-            {name: facts.get(name) for name in ("owned_by", "created", "category", "pricing_unit")}
-            | {"id": payload["id"], "public_contract": contract, "raw": dict(payload)}
-            | {"supported_operations": operations}
-        )
-
-
-class ModelPrice(Answer):
-    """What a model costs in ``currency``: per request, per second of video, or unknown where both are missing."""
-
-    model: str
-    provider: Text = None
-    currency: str = "USD"
-    per_request: Price = None
-    per_second: Price = None
-    raw: dict[str, Any] = {}
-
-    @classmethod
-    def read(cls, payload: Mapping[str, Any], currency: object = None) -> ModelPrice | None:
-        """Read one price in either of the two documented forms; an entry without a model is no price."""
-        nested = payload.get("pricing")
-        facts = {**payload, **nested} if isinstance(nested, dict) else dict(payload)
-        if not (model := _text(facts.get("model"))):
-            return None
-        return cls(
-            model=model,
-            provider=facts.get("provider"),
-            currency=_text(facts.get("currency")) or _text(currency) or "USD",
-            per_request=_price(facts, "per_request"),
-            per_second=_price(facts, "per_second"),
-            raw=dict(payload),
-        )
-
-
-def _price(facts: Mapping[str, Any], name: str) -> Any:
-    known = facts.get(name)
-    return facts.get(f"lock_price_{name}") if _decimal(known) is None else known
-
-
-def _texts(value: object) -> list[str]:
-    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

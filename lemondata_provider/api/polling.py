@@ -102,7 +102,7 @@ class Wait:
     ) -> None:
         self.task_id = task_id
         self.poll_url = poll_url
-        self._interval = poll_interval
+        self.poll_interval = poll_interval
         self.deadline = deadline
         self._jitter = jitter
         self._troubles = 0
@@ -116,7 +116,7 @@ class Wait:
 
     def start(self, now: float) -> LookAgain:
         """Return when to look first: the create is just behind us, so after one pause, or at a deadline before it."""
-        return self._pause(self._interval, now)
+        return self._pause(self.poll_interval, now)
 
     def answered(self, task: Task, now: float) -> Step:
         """Decide after an answer."""
@@ -143,7 +143,7 @@ class Wait:
         if now >= self.deadline:
             return self._timed_out(f"the last look failed: {error.message}")
         if self._refusals:
-            return self._pause(self._interval, now, error, doubtful=True)
+            return self._pause(self.poll_interval, now, error, doubtful=True)
         return self._pause(self._after_trouble(error), now, error)
 
     def news(self, task: Task) -> str | None:
@@ -159,14 +159,14 @@ class Wait:
         """Return the interval, or less where progress foretells the end before it: a video is then noticed at once."""
         self._wrong_guesses += self._guessed
         foretold = _foretold_end(task, now) if self._wrong_guesses < WRONG_GUESSES else None
-        self._guessed = foretold is not None and foretold < self._interval
-        return max(foretold or 0.0, min(SHORTEST_PAUSE, self._interval)) if self._guessed else self._interval
+        self._guessed = foretold is not None and foretold < self.poll_interval
+        return max(foretold or 0.0, min(SHORTEST_PAUSE, self.poll_interval)) if self._guessed else self.poll_interval
 
     def _after_trouble(self, error: LemonDataError) -> float:
         if error.retry_after is not None:
-            return max(self._interval, error.retry_after + self._jitter())
-        backoff = self._interval * 2.0 ** min(self._troubles - 1, 10)
-        return max(self._interval, min(backoff, LONGEST_PAUSE) * (0.5 + self._jitter() / 2))
+            return max(self.poll_interval, error.retry_after + self._jitter())
+        backoff = self.poll_interval * 2.0 ** min(self._troubles - 1, 10)
+        return max(self.poll_interval, min(backoff, LONGEST_PAUSE) * (0.5 + self._jitter() / 2))
 
     def _pause(
         self, seconds: float, now: float, trouble: LemonDataError | None = None, doubtful: bool = False
@@ -186,7 +186,7 @@ class Wait:
         error = self._about_this_task(MissingVideoError("The task completed, and no answer shows a video URL."))
         if self._looks_for_video > LOOKS_FOR_VIDEO:
             return Ended(error=error)
-        return LookAgain(min(self._interval, DOUBT_SECONDS), error, doubtful=True)
+        return LookAgain(min(self.poll_interval, DOUBT_SECONDS), error, doubtful=True)
 
     def _failure(self, task: Task) -> LemonDataError:
         what = "was cancelled" if task.cancelled else "failed"

@@ -11,6 +11,7 @@ from lemondata_provider.api.errors import (
     InvalidRequestError,
     LemonDataError,
     RateLimitError,
+    RequestChangedError,
     ServiceError,
     SubmitUnknownError,
 )
@@ -26,7 +27,7 @@ class Verdict(str, Enum):
 
 def was_not_sent(error: LemonDataError) -> bool:
     """Say whether the request never left."""
-    return isinstance(error, (ConfigurationError, InvalidRequestError, ConnectionFailedError))
+    return isinstance(error, (ConfigurationError, InvalidRequestError, RequestChangedError, ConnectionFailedError))
 
 
 def _has_no_channels(error: LemonDataError) -> bool:

@@ -229,14 +229,11 @@ class SubmitVideoOperator(BaseOperator):
         return for_airflow(error) if self._store(context) else LemonDataFailException(error)
 
     def _defer(self, wait: Wait, submitted: dict[str, Any]) -> NoReturn:
-        trigger = TaskTrigger(
-            task_id=wait.task_id,
-            poll_url=wait.poll_url,
-            lemondata_conn_id=self.lemondata_conn_id,
-            poll_interval=self.poll_interval,
-            deadline=wait.deadline,
+        self.defer(
+            trigger=TaskTrigger.of(wait, self.lemondata_conn_id),
+            method_name="execute_complete",
+            kwargs={"submitted": submitted},
         )
-        self.defer(trigger=trigger, method_name="execute_complete", kwargs={"submitted": submitted})
 
     def _wait_in_worker(self, wait: Wait, step: Step) -> Ended:
         hook = LemonDataHook(self.lemondata_conn_id)

@@ -127,14 +127,11 @@ class TaskSensor(BaseSensorOperator):
         return named
 
     def _defer(self, wait: Wait) -> NoReturn:
-        trigger = TaskTrigger(
-            task_id=wait.task_id,
-            poll_url=wait.poll_url,
-            lemondata_conn_id=self.lemondata_conn_id,
-            poll_interval=self.poke_interval,
-            deadline=wait.deadline,
+        self.defer(
+            trigger=TaskTrigger.of(wait, self.lemondata_conn_id),
+            method_name="execute_complete",
+            kwargs={"deadline": wait.deadline},
         )
-        self.defer(trigger=trigger, method_name="execute_complete", kwargs={"deadline": wait.deadline})
 
     def _known(self) -> dict[str, Any]:
         """Return what the submit's result told and answers about a task may not tell again."""

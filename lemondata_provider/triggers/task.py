@@ -52,6 +52,17 @@ class TaskTrigger(BaseTrigger):
         self.deadline = deadline
         self._client: AsyncClient | None = None
 
+    @classmethod
+    def of(cls, wait: Wait, lemondata_conn_id: str) -> TaskTrigger:
+        """Return the trigger that goes on with a wait."""
+        return cls(
+            task_id=wait.task_id,
+            poll_url=wait.poll_url,
+            deadline=wait.deadline,
+            lemondata_conn_id=lemondata_conn_id,
+            poll_interval=wait.poll_interval,
+        )
+
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the trigger is made of, without any secret."""
         return (

@@ -28,8 +28,6 @@ from lemondata_provider.api.client import (
     AsyncClient,
     Client,
     checked_key,
-    may_repeat,
-    pause,
     ssl_context,
 )
 from lemondata_provider.api.errors import (
@@ -47,6 +45,7 @@ from lemondata_provider.api.errors import (
     UnreadableAnswerError,
 )
 from lemondata_provider.api.models import Task, TaskStatus
+from lemondata_provider.api.repeating import may_repeat, pause
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.verdict import Verdict, verdict
 

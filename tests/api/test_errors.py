@@ -135,6 +135,7 @@ def test_every_class_says_what_a_retry_does(cls: type[LemonDataError]) -> None:
 FINAL = {
     "InvalidRequestError",
     "SubmitUnknownError",
+    "RequestChangedError",
     "BadRequestError",
     "ModelNotFoundError",
     "AuthenticationError",

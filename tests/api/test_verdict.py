@@ -15,6 +15,7 @@ CLASSES = {
     "UnreadableAnswerError": Verdict.UNKNOWN,
     "MissingTaskError": Verdict.UNKNOWN,
     "SubmitUnknownError": Verdict.UNKNOWN,
+    "RequestChangedError": Verdict.NOT_SENT,
     "APIError": Verdict.REFUSED,
     "BadRequestError": Verdict.REFUSED,
     "ModelNotFoundError": Verdict.REFUSED,

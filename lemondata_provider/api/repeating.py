@@ -1,0 +1,55 @@
+"""When a call is sent again, and after what pause: for both clients. Source: docs.lemondata.cc (rate-limits)."""
+
+from __future__ import annotations
+
+import logging
+import random
+from collections.abc import Callable
+from typing import Any
+
+from tenacity import RetryCallState
+
+from lemondata_provider.api.calls import Call
+from lemondata_provider.api.errors import LemonDataError
+from lemondata_provider.api.verdict import is_refused_for_now, was_not_sent
+
+log = logging.getLogger(__name__)
+
+PATIENCE_SECONDS = 60.0  # how long a request is repeated before the error rises to the caller
+
+
+def may_repeat(call: Call[Any], error: BaseException) -> bool:
+    """Say whether a failed call may be sent again: a read on passing trouble, a create if it surely did nothing."""
+    if not isinstance(error, LemonDataError):
+        return False
+    if call.method == "GET":
+        return not error.final
+    return was_not_sent(error) or is_refused_for_now(error)
+
+
+def pause(attempt: int, error: BaseException | None, jitter: Callable[[], float] = random.random) -> float:
+    """Return the seconds to wait after a failure: 1, 2, 4 … 16 with jitter, or more if the service asks for it."""
+    backoff = min(2.0 ** (attempt - 1), 16.0) * (0.5 + jitter())
+    asked = getattr(error, "retry_after", None)
+    return backoff if asked is None else max(float(asked) + jitter(), backoff)
+
+
+def repeating(call: Call[Any]) -> dict[str, Any]:
+    """Return the arguments that tell tenacity, sync or async, when to send a call again."""
+
+    def wait(state: RetryCallState) -> float:
+        return pause(state.attempt_number, state.outcome.exception() if state.outcome else None)
+
+    def stop(state: RetryCallState) -> bool:
+        spent = max(state.idle_for, state.seconds_since_start or 0.0)
+        return spent + state.upcoming_sleep > PATIENCE_SECONDS
+
+    def retry(state: RetryCallState) -> bool:
+        error = state.outcome.exception() if state.outcome else None
+        return error is not None and may_repeat(call, error)
+
+    def before_sleep(state: RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        log.warning("%s; %s again in %.1f s", error, call.method, state.upcoming_sleep)
+
+    return {"wait": wait, "stop": stop, "retry": retry, "before_sleep": before_sleep, "reraise": True}
