@@ -172,21 +172,22 @@ class SubmitVideoOperator(BaseOperator):
             raise self._failure(context, ended.error)
         return with_video_url(context, ended.task.result(**known))
 
-    def execute_complete(self, context: Context, event: Any, submitted: dict[str, Any]) -> dict[str, Any]:
+    def execute_complete(self, context: Context, event: Any, submitted: dict[str, Any] | None = None) -> dict[str, Any]:
         """
         Return the result that the trigger's event brings, or raise what it says.
 
         :param context: Airflow's context.
         :param event: what the trigger sent.
-        :param submitted: what this operator knew when it deferred.
+        :param submitted: what this operator knew when it deferred; ``airflow dags test`` does not hand it over.
         """
+        known = submitted or {"model": self.model, "operation": self.operation}
         try:
-            read = read_event(event, submitted["task_id"], submitted["poll_url"])
+            read = read_event(event, known.get("task_id"), known.get("poll_url"))
         except LemonDataError as error:
             raise self._failure(context, error) from None
         if failure := read.exception():
             raise self._failure(context, failure)
-        return with_video_url(context, read.completed(submitted))
+        return with_video_url(context, read.completed(known))
 
     def _checked_request(self) -> VideoRequest:
         given = {name: unshield(getattr(self, name)) for name in REQUEST_FIELDS}

@@ -89,23 +89,23 @@ class TaskSensor(BaseSensorOperator):
             step = hook.look(wait)
         return isinstance(step, Ended) and PokeReturnValue(is_done=True, xcom_value=self._result(step))
 
-    def execute_complete(self, context: Context, event: Any, deadline: float) -> Any:
+    def execute_complete(self, context: Context, event: Any, deadline: float | None = None) -> Any:
         """
         Return the result that the trigger's event brings, raise what it says, or wait on with ``silent_fail``.
 
         :param context: Airflow's context.
         :param event: what the trigger sent.
-        :param deadline: Unix seconds at which the wait ends.
+        :param deadline: Unix seconds at which the wait ends; ``airflow dags test`` does not hand it over.
         """
         with self._failing_softly():
-            wait = self._wait(deadline)
+            wait = self._wait(time.time() + self.timeout if deadline is None else deadline)
             read = read_event(event, wait.task_id, wait.poll_url)
             error = read.exception()
             if error is None:
                 return with_video_url(context, read.completed(self._known()))
             if self.silent_fail and not error.final:
                 self.log.error("Waiting on, as silent_fail asks for: %s", error)
-                if time.time() < deadline:
+                if time.time() < wait.deadline:
                     self._defer(wait)
                 raise AirflowSensorTimeout(str(error))
             raise self._failure(error)

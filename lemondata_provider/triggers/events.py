@@ -60,12 +60,12 @@ class TaskEvent(BaseModel):
         return error
 
 
-def read_event(event: Any, task_id: str, poll_url: str) -> TaskEvent:
+def read_event(event: Any, task_id: str | None, poll_url: str | None) -> TaskEvent:
     """
     Check an event that a trigger sent.
 
     :param event: what Airflow handed to the resuming method.
-    :param task_id: the task that is waited for.
+    :param task_id: the task that is waited for, where that is known.
     :param poll_url: where it is looked at.
     :raises LemonDataError: if it is not an event of this shape, or is about another task.
     """
@@ -74,7 +74,7 @@ def read_event(event: Any, task_id: str, poll_url: str) -> TaskEvent:
     except ValidationError as error:
         problem = f"{error.error_count()} fields are wrong"
     else:
-        if read.task_id == task_id:
+        if task_id in (None, read.task_id):
             return read
         problem = f"it is about the task {read.task_id}"
     raise LemonDataError(

@@ -393,3 +393,9 @@ def test_a_mapped_operator_gets_each_item(sandbox, context):
         ("a cat", 4),
         ("a dog", 8),
     ]
+
+
+def test_it_resumes_without_what_it_knew_as_airflow_dags_test_does(context):
+    event = {"task_id": "t", "poll_url": "/v1/tasks/t", "result": {"task_id": "t", "video_url": "https://x.test/v.mp4"}}
+    result = operator(operation="text-to-video").execute_complete(context, event=event)
+    assert (result["task_id"], result["model"], result["operation"]) == ("t", "sora-2", "text-to-video")

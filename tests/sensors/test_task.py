@@ -214,3 +214,8 @@ def test_the_poll_url_is_templated_and_inline_media_put_there_by_mistake_is_not_
     op.poll_url = "{{ wanted }}"
     op.render_template_fields({"wanted": "data:image/png;base64,QUJDREVG"}, dag.get_template_env())
     assert "QUJDREVG" not in str(op.poll_url)
+
+
+def test_it_resumes_without_its_deadline_as_airflow_dags_test_does(context):
+    event = {"task_id": "t", "poll_url": "/v1/tasks/t", "result": {"task_id": "t", "video_url": "https://x.test/v.mp4"}}
+    assert sensor("/v1/tasks/t").execute_complete(context, event=event)["task_id"] == "t"
