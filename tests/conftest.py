@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import signal
 import tempfile
+import threading
 from typing import TYPE_CHECKING, Any
 
 # Before anything imports Airflow: it makes its home at import.
@@ -13,6 +15,10 @@ os.environ.update(
     AIRFLOW__CORE__UNIT_TEST_MODE="False",
 )
 os.environ.pop("LEMONDATA_API_KEY", None)
+if threading.current_thread() is threading.main_thread():
+    # A shell without job control starts background jobs with SIGINT ignored, and the processes of our tests would
+    # inherit that.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # the sandbox is no machine behind a proxy
 
 import pytest
