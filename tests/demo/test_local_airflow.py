@@ -127,7 +127,9 @@ def test_what_a_killed_starter_left_is_ended_by_the_next(tmp_path: Path) -> None
     environment = {"PATH": os.environ["PATH"]}
     orphan = processes.spawn(["sleep", "60"], mark="here", environment=environment, output=tmp_path / "out")
     processes.end("here")
-    assert orphan.wait(timeout=5) == -signal.SIGTERM
+    # A process that was only just started may miss the first signal; the second comes in any case.
+    assert orphan.wait(timeout=5) in (-signal.SIGTERM, -signal.SIGKILL)
+    assert processes.marked("here") == []
 
 
 def test_what_ignores_termination_is_killed(tmp_path: Path) -> None:
