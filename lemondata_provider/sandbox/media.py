@@ -86,6 +86,6 @@ def _fetch(url: str) -> bytes:
         return base64.b64decode(text) if head.endswith(";base64") else text
     if urllib.parse.urlsplit(url).scheme not in {"http", "https"}:
         raise ValueError(f"Not a URL that the service fetches: {url[:80]}")
-    with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 - the scheme was checked
+    with urllib.request.urlopen(url, timeout=_TIMEOUT) as answer:  # noqa: S310 # because the scheme was checked
         content: bytes = answer.read(_MAX_BYTES)
         return content

@@ -8,7 +8,7 @@ from typing import Any
 _TYPES = {401: "authentication_error", 402: "billing_error", 403: "permission_error", 429: "rate_limit_error"}
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, not a mistake of ours
+class Refusal(Exception):  # noqa: N818 # because it is an answer, not a mistake of ours
     """An error answer: status, code, message, hints beside them and headers."""
 
     def __init__(self, status: int, code: str, message: str, **hints: Any) -> None:

@@ -49,7 +49,7 @@ _HTML = b"<html><head><title>502 Bad Gateway</title></head><body><h1>502 Bad Gat
 class WireProtocol(H11Protocol):
     """Uvicorn's HTTP protocol, which also lets a request reach its own connection."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # because uvicorn types it wider
         """Keep the transport where the ASGI scope of every request of this connection shows it."""
         super().connection_made(transport)
         # asyncio leaves Nagle's algorithm on for a listener that was made elsewhere: 40 ms for every answer.

@@ -344,7 +344,7 @@ ERROR_OBJECTS = st.dictionaries(st.sampled_from([*KNOWN, "retryable", "balance_u
 def test_no_body_breaks_the_reading(status: int, body: object) -> None:
     error = read(status, body)
     assert str(error).startswith(f"LemonData answered {status}")
-    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 # because it is ours
 
 
 # --- pickling and events
@@ -357,7 +357,7 @@ def same(one: LemonDataError, other: LemonDataError) -> bool:
 @every_class
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_every_error_survives_pickling(cls: type[LemonDataError], protocol: int) -> None:
-    again = pickle.loads(pickle.dumps(full(cls), protocol))  # noqa: S301
+    again = pickle.loads(pickle.dumps(full(cls), protocol))  # noqa: S301 # because it is ours
     assert same(again, full(cls))
     assert again.retry_after == 12.5
     assert again.hints["alternatives"][0]["id"] == "kling-2"
@@ -383,7 +383,7 @@ def test_what_was_added_to_a_message_survives_pickling() -> None:
     error = NotFoundError("gone")
     error.message += " (asked elsewhere)"
     error.task_id = "t"
-    assert str(pickle.loads(pickle.dumps(error))) == str(error) == "gone (asked elsewhere) [task_id=t]"  # noqa: S301
+    assert str(pickle.loads(pickle.dumps(error))) == str(error) == "gone (asked elsewhere) [task_id=t]"  # noqa: S301 # because it is ours
 
 
 @pytest.mark.parametrize("name", ["ErrorOfTomorrow", "ValueError", "", None, 5])
@@ -428,5 +428,5 @@ def test_a_message_with_a_payload_reads_the_same_after_each_trip() -> None:
     first = str(error)
     assert "…(21 bytes, sha256 " in first
     for _ in range(3):
-        error = pickle.loads(pickle.dumps(error))  # noqa: S301
+        error = pickle.loads(pickle.dumps(error))  # noqa: S301 # because it is ours
     assert str(error) == first
