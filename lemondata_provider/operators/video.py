@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator
@@ -154,6 +155,11 @@ class SubmitVideoOperator(BaseOperator):
         self.on_clear = _choice("on_clear", on_clear, ("reuse", "regenerate"))
         self.resubmit_failed = _flag("resubmit_failed", resubmit_failed)
 
+    @cached_property
+    def hook(self) -> LemonDataHook:
+        """Return the connection to LemonData."""
+        return LemonDataHook(self.lemondata_conn_id)
+
     def render_template(self, *args: Any, **kwargs: Any) -> Any:
         """Render a template, and shield the inline media that it brought in; mapped tasks come this way too."""
         return shield(super().render_template(*args, **kwargs))
@@ -199,7 +205,7 @@ class SubmitVideoOperator(BaseOperator):
     def _submitted(self, context: Context, request: VideoRequest) -> tuple[Wait, Step]:
         self.log.info("Wanted from LemonData: %s", redact(request.body()))
         submission = Submission(
-            hook=LemonDataHook(self.lemondata_conn_id),
+            hook=self.hook,
             request=request,
             record=Record(
                 fingerprint(request.body()),
@@ -237,10 +243,9 @@ class SubmitVideoOperator(BaseOperator):
         )
 
     def _wait_in_worker(self, wait: Wait, step: Step) -> Ended:
-        hook = LemonDataHook(self.lemondata_conn_id)
         while isinstance(step, LookAgain):
             time.sleep(step.delay)
-            step = hook.look(wait)
+            step = self.hook.look(wait)
         return step
 
 

@@ -12,7 +12,7 @@ from lemondata_provider.sandbox.refusals import Refusal
 from lemondata_provider.sandbox.settings import Settings
 
 CANCELLABLE = frozenset({"seedance-1.5-pro", "seedance-2.0", "seedance-2.0-fast"})
-_STEERING = re.compile(r"\[(?P<word>fail|forever)(?::(?P<reason>[^\]]*))?\]")
+_STEERING = re.compile(r"\[(?P<word>fail|forever|queued)(?::(?P<reason>[^\]]*))?\]")
 
 Status = Literal["pending", "processing", "completed", "failed"]
 
@@ -21,8 +21,8 @@ Status = Literal["pending", "processing", "completed", "failed"]
 class Task:
     """One accepted create; its times are fixed when it is made.
 
-    A prompt steers how the task ends: `[fail]` fails, `[fail:reason]` fails with that reason, and `[forever]` never
-    ends.
+    A prompt steers how the task ends: `[fail]` fails, `[fail:reason]` fails with that reason, `[forever]` never ends,
+    and `[queued]` never begins.
     """
 
     id: str
@@ -81,14 +81,14 @@ def new_task(identity: tuple[str, str], owner: str, order: Order, settings: Sett
     steering = _STEERING.search(order.prompt)
     word = steering["word"] if steering else ""
     reason = steering["reason"] if steering else ""
-    ends = math.inf if word == "forever" else now + settings.generation_seconds
+    ends = math.inf if word in ("forever", "queued") else now + settings.generation_seconds
     return Task(
         id=identity[0],
         token=identity[1],
         owner=owner,
         order=order,
         created=now,
-        processing_from=min(now + settings.pending_seconds, ends),
+        processing_from=math.inf if word == "queued" else min(now + settings.pending_seconds, ends),
         ends=ends,
         expected_seconds=settings.generation_seconds,
         failure=(reason or "The model could not produce this video.") if word == "fail" else "",

@@ -6,6 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
@@ -64,6 +65,11 @@ class TaskSensor(BaseSensorOperator):
         self.lemondata_conn_id = lemondata_conn_id
         self.deferrable = deferrable
 
+    @cached_property
+    def hook(self) -> LemonDataHook:
+        """Return the connection to LemonData."""
+        return LemonDataHook(self.lemondata_conn_id)
+
     def render_template(self, *args: Any, **kwargs: Any) -> Any:
         """Render a template, and shield inline media that was put there by mistake; mapped tasks come this way too."""
         return shield(super().render_template(*args, **kwargs))
@@ -74,7 +80,7 @@ class TaskSensor(BaseSensorOperator):
             if not self.deferrable:
                 return with_video_url(context, super().execute(context))
             wait = self._wait(time.time() + self.timeout)
-            step = LemonDataHook(self.lemondata_conn_id).look(wait)
+            step = self.hook.look(wait)
             if isinstance(step, LookAgain):
                 self._defer(wait)
             return with_video_url(context, self._result(step))
@@ -82,11 +88,10 @@ class TaskSensor(BaseSensorOperator):
     def poke(self, context: Context) -> PokeReturnValue | bool:
         """Look at the task, and as often again as it takes to believe what was seen."""
         wait = self._wait(deadline=float("inf"))
-        hook = LemonDataHook(self.lemondata_conn_id)
-        step = hook.look(wait)
+        step = self.hook.look(wait)
         while isinstance(step, LookAgain) and step.doubtful:
             time.sleep(min(step.delay, DOUBT_SECONDS))  # a poke holds a worker, however long its interval is
-            step = hook.look(wait)
+            step = self.hook.look(wait)
         return isinstance(step, Ended) and PokeReturnValue(is_done=True, xcom_value=self._result(step))
 
     def execute_complete(self, context: Context, event: Any, deadline: float | None = None) -> Any:

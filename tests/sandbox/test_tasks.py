@@ -53,6 +53,12 @@ def test_a_prompt_can_ask_for_a_task_that_never_ends():
     assert endless.changed(1e9) == 102
 
 
+def test_a_prompt_can_ask_for_a_task_that_never_begins_and_can_be_cancelled():
+    queued = task("[queued]", model="seedance-2.0")
+    assert (queued.status(1e9), queued.progress(1e9), queued.changed(1e9)) == ("pending", 0, 100)
+    assert queued.cancel(1e9).status(1e9) == "failed"
+
+
 def test_a_task_that_takes_no_time_is_complete_at_once():
     instant = task(settings=Settings(pending_seconds=5, generation_seconds=0))
     assert instant.status(100) == "completed"
