@@ -24,6 +24,7 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.operators.video"]}],
         "sensors": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.sensors.task"]}],
         "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.triggers.task"]}],
+        "cli": ["lemondata_provider.cli.get_commands"],
         "connection-types": [
             {
                 "connection-type": "lemondata",

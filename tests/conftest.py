@@ -30,10 +30,11 @@ if TYPE_CHECKING:
 class RecordingTaskInstance:
     """The part of Airflow's task instance that an operator of ours uses."""
 
+    dag_id, task_id, run_id, map_index, max_tries = "clips", "submit", "manual__1", -1, 2
+    first_reschedule: Any = None
+
     def __init__(self) -> None:
         self.xcoms: dict[str, Any] = {}
-
-    first_reschedule: Any = None
 
     def get_first_reschedule_date(self, context: Any) -> Any:
         return self.first_reschedule

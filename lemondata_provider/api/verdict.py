@@ -10,6 +10,7 @@ from lemondata_provider.api.errors import (
     ConnectionFailedError,
     InvalidRequestError,
     LemonDataError,
+    ModelNotFoundError,
     RateLimitError,
     RequestChangedError,
     ServiceError,
@@ -48,14 +49,24 @@ def verdict(error: LemonDataError) -> Verdict:
     return Verdict.REFUSED if answered or _has_no_channels(error) else Verdict.UNKNOWN
 
 
-def submit_error(error: LemonDataError) -> LemonDataError:
+def wants_another_model(error: LemonDataError) -> bool:
+    """Say whether the request was refused because of its model: not found, not allowed, or without channels."""
+    not_allowed = isinstance(error, APIError) and error.code == "model_not_allowed"
+    return isinstance(error, ModelNotFoundError) or not_allowed or _has_no_channels(error)
+
+
+WITHOUT_RECORD = (
+    "It is not submitted again by itself. Look for the task in LemonData's dashboard: if it is there, wait for it "
+    "with TaskSensor(poll_url='/v1/tasks/<its id>'); if it is not, clear this Airflow task to submit it again."
+)
+
+
+def submit_error(error: LemonDataError, repair: str = WITHOUT_RECORD) -> LemonDataError:
     """Return the error to raise for a failed create: as it is, or as unknown with what to do about the money."""
     if verdict(error) is not Verdict.UNKNOWN or isinstance(error, SubmitUnknownError):
         return error
     return SubmitUnknownError(
-        f"LemonData may have accepted and charged this video, but no readable answer came: {error.message} "
-        "It is not submitted again by itself. Look for the task in LemonData's dashboard: if it is there, wait for it "
-        "with TaskSensor(poll_url='/v1/tasks/<its id>'); if it is not, clear this Airflow task to submit it again.",
+        f"LemonData may have accepted and charged this video, but no readable answer came: {error.message} {repair}",
         status=error.status,
         code=error.code,
         param=error.param,

@@ -6,7 +6,8 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowFailException
 
-from lemondata_provider.api.errors import LemonDataError
+from lemondata_provider.api.errors import APIError, LemonDataError
+from lemondata_provider.api.verdict import Verdict, verdict
 
 
 class LemonDataFailException(AirflowFailException):
@@ -30,3 +31,13 @@ class LemonDataFailException(AirflowFailException):
 def for_airflow(error: LemonDataError) -> Exception:
     """Return what to raise in an Airflow task: final errors fail it without a retry, others rise as they are."""
     return LemonDataFailException(error) if error.final else error
+
+
+def refusal_for_airflow(error: LemonDataError, retry_policy: Any) -> Exception:
+    """
+    Return what to raise where a submit failed.
+
+    What was refused cost nothing: whether it is tried again is for the task's retry policy, where there is one.
+    """
+    refused = isinstance(error, APIError) and verdict(error) is Verdict.REFUSED
+    return error if refused and retry_policy else for_airflow(error)

@@ -17,6 +17,7 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from lemondata_provider.api import calls
+from lemondata_provider.api.cancelling import outcome
 from lemondata_provider.api.client import USER_AGENT, AsyncClient, Client, checked_key, ssl_context
 from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError, LemonDataError
 from lemondata_provider.api.polling import Step, Wait
@@ -183,6 +184,28 @@ class LemonDataHook(BaseHook):
         if news := wait.news(task):
             self.log.info(news)
         return wait.answered(task, time.time())
+
+    def cancel(self, task_id: str) -> str:
+        """
+        Cancel a task, from a worker, and say what came of it.
+
+        :param task_id: LemonData's id of the task.
+        """
+        try:
+            with self.get_conn() as client:
+                answer = client.send(calls.cancel_task(task_id))
+            return outcome(task_id, answer)
+        except LemonDataError as error:
+            return outcome(task_id, error)
+
+    async def cancel_from_loop(self, task_id: str) -> str:
+        """Do the same from a trigger, without ever blocking the loop."""
+        try:
+            async with await self.get_async_conn() as client:
+                answer = await client.send(calls.cancel_task(task_id))
+            return outcome(task_id, answer)
+        except LemonDataError as error:
+            return outcome(task_id, error)
 
     def _look_up(self) -> ConnectionSettings:
         with self._errors_of_looking_up():

@@ -24,6 +24,7 @@ from lemondata_provider.api.errors import (
     TaskFailedError,
     TaskNotFoundError,
 )
+from lemondata_provider.api.models import identify
 
 KEY = "lemondata_submit"
 HISTORY_KEY = KEY + "_before_{}"  # with the id of the task that was stored before
@@ -38,19 +39,22 @@ class Record:
     :param fingerprint: a digest for each field of the request; what the fields hold is stored nowhere.
     :param max_tries: Airflow's, when this was written: it changes when a person clears the task, and never on a retry.
     :param deadline: Unix seconds at which the wait ends, over all retries.
+    :param model: which model generates.
+    :param operation: what was asked for, if it was said.
+    :param answered: whether the create was answered; a task that stands in an unanswered record was put there by a
+        person.
     :param task_id: LemonData's id; none while it is not known whether there is a task.
     :param poll_url: where the task is looked at.
-    :param model: what was asked for.
-    :param operation: what was asked for, if it was said.
     """
 
     fingerprint: dict[str, str]
     max_tries: int
     deadline: float
-    task_id: str | None = None
-    poll_url: str | None = None
     model: str | None = None
     operation: str | None = None
+    answered: bool = False
+    task_id: str | None = None
+    poll_url: str | None = None
 
     @classmethod
     def read(cls, stored: Any) -> Record | None:
@@ -70,6 +74,7 @@ class Record:
                 f"The key {KEY!r} under Task instance > Storage holds no record that this version can read. A video "
                 "may have been paid for: look there for its id, and delete the key only if the video is not needed."
             ) from None
+        known["task_id"], known["poll_url"] = identify(known) or (None, None)
         return cls(**known)
 
     def to_json(self) -> dict[str, Any]:
@@ -79,7 +84,12 @@ class Record:
     @property
     def is_intent(self) -> bool:
         """Say whether a request may have left whose answer nobody saw."""
-        return self.poll_url is None
+        return self.task_id is None
+
+    @property
+    def is_adopted(self) -> bool:
+        """Say whether a person found the task and put it here."""
+        return not self.is_intent and not self.answered
 
 
 def fingerprint(body: Mapping[str, Any]) -> dict[str, str]:
@@ -119,21 +129,21 @@ class Next(Enum):
 
     SUBMIT = "submit"
     LOOK = "look at the task that is known"
+    ASK = "ask a person: a create may have been paid for, and nobody saw its answer"
 
 
 def first_step(found: Record | None, wanted: Record, options: Options) -> Next:
     """
     Decide what a try does, from what was stored and what it would submit itself.
 
-    :raises SubmitUnknownError: a create may have been paid for, and nobody saw its answer.
     :raises RequestChangedError: a retry wants something else than what was submitted.
     """
     if found is None:
         return Next.SUBMIT
     if found.is_intent:
-        if options.on_unknown_submit == "resubmit":
-            return Next.SUBMIT
-        raise SubmitUnknownError(REPAIR)
+        return Next.SUBMIT if options.on_unknown_submit == "resubmit" else Next.ASK
+    if found.is_adopted:
+        return Next.LOOK
     changed = sorted(name for name in {*found.fingerprint, *wanted.fingerprint} if _differs(name, found, wanted))
     if is_cleared(found, wanted):
         return Next.SUBMIT if changed or options.on_clear == "regenerate" else Next.LOOK
@@ -155,17 +165,23 @@ def submits_anew(error: LemonDataError | None, cleared: bool, options: Options) 
 
 
 def is_cleared(found: Record, wanted: Record) -> bool:
-    """Say whether a person cleared the task since the record was written."""
-    return found.max_tries != wanted.max_tries
+    """Say whether a person cleared the task since the record was written; the clear after an adoption is none."""
+    return found.max_tries != wanted.max_tries and not found.is_adopted
 
 
 def _differs(name: str, one: Record, other: Record) -> bool:
     return one.fingerprint.get(name) != other.fingerprint.get(name)
 
 
-REPAIR = (
-    "An earlier try may have submitted this video, and nobody saw the answer: it may have been charged. It is not "
-    "submitted again by itself. Look for the task in LemonData's dashboard. If it is there, put its id and poll URL "
-    f"into the key {KEY!r} under Task instance > Storage (task_id, and poll_url as '/v1/tasks/<its id>'); if it is "
-    "not, delete that key. Then clear this Airflow task."
-)
+def repair(task_instance: str) -> str:
+    """
+    Say what a person does about a submit whose answer nobody saw.
+
+    :param task_instance: as the arguments of Airflow's commands.
+    """
+    return (
+        "It is not submitted again by itself. Look for the task in LemonData's dashboard. If it is there, put its id "
+        f"as 'task_id' into the key {KEY!r} under Task instance > Storage; if it is not there, delete that key. "
+        f"`airflow lemondata adopt {task_instance} --video-task ID` and `airflow lemondata forget {task_instance}` do "
+        "the same. Then clear this Airflow task."
+    )

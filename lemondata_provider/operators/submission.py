@@ -6,23 +6,20 @@ What a try finds in the store, and what follows from it, is said in :mod:`lemond
 
 from __future__ import annotations
 
-import logging
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Protocol
+from dataclasses import dataclass, field, replace
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import Client
-from lemondata_provider.api.errors import LemonDataError, TaskTimeoutError
+from lemondata_provider.api.errors import LemonDataError, SubmitUnknownError, TaskTimeoutError
 from lemondata_provider.api.models import Task
 from lemondata_provider.api.polling import DOUBT_SECONDS, Ended, LookAgain, Step, Wait
 from lemondata_provider.api.request import VideoRequest
-from lemondata_provider.api.verdict import Verdict, submit_error, verdict
+from lemondata_provider.api.verdict import WITHOUT_RECORD, Verdict, submit_error, verdict, wants_another_model
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.record import (
     HISTORY_KEY,
@@ -32,72 +29,14 @@ from lemondata_provider.operators.record import (
     Record,
     first_step,
     is_cleared,
+    repair,
     submits_anew,
 )
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
-
-log = logging.getLogger(__name__)
+from lemondata_provider.operators.store import Store
+from lemondata_provider.triggers.cancelling import TaskInstanceKey
 
 HELD_BACK = (signal.SIGTERM, signal.SIGALRM)
 STORE_SECONDS = 300.0  # how long storing the id of a task that is paid for is tried
-
-
-class Store(Protocol):
-    """Where a record is kept."""
-
-    def get(self, key: str) -> Any:
-        """Return a value, or nothing."""
-
-    def set(self, key: str, value: Any) -> None:
-        """Keep a value."""
-
-    def delete(self, key: str) -> None:
-        """Forget a value."""
-
-
-class TaskStateStore:
-    """
-    Airflow's task state store, whose values never expire here: a job that cleans up must not forget a paid task.
-
-    :param accessor: ``context["task_state_store"]``, which Airflow has since 3.3.
-    """
-
-    def __init__(self, accessor: Any) -> None:
-        from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined] # noqa: PLC0415 # Airflow 3.3 and newer
-
-        self._accessor = accessor
-        self._retention = NEVER_EXPIRE
-
-    def get(self, key: str) -> Any:
-        """Return a value, or nothing."""
-        return self._accessor.get(key)
-
-    def set(self, key: str, value: Any) -> None:
-        """Keep a value for ever."""
-        self._accessor.set(key, value, retention=self._retention)
-
-    def delete(self, key: str) -> None:
-        """Forget a value."""
-        self._accessor.delete(key)
-
-
-def store_of(context: Context) -> Store | None:
-    """Return the store of a task instance; none, with one warning, where Airflow has none. The one place that asks."""
-    accessor = context.get("task_state_store")
-    if accessor is not None:
-        return TaskStateStore(accessor)
-    _warn_once()
-    return None
-
-
-@lru_cache(maxsize=1)
-def _warn_once() -> None:
-    log.warning(
-        "This Airflow has no task state store (3.3 and newer have): when a task dies that has submitted a video "
-        "already, Airflow's retry submits and pays again. Submit and wait in separate tasks to make that window small."
-    )
 
 
 @dataclass
@@ -109,23 +48,30 @@ class Submission:
     have been paid for; and the task from the moment its id is known.
 
     :param hook: the connection.
-    :param request: what is submitted.
-    :param record: what is to be stored of it; it gets the task's id once that is known.
+    :param requests: what is submitted; those after the first are tried in order where a model cannot be had.
+    :param wanted: what is to be stored of a new submit.
     :param options: what the user allows to be paid for again.
     :param poll_interval: the pause aimed at between two looks, in seconds.
     :param store: where the record is kept; none if it is kept nowhere.
+    :param task_instance: whose submit it is.
     :param sleep: how to pause.
+    :param record: what is known by now; with the task's id once there is a task.
     :param lost: the error of a request that may have been accepted.
     """
 
     hook: LemonDataHook
-    request: VideoRequest
-    record: Record
+    requests: list[VideoRequest]
+    wanted: Record
     options: Options
     poll_interval: float
     store: Store | None
+    task_instance: TaskInstanceKey
     sleep: Callable[[float], None] = time.sleep
+    record: Record = field(init=False)
     lost: LemonDataError | None = None
+
+    def __post_init__(self) -> None:
+        self.record = self.wanted
 
     def begin(self) -> tuple[Wait, Step]:
         """
@@ -134,9 +80,13 @@ class Submission:
         :raises LemonDataError: nothing was submitted, or nobody knows whether something was.
         """
         found = Record.read(self.store.get(KEY)) if self.store else None
-        if first_step(found, self.record, self.options) is Next.LOOK and found:
-            return self._look(found)
-        return self._submit(found)
+        step = first_step(found, self.wanted, self.options)
+        if step is Next.ASK:
+            raise SubmitUnknownError(
+                "An earlier try may have submitted this video, and nobody saw the answer: it may have been charged. "
+                + self._repair()
+            )
+        return self._look(found) if found and step is Next.LOOK else self._submit(found)
 
     def forgotten(self) -> LemonDataError | None:
         """Return what a retry would not know of and would pay for again, for a try that is ended from outside."""
@@ -145,13 +95,17 @@ class Submission:
             return TaskTimeoutError(message, task_id=self.record.task_id, poll_url=self.record.poll_url)
         return submit_error(self.lost) if self.store is None and self.lost else None
 
+    def _repair(self) -> str:
+        return repair(self.task_instance.arguments()) if self.store else WITHOUT_RECORD
+
     def _look(self, found: Record) -> tuple[Wait, Step]:
-        cleared = is_cleared(found, self.record)
-        deadline = self.record.deadline if cleared else found.deadline
-        self.record = replace(self.record, task_id=found.task_id, poll_url=found.poll_url, deadline=deadline)
-        who = "cleared by a person" if cleared else "a retry"
+        cleared = is_cleared(found, self.wanted)
+        renewed = cleared or found.is_adopted  # a person wants it: that renews the deadline
+        deadline = self.wanted.deadline if renewed else found.deadline
+        self.record = replace(found, max_tries=self.wanted.max_tries, deadline=deadline, answered=True)
+        who = "adopted by a person" if found.is_adopted else "cleared by a person" if cleared else "a retry"
         self.hook.log.info("This is %s: looking at task %s, which is paid for", who, found.task_id)
-        if cleared:
+        if renewed:
             self._keep()
         wait = self._wait()
         step = self.hook.look(wait)
@@ -166,12 +120,22 @@ class Submission:
     def _submit(self, before: Record | None) -> tuple[Wait, Step]:
         if self.store and before and before.task_id:
             self.store.set(HISTORY_KEY.format(before.task_id), before.to_json())
-        self.record = replace(self.record, task_id=None, poll_url=None)
+        with self.hook.get_conn() as client:
+            for request in self.requests[:-1]:
+                try:
+                    return self._submit_one(client, request)
+                except LemonDataError as error:
+                    if not wants_another_model(error):
+                        raise
+                    self.hook.log.warning("%s cannot be had, trying the next model: %s", request.model, error)
+            return self._submit_one(client, self.requests[-1])
+
+    def _submit_one(self, client: Client, request: VideoRequest) -> tuple[Wait, Step]:
+        self.record = replace(self.wanted, model=request.model)
         try:
-            with self.hook.get_conn() as client:
-                task = client.send(calls.submit_video(self.request), lambda call: self._attempt(client, call))
+            task = client.send(calls.submit_video(request), lambda call: self._attempt(client, call))
         except LemonDataError as error:
-            raise submit_error(error) from error
+            raise submit_error(error, self._repair()) from error
         wait = self._wait()
         return wait, wait.answered(task, time.time())
 
@@ -189,7 +153,7 @@ class Submission:
                     self._forget_intent()
                 raise
             self.hook.log.info("LemonData accepted task %s; poll URL: %s", task.id, task.poll_url)
-            self.record = replace(self.record, task_id=task.id, poll_url=task.poll_url)
+            self.record = replace(self.record, task_id=task.id, poll_url=task.poll_url, answered=True)
             self._keep()
             return task
 

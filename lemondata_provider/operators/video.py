@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Sequence
 from datetime import timedelta
@@ -11,19 +12,29 @@ from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskFailedError
+from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskFailedError, TaskTimeoutError
 from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait, in_seconds
 from lemondata_provider.api.redaction import redact, shield, shield_literal, unshield
 from lemondata_provider.api.request import REQUEST_FIELDS, VideoRequest
-from lemondata_provider.hooks.exceptions import LemonDataFailException, for_airflow
+from lemondata_provider.hooks.exceptions import LemonDataFailException, for_airflow, refusal_for_airflow
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.retry_policy import with_retry_policy
 from lemondata_provider.operators.record import Options, Record, fingerprint
-from lemondata_provider.operators.submission import Store, Submission, store_of
+from lemondata_provider.operators.store import Store, store_of
+from lemondata_provider.operators.submission import Submission
+from lemondata_provider.triggers.cancelling import (
+    CLEARED_WHILE_DEFERRED,
+    CLEARED_WHILE_RUNNING,
+    TaskInstanceKey,
+    unwanted_in,
+)
 from lemondata_provider.triggers.events import read_event, with_video_url
 from lemondata_provider.triggers.task import TaskTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+ON_KILL_SECONDS = 4.0  # Airflow kills the process 5 s after it said so
 
 
 class SubmitVideoOperator(BaseOperator):
@@ -76,12 +87,20 @@ class SubmitVideoOperator(BaseOperator):
     :param on_clear: what a new try does after a person cleared the task: ``reuse`` the video while it is there
         (default), or ``regenerate`` it.
     :param resubmit_failed: whether an Airflow retry submits a failed generation anew; default ``False``.
+    :param cancel_on_kill: whether the task at LemonData is cancelled when somebody ends the Airflow task (marks it or
+        its run, or clears it with ``on_clear="regenerate"``); default ``True``. Only queued tasks of some models can
+        be; the log says what came of it.
+    :param on_timeout: at the deadline, ``leave`` the task at LemonData alone (default), or ``cancel`` it.
+    :param fallback_models: models to try in this order when one is not found, not allowed or without channels; the
+        result names the one that was used. Default: none.
+    :param retry_policy: Airflow's (3.3 and newer), default
+        :class:`~lemondata_provider.hooks.retry_policy.LemonDataRetryPolicy`.
     :raises LemonDataFailException: bad input (before anything is sent), a request refused for good, a submit whose
         outcome is unknown, a failed generation, a deadline that passed: failed at once, without a retry.
     :raises LemonDataError: what a retry may mend while nothing was submitted: no connection, too many requests.
     """
 
-    template_fields: Sequence[str] = (*REQUEST_FIELDS, "lemondata_conn_id")
+    template_fields: Sequence[str] = (*REQUEST_FIELDS, "fallback_models", "lemondata_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"extra_params": "json"}
     ui_color = "#fff7c2"
 
@@ -119,9 +138,13 @@ class SubmitVideoOperator(BaseOperator):
         on_unknown_submit: str = "fail",
         on_clear: str = "reuse",
         resubmit_failed: bool = False,
+        cancel_on_kill: bool = True,
+        on_timeout: str = "leave",
+        fallback_models: list[str] | None = None,
+        retry_policy: Any = None,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**with_retry_policy(kwargs, retry_policy))
         # A data: URL is shielded as soon as it comes in: Airflow stores and shows these attributes.
         self.model = model
         self.prompt = shield_literal(prompt)
@@ -154,6 +177,10 @@ class SubmitVideoOperator(BaseOperator):
         self.on_unknown_submit = _choice("on_unknown_submit", on_unknown_submit, ("fail", "resubmit"))
         self.on_clear = _choice("on_clear", on_clear, ("reuse", "regenerate"))
         self.resubmit_failed = _flag("resubmit_failed", resubmit_failed)
+        self.cancel_on_kill = _flag("cancel_on_kill", cancel_on_kill)
+        self.on_timeout = _choice("on_timeout", on_timeout, ("leave", "cancel"))
+        self.fallback_models = fallback_models
+        self._submission: Submission | None = None
 
     @cached_property
     def hook(self) -> LemonDataHook:
@@ -166,9 +193,9 @@ class SubmitVideoOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the request, come to its task without paying twice, and return, defer or wait."""
-        request = self._checked_request()
-        known = {"model": request.model, "operation": request.operation and request.operation.value}
-        wait, step = self._submitted(context, request)
+        self._submission = submission = self._prepared(context)
+        wait, step = self._begun(submission)
+        known = {"model": submission.record.model, "operation": submission.record.operation}
         if isinstance(step, LookAgain) and not self.wait_for_completion:
             return wait.seen.result(**known)
         if isinstance(step, LookAgain) and self.deferrable:
@@ -195,31 +222,61 @@ class SubmitVideoOperator(BaseOperator):
             raise self._failure(context, failure)
         return with_video_url(context, read.completed(known))
 
-    def _checked_request(self) -> VideoRequest:
-        given = {name: unshield(getattr(self, name)) for name in REQUEST_FIELDS}
-        try:
-            return VideoRequest.checked(**given)
-        except InvalidRequestError as error:
-            raise for_airflow(error) from None
+    def on_kill(self) -> None:
+        """Cancel the task at LemonData if somebody ended this one; a drained worker and a retry do not."""
+        submission = self._submission
+        if not self.cancel_on_kill or submission is None or submission.record.task_id is None:
+            return
+        # In a thread: the signal may have come in the middle of a request to Airflow, which has to end before another.
+        cancelling = threading.Thread(target=self._cancel_if_unwanted, args=(submission, submission.record.task_id))
+        cancelling.start()
+        cancelling.join(timeout=ON_KILL_SECONDS)
 
-    def _submitted(self, context: Context, request: VideoRequest) -> tuple[Wait, Step]:
-        self.log.info("Wanted from LemonData: %s", redact(request.body()))
-        submission = Submission(
+    def _cancel_if_unwanted(self, submission: Submission, task_id: str) -> None:
+        try:
+            state = submission.task_instance.state()
+        except Exception as error:  # noqa: BLE001 # in doubt the task is wanted
+            self.log.warning("Task %s is not cancelled: Airflow did not tell who ended this (%s)", task_id, error)
+            return
+        if state in unwanted_in(self.cancel_on_kill, self.on_clear, CLEARED_WHILE_RUNNING):
+            self.log.warning(self.hook.cancel(task_id))
+        else:
+            self.log.info("Task %s is not cancelled: this task instance is %s", task_id, state)
+
+    def _prepared(self, context: Context) -> Submission:
+        requests = self._checked_requests()
+        body = requests[0].body()
+        self.log.info("Wanted from LemonData: %s", redact(body))
+        return Submission(
             hook=self.hook,
-            request=request,
-            record=Record(
-                fingerprint(request.body()),
+            requests=requests,
+            wanted=Record(
+                fingerprint(body),
                 max_tries=getattr(context["ti"], "max_tries", 0),
                 deadline=time.time() + self.timeout,
+                model=requests[0].model,
+                operation=body.get("operation"),
             ),
             options=Options(self.on_unknown_submit, self.on_clear, self.resubmit_failed),
             poll_interval=self.poll_interval,
             store=self._store(context),
+            task_instance=TaskInstanceKey.of(context["ti"]),
         )
+
+    def _checked_requests(self) -> list[VideoRequest]:
+        """Return the request, and after it the same one for each fallback model."""
+        given = {name: unshield(getattr(self, name)) for name in REQUEST_FIELDS}
+        try:
+            others = _models("fallback_models", self.fallback_models)
+            return [VideoRequest.checked(**{**given, "model": model}) for model in (self.model, *others)]
+        except InvalidRequestError as error:
+            raise for_airflow(error) from None
+
+    def _begun(self, submission: Submission) -> tuple[Wait, Step]:
         try:
             return submission.begin()
         except LemonDataError as error:
-            raise for_airflow(error) from error
+            raise refusal_for_airflow(error, getattr(self, "retry_policy", None)) from error
         except AirflowTaskTimeout:
             if forgotten := submission.forgotten():
                 raise for_airflow(forgotten) from None
@@ -233,11 +290,14 @@ class SubmitVideoOperator(BaseOperator):
         error = error or LemonDataError("The wait ended with neither a task nor an error")
         if isinstance(error, TaskFailedError) and self.resubmit_failed:
             return error
+        if isinstance(error, TaskTimeoutError) and error.task_id and self.on_timeout == "cancel":
+            error.message = f"The deadline came before the video. {self.hook.cancel(error.task_id)}"
         return for_airflow(error) if self._store(context) else LemonDataFailException(error)
 
     def _defer(self, wait: Wait, submitted: dict[str, Any]) -> NoReturn:
+        cancel_in = unwanted_in(self.cancel_on_kill, self.on_clear, CLEARED_WHILE_DEFERRED)
         self.defer(
-            trigger=TaskTrigger.of(wait, self.lemondata_conn_id),
+            trigger=TaskTrigger.of(wait, self.lemondata_conn_id, cancel_in),
             method_name="execute_complete",
             kwargs={"submitted": submitted},
         )
@@ -253,6 +313,14 @@ def _flag(name: str, value: bool) -> bool:
     if not isinstance(value, bool):
         raise InvalidRequestError(f"{name} must be True or False, not {type(value).__name__}")
     return value
+
+
+def _models(name: str, value: Any) -> list[str]:
+    if value is None:
+        return []
+    if not isinstance(value, (list, tuple)) or not all(isinstance(model, str) and model.strip() for model in value):
+        raise InvalidRequestError(f"{name} must be a list of names of models")
+    return list(value)
 
 
 def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:

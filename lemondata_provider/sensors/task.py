@@ -18,6 +18,7 @@ from lemondata_provider.api.polling import DOUBT_SECONDS, Ended, LookAgain, Wait
 from lemondata_provider.api.redaction import shield, shield_literal
 from lemondata_provider.hooks.exceptions import for_airflow
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.retry_policy import with_retry_policy
 from lemondata_provider.triggers.events import read_event, with_video_url
 from lemondata_provider.triggers.task import TaskTrigger
 
@@ -29,7 +30,8 @@ class TaskSensor(BaseSensorOperator):
     """
     Wait for a task at LemonData and return its result, the same dict as ``SubmitVideoOperator``.
 
-    It fails, and does not go on waiting, when the task failed, was cancelled or is not known, with the API's reason.
+    It only looks: ending the sensor cancels nothing at LemonData. It fails, and does not go on waiting, when the task
+    failed, was cancelled or is not known, with the API's reason.
     ``soft_fail``, ``never_fail`` and ``silent_fail`` mean the same in all modes.
 
     Source: https://docs.lemondata.cc (get-task-status).
@@ -40,6 +42,8 @@ class TaskSensor(BaseSensorOperator):
     :param timeout: how long to wait, in seconds or as a timedelta, default 3600; then ``AirflowSensorTimeout``.
     :param deferrable: wait in the triggerer, where minutes of waiting hold no worker; default ``True``, whatever
         Airflow's own default is. With ``False``, ``mode`` says how: ``poke`` or ``reschedule``.
+    :param retry_policy: Airflow's (3.3 and newer), default
+        :class:`~lemondata_provider.hooks.retry_policy.LemonDataRetryPolicy`.
     :raises LemonDataFailException: the task failed, was cancelled or is not known, or the key was refused three times.
     :raises AirflowSensorTimeout: the task was not finished in time; it may still finish, and is not paid for again.
     :raises LemonDataError: what a retry may mend, such as a connection that is not defined.
@@ -56,10 +60,13 @@ class TaskSensor(BaseSensorOperator):
         poke_interval: float | timedelta = 5.0,
         timeout: float | timedelta = 3600.0,
         deferrable: bool = True,
+        retry_policy: Any = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
-            poke_interval=in_seconds("poke_interval", poke_interval), timeout=in_seconds("timeout", timeout), **kwargs
+            poke_interval=in_seconds("poke_interval", poke_interval),
+            timeout=in_seconds("timeout", timeout),
+            **with_retry_policy(kwargs, retry_policy),
         )
         self.poll_url = shield_literal(poll_url)  # Airflow stores and shows it, whatever was put there by mistake
         self.lemondata_conn_id = lemondata_conn_id

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -16,7 +16,10 @@ from lemondata_provider.api.errors import AnswerLostError, LemonDataError
 from lemondata_provider.api.models import Task
 from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.triggers.cancelling import TaskInstanceKey
 from lemondata_provider.triggers.events import TaskEvent
+
+CANCEL_SECONDS = 10.0  # for asking Airflow and LemonData, when the task was killed
 
 
 class TaskTrigger(BaseTrigger):
@@ -30,6 +33,8 @@ class TaskTrigger(BaseTrigger):
     :param lemondata_conn_id: the connection; its key is never among the arguments.
     :param poll_interval: the pause aimed at between two looks, in seconds.
     :param deadline: Unix seconds at which the wait ends, whatever restarts in between.
+    :param cancel_in: the states of the Airflow task instance in which its kill cancels the task (Airflow 3.3 and
+        newer); default none.
     """
 
     look_seconds = 120.0  # for one look, however slowly its answer drips in
@@ -42,6 +47,7 @@ class TaskTrigger(BaseTrigger):
         deadline: float,
         lemondata_conn_id: str = LemonDataHook.default_conn_name,
         poll_interval: float = 5.0,
+        cancel_in: Sequence[str] = (),
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
         # Not self.task_id: there the triggerer puts the id of the Airflow task.
@@ -50,10 +56,11 @@ class TaskTrigger(BaseTrigger):
         self.lemondata_conn_id = lemondata_conn_id
         self.poll_interval = poll_interval
         self.deadline = deadline
+        self.cancel_in = list(cancel_in)
         self._client: AsyncClient | None = None
 
     @classmethod
-    def of(cls, wait: Wait, lemondata_conn_id: str) -> TaskTrigger:
+    def of(cls, wait: Wait, lemondata_conn_id: str, cancel_in: Sequence[str] = ()) -> TaskTrigger:
         """Return the trigger that goes on with a wait."""
         return cls(
             task_id=wait.task_id,
@@ -61,6 +68,7 @@ class TaskTrigger(BaseTrigger):
             deadline=wait.deadline,
             lemondata_conn_id=lemondata_conn_id,
             poll_interval=wait.poll_interval,
+            cancel_in=cancel_in,
         )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -73,6 +81,7 @@ class TaskTrigger(BaseTrigger):
                 "lemondata_conn_id": self.lemondata_conn_id,
                 "poll_interval": self.poll_interval,
                 "deadline": self.deadline,
+                "cancel_in": self.cancel_in,
             },
         )
 
@@ -88,6 +97,28 @@ class TaskTrigger(BaseTrigger):
         finally:
             await self._disconnect()
         yield TriggerEvent(event.model_dump(mode="json"))  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
+
+    async def on_kill(self) -> None:
+        """Cancel the task at LemonData if somebody ended the Airflow task; a moved trigger leaves it alone."""
+        if not self.cancel_in:
+            return
+        cancelling = asyncio.ensure_future(self._cancel_if_unwanted())
+        until = time.monotonic() + CANCEL_SECONDS
+        while not cancelling.done() and (rest := until - time.monotonic()) > 0:
+            with suppress(asyncio.CancelledError):  # Airflow 3.3.2 cancels on_kill after about a second
+                await asyncio.wait({cancelling}, timeout=rest)
+        cancelling.cancel()
+
+    async def _cancel_if_unwanted(self) -> None:
+        try:
+            state = await asyncio.to_thread(TaskInstanceKey.of(self.task_instance).state)
+        except Exception as error:  # noqa: BLE001 # in doubt the task is wanted
+            self.log.warning("Task %s is not cancelled: Airflow did not tell who ended this (%s)", self.awaited, error)
+            return
+        if state in self.cancel_in:
+            self.log.warning(await LemonDataHook(self.lemondata_conn_id).cancel_from_loop(self.awaited))
+        else:
+            self.log.info("Task %s is not cancelled: this task instance is %s", self.awaited, state)
 
     async def _ended(self) -> Ended:
         wait = Wait(self.awaited, self.poll_url, poll_interval=self.poll_interval, deadline=self.deadline)

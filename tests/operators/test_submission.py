@@ -20,8 +20,10 @@ from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.record import KEY, Options, Record, fingerprint
 from lemondata_provider.operators.submission import Submission
+from lemondata_provider.triggers.cancelling import TaskInstanceKey
 
 REQUEST = VideoRequest.checked(prompt="a cat")
+WHOSE = TaskInstanceKey("clips", "submit", "manual__1")
 OUTCOMES = ("answered", "lost", "refused", "refused for now", "never reached")
 
 
@@ -128,7 +130,7 @@ class Hook(LemonDataHook):
 def a_try(service: Service, store: Store, max_tries: int, options: Options) -> str:
     """Run one try to its end, and say what a person would see of it."""
     record = Record(fingerprint(REQUEST.body()), max_tries, deadline=4e9)
-    submission = Submission(Hook(service), REQUEST, record, options, 5.0, store, sleep=lambda _: None)
+    submission = Submission(Hook(service), [REQUEST], record, options, 5.0, store, WHOSE, sleep=lambda _: None)
     try:
         wait, step = submission.begin()
     except Crash:
@@ -184,7 +186,7 @@ def test_only_the_users_word_submits_an_unknown_again():
     assert several
 
 
-STORED = Record(fingerprint(REQUEST.body()), 2, deadline=4e9, task_id="ldtask_0", poll_url="/v1/tasks/ldtask_0")
+STORED = Record(fingerprint(REQUEST.body()), 2, 4e9, answered=True, task_id="ldtask_0", poll_url="/v1/tasks/ldtask_0")
 
 
 def a_later_try(max_tries: int, options: Options = Options(), **changes: Any) -> tuple[Service, dict[str, Any], str]:  # noqa: B008 # it is frozen
@@ -205,8 +207,8 @@ def test_a_retry_looks_at_the_task_that_is_paid_for():
 def test_a_retry_that_wants_something_else_fails_and_names_the_fields():
     service, store = Service(Chooser()), Store(Chooser())
     store.values[KEY] = replace(STORED, fingerprint={"model": "x", "seed": "y"}).to_json()
-    record = replace(STORED, task_id=None, poll_url=None)
-    submission = Submission(Hook(service), REQUEST, record, Options(), 5.0, store)
+    record = replace(STORED, answered=False, task_id=None, poll_url=None)
+    submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, WHOSE)
     with pytest.raises(RequestChangedError, match="model, prompt, seed changed") as refused:
         submission.begin()
     assert refused.value.poll_url == "/v1/tasks/ldtask_0"

@@ -1,0 +1,78 @@
+"""What a person does about a submit whose answer nobody saw, in Airflow's database: ``airflow lemondata``."""
+
+from __future__ import annotations
+
+import json
+from argparse import Namespace
+from dataclasses import replace
+
+from airflow.models.taskinstance import TaskInstance
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+from lemondata_provider.api.errors import SubmitUnknownError
+from lemondata_provider.hooks.version_compat import task_state_database
+from lemondata_provider.operators.record import KEY, Record
+
+
+def adopt(args: Namespace) -> None:
+    """
+    Put a task into the record of a task instance: after a clear it is looked at, and nothing is submitted.
+
+    :param args: ``dag_id``, ``task_id``, ``run_id``, ``map_index``, ``video_task`` and ``poll_url``.
+    :raises SystemExit: where nothing could be done, and why.
+    """
+    store = _Database(args)
+    found = store.read()
+    if found and found.answered and found.task_id != args.video_task:
+        raise SystemExit(f"Nothing was changed: the record holds task {found.task_id} already, which is paid for.")
+    record = found or Record(fingerprint={}, max_tries=0, deadline=0.0)
+    store.write(replace(record, answered=False, task_id=args.video_task, poll_url=args.poll_url))
+    print(f"Task {args.video_task} is adopted. Clear the Airflow task now, and it waits for that video.")  # noqa: T201 # a command's answer
+
+
+def forget(args: Namespace) -> None:
+    """
+    Delete what is stored of a submit that left no task: after a clear the task instance submits anew.
+
+    :param args: ``dag_id``, ``task_id``, ``run_id`` and ``map_index``.
+    :raises SystemExit: where nothing could be done, and why.
+    """
+    store = _Database(args)
+    found = store.read()
+    if found is None:
+        raise SystemExit("Nothing was changed: no submit is stored for this task instance.")
+    if not found.is_intent:
+        raise SystemExit(
+            f"Nothing was changed: the record holds task {found.task_id}, which is paid for. To pay for another video, "
+            'clear the Airflow task with on_clear="regenerate".'
+        )
+    store.delete()
+    print("The submit is forgotten. Clear the Airflow task now, and it submits anew.")  # noqa: T201 # a command's answer
+
+
+class _Database:
+    """The record of one task instance, where Airflow keeps it."""
+
+    def __init__(self, args: Namespace) -> None:
+        if (database := task_state_database()) is None:
+            raise SystemExit("This Airflow has no task state store; 3.3 and newer have.")
+        key = {name: getattr(args, name) for name in ("dag_id", "run_id", "task_id", "map_index")}
+        with create_session() as session:
+            if session.scalar(select(TaskInstance.id).filter_by(**key)) is None:
+                raise SystemExit(f"There is no such task instance: {key}")
+        self._backend, scope = database
+        self._scope = scope(**key)
+
+    def read(self) -> Record | None:
+        stored = self._backend.get(self._scope, KEY)
+        try:
+            return Record.read(stored and json.loads(stored))
+        except SubmitUnknownError as error:
+            raise SystemExit(f"Nothing was changed. {error}") from None
+
+    def write(self, record: Record) -> None:
+        self._backend.set(self._scope, KEY, json.dumps(record.to_json()), expires_at=None)
+
+    def delete(self) -> None:
+        self._backend.delete(self._scope, KEY)
