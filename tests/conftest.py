@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 import threading
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 # Before anything imports Airflow: it makes its home at import.
@@ -47,6 +48,31 @@ class RecordingTaskInstance:
 def context() -> dict[str, Any]:
     """A context as an operator gets it."""
     return {"ti": RecordingTaskInstance()}
+
+
+class Supervisor:
+    """The process that Airflow puts beside each task and trigger, as far as it is asked for states."""
+
+    def __init__(self) -> None:
+        self.states: dict[str, dict[str, str | None]] = {}
+        self.asked: list[Any] = []
+        self.refuses = False
+
+    def send(self, message: Any) -> Any:
+        self.asked.append(message)
+        if self.refuses:
+            raise RuntimeError("the API server is away")
+        return SimpleNamespace(task_states=self.states)
+
+
+@pytest.fixture
+def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
+    """A supervisor, put where Airflow puts its own when a process starts."""
+    from airflow.sdk.execution_time import task_runner  # noqa: PLC0415 # few tests need it, and it takes its time
+
+    running = Supervisor()
+    monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", running, raising=False)
+    return running
 
 
 @pytest.fixture

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
+from collections.abc import Callable
 from dataclasses import replace
 
 from airflow.models.taskinstance import TaskInstance
@@ -15,14 +16,15 @@ from lemondata_provider.hooks.version_compat import task_state_database
 from lemondata_provider.operators.record import KEY, Record
 
 
-def adopt(args: Namespace) -> None:
+def adopt(args: Namespace, database: Callable[[Namespace], Database] | None = None) -> None:
     """
     Put a task into the record of a task instance: after a clear it is looked at, and nothing is submitted.
 
     :param args: ``dag_id``, ``task_id``, ``run_id``, ``map_index``, ``video_task`` and ``poll_url``.
+    :param database: where the record is, default: Airflow's database.
     :raises SystemExit: where nothing could be done, and why.
     """
-    store = _Database(args)
+    store = (database or Database)(args)
     found = store.read()
     if found and found.answered and found.task_id != args.video_task:
         raise SystemExit(f"Nothing was changed: the record holds task {found.task_id} already, which is paid for.")
@@ -31,14 +33,15 @@ def adopt(args: Namespace) -> None:
     print(f"Task {args.video_task} is adopted. Clear the Airflow task now, and it waits for that video.")  # noqa: T201 # a command's answer
 
 
-def forget(args: Namespace) -> None:
+def forget(args: Namespace, database: Callable[[Namespace], Database] | None = None) -> None:
     """
     Delete what is stored of a submit that left no task: after a clear the task instance submits anew.
 
     :param args: ``dag_id``, ``task_id``, ``run_id`` and ``map_index``.
+    :param database: where the record is, default: Airflow's database.
     :raises SystemExit: where nothing could be done, and why.
     """
-    store = _Database(args)
+    store = (database or Database)(args)
     found = store.read()
     if found is None:
         raise SystemExit("Nothing was changed: no submit is stored for this task instance.")
@@ -51,8 +54,13 @@ def forget(args: Namespace) -> None:
     print("The submit is forgotten. Clear the Airflow task now, and it submits anew.")  # noqa: T201 # a command's answer
 
 
-class _Database:
-    """The record of one task instance, where Airflow keeps it."""
+class Database:
+    """
+    The record of one task instance, where Airflow keeps it.
+
+    :param args: ``dag_id``, ``task_id``, ``run_id`` and ``map_index``.
+    :raises SystemExit: if there is no such task instance, or this Airflow keeps no such records.
+    """
 
     def __init__(self, args: Namespace) -> None:
         if (database := task_state_database()) is None:
@@ -65,6 +73,7 @@ class _Database:
         self._scope = scope(**key)
 
     def read(self) -> Record | None:
+        """Return the record, or nothing; one that cannot be read ends the command."""
         stored = self._backend.get(self._scope, KEY)
         try:
             return Record.read(stored and json.loads(stored))
@@ -72,7 +81,9 @@ class _Database:
             raise SystemExit(f"Nothing was changed. {error}") from None
 
     def write(self, record: Record) -> None:
+        """Keep the record for ever."""
         self._backend.set(self._scope, KEY, json.dumps(record.to_json()), expires_at=None)
 
     def delete(self) -> None:
+        """Forget the record."""
         self._backend.delete(self._scope, KEY)

@@ -102,7 +102,15 @@ class Submission:
         cleared = is_cleared(found, self.wanted)
         renewed = cleared or found.is_adopted  # a person wants it: that renews the deadline
         deadline = self.wanted.deadline if renewed else found.deadline
-        self.record = replace(found, max_tries=self.wanted.max_tries, deadline=deadline, answered=True)
+        self.record = replace(
+            self.wanted,
+            deadline=deadline,
+            model=found.model,
+            operation=found.operation,
+            answered=True,
+            task_id=found.task_id,
+            poll_url=found.poll_url,
+        )
         who = "adopted by a person" if found.is_adopted else "cleared by a person" if cleared else "a retry"
         self.hook.log.info("This is %s: looking at task %s, which is paid for", who, found.task_id)
         if renewed:

@@ -34,8 +34,6 @@ from lemondata_provider.triggers.task import TaskTrigger
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-ON_KILL_SECONDS = 4.0  # Airflow kills the process 5 s after it said so
-
 
 class SubmitVideoOperator(BaseOperator):
     """
@@ -103,6 +101,7 @@ class SubmitVideoOperator(BaseOperator):
     template_fields: Sequence[str] = (*REQUEST_FIELDS, "fallback_models", "lemondata_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"extra_params": "json"}
     ui_color = "#fff7c2"
+    on_kill_seconds = 4.0  # Airflow ends the process 5 s after the signal
 
     def __init__(
         self,
@@ -230,7 +229,7 @@ class SubmitVideoOperator(BaseOperator):
         # In a thread: the signal may have come in the middle of a request to Airflow, which has to end before another.
         cancelling = threading.Thread(target=self._cancel_if_unwanted, args=(submission, submission.record.task_id))
         cancelling.start()
-        cancelling.join(timeout=ON_KILL_SECONDS)
+        cancelling.join(timeout=self.on_kill_seconds)
 
     def _cancel_if_unwanted(self, submission: Submission, task_id: str) -> None:
         try:

@@ -19,8 +19,6 @@ from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.triggers.cancelling import TaskInstanceKey
 from lemondata_provider.triggers.events import TaskEvent
 
-CANCEL_SECONDS = 10.0  # for asking Airflow and LemonData, when the task was killed
-
 
 class TaskTrigger(BaseTrigger):
     """
@@ -38,6 +36,7 @@ class TaskTrigger(BaseTrigger):
     """
 
     look_seconds = 120.0  # for one look, however slowly its answer drips in
+    cancel_seconds = 10.0  # for asking Airflow and LemonData when the Airflow task was killed
 
     def __init__(
         self,
@@ -103,7 +102,7 @@ class TaskTrigger(BaseTrigger):
         if not self.cancel_in:
             return
         cancelling = asyncio.ensure_future(self._cancel_if_unwanted())
-        until = time.monotonic() + CANCEL_SECONDS
+        until = time.monotonic() + self.cancel_seconds
         while not cancelling.done() and (rest := until - time.monotonic()) > 0:
             with suppress(asyncio.CancelledError):  # Airflow 3.3.2 cancels on_kill after about a second
                 await asyncio.wait({cancelling}, timeout=rest)

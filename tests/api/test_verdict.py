@@ -4,7 +4,14 @@ import pytest
 
 from lemondata_provider.api import errors
 from lemondata_provider.api.errors import LemonDataError, SubmitUnknownError, error_from
-from lemondata_provider.api.verdict import Verdict, is_refused_for_now, submit_error, verdict, was_not_sent
+from lemondata_provider.api.verdict import (
+    Verdict,
+    is_refused_for_now,
+    submit_error,
+    verdict,
+    wants_another_model,
+    was_not_sent,
+)
 
 CLASSES = {
     "LemonDataError": Verdict.UNKNOWN,
@@ -111,3 +118,19 @@ def test_a_create_that_may_have_been_charged_says_what_to_do(name: str) -> None:
         assert words in str(error)
     assert (error.status, error.code, error.retry_after) == (502, "upstream_error", 9)
     assert error.hints == {"hint": "wait"}
+
+
+@pytest.mark.parametrize(
+    ("error", "wanted"),
+    [
+        (errors.ModelNotFoundError("400", status=400, code="model_not_found"), True),
+        (errors.AccessDeniedError("403", status=403, code="model_not_allowed"), True),
+        (errors.ServiceError("503", status=503, code="all_channels_failed"), True),
+        (errors.AccessDeniedError("403", status=403, code="access_denied"), False),
+        (errors.BadRequestError("400", status=400, code="unsupported_operation"), False),
+        (errors.ServiceError("503", status=503), False),
+        (errors.AnswerLostError("reset"), False),
+    ],
+)
+def test_another_model_helps_only_where_this_one_cannot_be_had(error, wanted):
+    assert wants_another_model(error) is wanted

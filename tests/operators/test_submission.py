@@ -307,3 +307,48 @@ def test_it_works_in_a_thread_too_where_no_signals_arrive():
     with ThreadPoolExecutor(1) as pool:
         end = pool.submit(a_try, Service(Chooser()), Store(Chooser()), 2, Options()).result(timeout=10)
     assert end.startswith("waiting")
+
+
+def test_an_adopted_task_is_looked_at_and_its_wait_begins_anew():
+    service, store = Service(Chooser()), Store(Chooser())
+    intent = replace(STORED, fingerprint={"prompt": "x"}, deadline=1.0, answered=False, task_id=None, poll_url=None)
+    store.values[KEY] = {**intent.to_json(), "task_id": "ldtask_7"}  # all that a person has to fill in
+    assert a_try(service, store, 5, Options(on_clear="regenerate")) == "finished ldtask_7"
+    assert service.creates == []
+    kept = Record.read(store.values[KEY])
+    assert (kept.answered, kept.max_tries, kept.deadline, kept.fingerprint) == (True, 5, 4e9, STORED.fingerprint)
+
+
+def test_a_generation_that_is_submitted_anew_has_the_whole_time_again():
+    _, values, _ = a_later_try(2, Options(resubmit_failed=True), failed={"ldtask_0"}, deadline=1.0)
+    assert values[KEY]["deadline"] == 4e9
+
+
+def test_a_retry_keeps_the_deadline_and_a_clear_renews_it():
+    assert a_later_try(2, deadline=3e9)[1][KEY]["deadline"] == 3e9
+    assert a_later_try(5, deadline=3e9)[1][KEY]["deadline"] == 4e9
+
+
+def test_the_model_that_was_really_used_is_stored_and_another_one_on_a_retry_is_no_other_request():
+    service, store = Service(Chooser()), Store(Chooser())
+    store.values[KEY] = replace(STORED, model="seedance-2.0").to_json()
+    record = Record(STORED.fingerprint, 2, 4e9, model="veo3")
+    submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, WHOSE)
+    submission.begin()
+    assert (service.creates, submission.record.model) == ([], "seedance-2.0")
+
+
+@pytest.mark.parametrize("found", [True, False], ids=["by a later try", "at once"])
+def test_a_lost_answer_names_the_key_and_the_commands_that_repair_it(found):
+    service, store = Service(Chooser()), Store(Chooser())
+    service.outcome = "lost"
+    record = Record(STORED.fingerprint, 2, 4e9)
+    whose = TaskInstanceKey("clips", "submit", "manual__1", 3)
+    for _ in range(1 + found):
+        submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, whose)
+        with pytest.raises(SubmitUnknownError) as unknown:
+            submission.begin()
+    assert "'lemondata_submit' under Task instance > Storage" in str(unknown.value)
+    assert "airflow lemondata adopt clips submit manual__1 --map-index 3 --video-task ID" in str(unknown.value)
+    assert "airflow lemondata forget clips submit manual__1 --map-index 3" in str(unknown.value)
+    assert len(service.creates) == 1

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from argparse import Namespace
+from dataclasses import replace
+
+import pytest
+
+from lemondata_provider.operators.adoption import Database, adopt, forget
+from lemondata_provider.operators.record import Next, Options, Record, first_step
+
+ARGS = Namespace(dag_id="d", task_id="t", run_id="r", map_index=-1, video_task="ldtask_7", poll_url=None)
+INTENT = Record({"prompt": "x"}, max_tries=2, deadline=4e9, model="sora-2")
+TASK = replace(INTENT, answered=True, task_id="ldtask_1", poll_url="/v1/tasks/ldtask_1")
+
+
+class FakeDatabase(Database):
+    def __init__(self, record: Record | None) -> None:
+        self.record = record
+
+    def __call__(self, args: Namespace) -> FakeDatabase:
+        return self
+
+    def read(self) -> Record | None:
+        return self.record
+
+    def write(self, record: Record) -> None:
+        self.record = Record.read(record.to_json())
+
+    def delete(self) -> None:
+        self.record = None
+
+
+@pytest.mark.parametrize("before", [INTENT, None], ids=["an intent", "nothing"])
+@pytest.mark.parametrize("options", [Options(), Options(on_clear="regenerate")], ids=["reuse", "regenerate"])
+def test_an_adopted_task_is_looked_at_after_the_clear_whatever_the_request_is(before, options):
+    database = FakeDatabase(before)
+    adopt(ARGS, database)
+    assert (database.record.task_id, database.record.poll_url) == ("ldtask_7", "/v1/tasks/ldtask_7")
+    cleared = Record({"prompt": "y"}, max_tries=5, deadline=5e9)
+    assert first_step(database.record, cleared, options) is Next.LOOK
+
+
+def test_a_forgotten_submit_is_submitted_anew():
+    database = FakeDatabase(INTENT)
+    forget(ARGS, database)
+    assert first_step(database.record, INTENT, Options()) is Next.SUBMIT
+
+
+@pytest.mark.parametrize("command", [adopt, forget])
+def test_a_task_that_is_paid_for_is_neither_replaced_nor_forgotten(command):
+    database = FakeDatabase(TASK)
+    with pytest.raises(SystemExit, match="Nothing was changed: the record holds task ldtask_1"):
+        command(ARGS, database)
+    assert database.record == TASK
+
+
+def test_there_may_be_nothing_to_forget():
+    with pytest.raises(SystemExit, match="no submit is stored"):
+        forget(ARGS, FakeDatabase(None))

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import structlog
+from airflow.sdk.exceptions import AirflowFailException
+
+from lemondata_provider.api.errors import APIError, ModelNotFoundError
+from lemondata_provider.operators.video import SubmitVideoOperator
+
+
+def operator(**fields: Any) -> SubmitVideoOperator:
+    return SubmitVideoOperator(task_id="submit", **{"prompt": "a cat", "poll_interval": 0.05, **fields})
+
+
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        {"status": 400, "code": "model_not_found"},
+        {"status": 403, "code": "model_not_allowed"},
+        {"status": 503, "code": "all_channels_failed", "retryable": False},
+    ],
+    ids=lambda refusal: refusal["code"],
+)
+def test_the_next_model_is_tried_where_one_cannot_be_had_and_the_result_names_it(sandbox, context, refusal):
+    sandbox.fault("error", **refusal)
+    with structlog.testing.capture_logs() as logs:
+        result = operator(model="veo3", fallback_models=["sora-2", "seedance-2.0"]).execute(context)
+    assert result["model"] == "sora-2"
+    assert [create.model for create in sandbox.ledger.creates] == ["sora-2"]
+    assert "veo3 cannot be had, trying the next model" in str(logs)
+
+
+def test_the_models_are_tried_in_order_and_the_last_refusal_is_told(sandbox, context):
+    with pytest.raises((APIError, AirflowFailException), match="model_not_found: The model 'c' does not exist"):
+        operator(model="a", fallback_models=["b", "c"]).execute(context)
+    assert sandbox.ledger.requests("create", 400) == 3
+    assert not sandbox.ledger.creates
+
+
+@pytest.mark.parametrize("fault", ["lost_answer", "error"])
+def test_any_other_trouble_is_no_reason_for_another_model(sandbox, context, fault):
+    details = {"status": 402, "code": "insufficient_balance"} if fault == "error" else {}
+    sandbox.fault(fault, **details)
+    with pytest.raises((APIError, AirflowFailException)):
+        operator(model="veo3", fallback_models=["sora-2"]).execute(context)
+    assert sandbox.ledger.requests("create") == 1
+
+
+def test_without_fallback_models_there_is_none(sandbox, context):
+    with pytest.raises((ModelNotFoundError, AirflowFailException)):
+        operator(model="a").execute(context)
+    assert sandbox.ledger.requests("create") == 1
+
+
+@pytest.mark.parametrize("given", ["sora-2", [1], [""], {"a": 1}])
+def test_what_is_no_list_of_names_is_refused_before_anything_is_sent(sandbox, context, given):
+    with pytest.raises(AirflowFailException, match="fallback_models must be a list of names of models"):
+        operator(fallback_models=given).execute(context)
+    assert sandbox.ledger.requests() == 0
+
+
+def test_a_finished_video_names_the_model_that_made_it(sandbox, context):
+    result = operator(model="a", fallback_models=["seedance-2.0"], wait_for_completion=True, deferrable=False).execute(
+        context
+    )
+    assert (result["status"], result["model"]) == ("completed", "seedance-2.0")

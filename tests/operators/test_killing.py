@@ -1,0 +1,99 @@
+"""What becomes of the task at LemonData when its Airflow task is killed in a worker, or its deadline comes."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+import structlog
+from airflow.sdk.exceptions import AirflowFailException
+
+from lemondata_provider.operators.video import SubmitVideoOperator
+
+
+def operator(**fields: Any) -> SubmitVideoOperator:
+    given = {"model": "seedance-2.0", "prompt": "[queued]", "wait_for_completion": True, "deferrable": False}
+    return SubmitVideoOperator(task_id="submit", **{**given, "poll_interval": 0.05, **fields})
+
+
+def killed(context: Any, **fields: Any) -> None:
+    """Run an operator until it has a task, and kill it then."""
+    op = operator(wait_for_completion=False, **fields)
+    op.execute(context)
+    op.on_kill()
+
+
+@pytest.mark.parametrize(
+    ("state", "options", "deletes"),
+    [
+        ("failed", {}, 1),
+        ("success", {}, 1),
+        ("restarting", {}, 0),
+        ("restarting", {"on_clear": "regenerate"}, 1),
+        ("running", {"on_clear": "regenerate"}, 0),
+        ("queued", {"on_clear": "regenerate"}, 0),
+        ("failed", {"cancel_on_kill": False}, 0),
+    ],
+)
+def test_the_state_of_the_task_instance_decides(sandbox, context, supervisor, state, options, deletes):
+    supervisor.states = {"manual__1": {"submit": state}}
+    killed(context, **options)
+    assert sandbox.ledger.requests("cancel") == deletes
+
+
+def test_in_doubt_nothing_is_cancelled(sandbox, context, supervisor):
+    supervisor.refuses = True
+    killed(context)
+    assert sandbox.ledger.requests("cancel") == 0
+
+
+def test_before_anything_was_submitted_there_is_nothing_to_cancel(supervisor):
+    operator().on_kill()
+    assert supervisor.asked == []
+
+
+def test_a_kill_in_the_middle_of_a_request_to_airflow_does_not_wait_for_ever(sandbox, context, supervisor):
+    """The thread that asks has to wait until the interrupted request has ended, which is after the signal handler."""
+    busy = threading.Lock()
+    answer = supervisor.send
+
+    def one_at_a_time(message: Any) -> Any:
+        with busy:
+            return answer(message)
+
+    supervisor.send = one_at_a_time
+    supervisor.states = {"manual__1": {"submit": "failed"}}
+    op = operator(wait_for_completion=False)
+    op.on_kill_seconds = 0.1
+    op.execute(context)
+    with busy:
+        op.on_kill()
+        assert sandbox.ledger.requests("cancel") == 0
+    deadline = time.monotonic() + 10
+    while not sandbox.ledger.creates[0].cancelled:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+
+
+@pytest.mark.parametrize(
+    ("on_timeout", "deletes", "said"),
+    [("leave", 0, "picks it up without paying again"), ("cancel", 1, "was cancelled at LemonData before it began")],
+)
+def test_at_the_deadline_the_task_is_left_alone_or_cancelled(sandbox, context, on_timeout, deletes, said):
+    with pytest.raises(AirflowFailException, match="The deadline came before the video") as late:
+        operator(timeout=0.2, on_timeout=on_timeout).execute(context)
+    assert said in str(late.value)
+    assert late.value.poll_url in str(late.value)
+    assert sandbox.ledger.requests("cancel") == deletes
+
+
+def test_a_deadline_that_came_in_the_triggerer_cancels_too(sandbox, context):
+    op = operator(wait_for_completion=False, on_timeout="cancel")
+    submitted = op.execute(context)
+    error = {"type": "TaskTimeoutError", "message": "late", "task_id": submitted["task_id"]}
+    event = {"task_id": submitted["task_id"], "poll_url": submitted["poll_url"], "error": error}
+    with structlog.testing.capture_logs(), pytest.raises(AirflowFailException, match="was cancelled at LemonData"):
+        op.execute_complete(context, event=event, submitted=submitted)
+    assert sandbox.ledger.creates[0].cancelled

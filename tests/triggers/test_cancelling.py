@@ -1,0 +1,55 @@
+from __future__ import annotations
+
+from types import SimpleNamespace
+
+import pytest
+
+from lemondata_provider.triggers.cancelling import (
+    CLEARED_WHILE_DEFERRED,
+    CLEARED_WHILE_RUNNING,
+    TaskInstanceKey,
+    unwanted_in,
+)
+
+ENDED = {"failed", "success", "skipped", "removed"}
+
+
+@pytest.mark.parametrize(
+    ("cancel_on_kill", "on_clear", "cleared", "states"),
+    [
+        (True, "reuse", CLEARED_WHILE_DEFERRED, ENDED),
+        (True, "regenerate", CLEARED_WHILE_DEFERRED, ENDED | {"none", "scheduled", "queued"}),
+        (True, "regenerate", CLEARED_WHILE_RUNNING, ENDED | {"restarting"}),
+        (False, "regenerate", CLEARED_WHILE_DEFERRED, set()),
+    ],
+)
+def test_a_video_is_unwanted_only_where_somebody_ended_its_task(cancel_on_kill, on_clear, cleared, states):
+    found = set(unwanted_in(cancel_on_kill, on_clear, cleared))
+    assert found == states
+    assert not found & {"deferred", "running", "up_for_retry", "up_for_reschedule"}
+
+
+@pytest.mark.parametrize(("map_index", "arguments"), [(-1, "d t r"), (3, "d t r --map-index 3"), (None, "d t r")])
+def test_a_task_instance_is_named_as_airflows_commands_name_it(map_index, arguments):
+    ti = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=map_index)
+    assert TaskInstanceKey.of(ti).arguments() == arguments
+
+
+@pytest.mark.parametrize(
+    ("answer", "map_index", "state"),
+    [
+        ({"r": {"t": "failed"}}, -1, "failed"),
+        ({"r": {"t_3": "deferred"}}, 3, "deferred"),
+        ({"r": {"t": None}}, -1, "none"),
+    ],
+)
+def test_airflow_is_asked_for_the_state(supervisor, answer, map_index, state):
+    supervisor.states = answer
+    assert TaskInstanceKey("d", "t", "r", map_index).state() == state
+    assert (supervisor.asked[0].task_ids, supervisor.asked[0].map_index) == (["t"], map_index)
+
+
+def test_a_task_instance_that_is_gone_has_no_state(supervisor):
+    supervisor.states = {}
+    with pytest.raises(LookupError, match="d t r is not there any more"):
+        TaskInstanceKey("d", "t", "r").state()
