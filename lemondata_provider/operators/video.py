@@ -193,16 +193,12 @@ class SubmitVideoOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the request, come to its task without paying twice, and return, defer or wait."""
         self._submission = submission = self._prepared(context)
-        wait, step = self._begun(submission)
-        known = {"model": submission.record.model, "operation": submission.record.operation}
-        if isinstance(step, LookAgain) and not self.wait_for_completion:
-            return wait.seen.result(**known)
-        if isinstance(step, LookAgain) and self.deferrable:
-            self._defer(wait, wait.seen.result(**known))
-        ended = self._wait_in_worker(wait, step)
-        if ended.task is None:
-            raise self._failure(context, ended.error)
-        return with_video_url(context, ended.task.result(**known))
+        try:
+            return self._video(context, submission)
+        except AirflowTaskTimeout:
+            if forgotten := submission.forgotten():
+                raise for_airflow(forgotten) from None
+            raise
 
     def execute_complete(self, context: Context, event: Any, submitted: dict[str, Any] | None = None) -> dict[str, Any]:
         """
@@ -271,15 +267,20 @@ class SubmitVideoOperator(BaseOperator):
         except InvalidRequestError as error:
             raise for_airflow(error) from None
 
-    def _begun(self, submission: Submission) -> tuple[Wait, Step]:
+    def _video(self, context: Context, submission: Submission) -> dict[str, Any]:
         try:
-            return submission.begin()
+            wait, step = submission.begin()
         except LemonDataError as error:
             raise refusal_for_airflow(error, getattr(self, "retry_policy", None)) from error
-        except AirflowTaskTimeout:
-            if forgotten := submission.forgotten():
-                raise for_airflow(forgotten) from None
-            raise
+        known = {"model": submission.record.model, "operation": submission.record.operation}
+        if isinstance(step, LookAgain) and not self.wait_for_completion:
+            return wait.seen.result(**known)
+        if isinstance(step, LookAgain) and self.deferrable:
+            self._defer(wait, wait.seen.result(**known))
+        ended = self._wait_in_worker(wait, step)
+        if ended.task is None:
+            raise self._failure(context, ended.error)
+        return with_video_url(context, ended.task.result(**known))
 
     def _store(self, context: Context) -> Store | None:
         return store_of(context) if self.durable else None

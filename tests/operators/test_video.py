@@ -5,7 +5,8 @@ import json
 import pickle
 import signal
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
@@ -370,22 +371,39 @@ def test_a_connection_that_is_gone_while_waiting_in_the_worker_does_not_pay_agai
     assert failure.value.task_id == sandbox.ledger.creates[0].id
 
 
-def test_an_execution_timeout_within_the_submit_stops_the_task_instead_of_paying_again(sandbox, context, monkeypatch):
+@contextmanager
+def execution_timeout(seconds: float) -> Iterator[None]:
+    """Raise in the middle of what the block does, as Airflow does."""
+
     def too_late(*_: Any) -> None:
         raise AirflowTaskTimeout("execution_timeout")
 
-    sandbox.fault("hang")
-    impatient = json.dumps({**json.loads(sandbox.connection_uri), "extra": {"timeout": 1}})
-    monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", impatient)
     before = signal.signal(signal.SIGALRM, too_late)
-    signal.setitimer(signal.ITIMER_REAL, 0.5)
+    signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
-        with pytest.raises(AirflowFailException, match="may have accepted and charged this video"):
-            operator().execute(context)
+        yield
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def test_an_execution_timeout_within_the_submit_stops_the_task_instead_of_paying_again(sandbox, context, monkeypatch):
+    sandbox.fault("hang")
+    impatient = json.dumps({**json.loads(sandbox.connection_uri), "extra": {"timeout": 0.6}})
+    monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", impatient)
+    with (
+        execution_timeout(0.3),
+        pytest.raises(AirflowFailException, match="may have accepted and charged this video"),
+    ):
+        operator().execute(context)
     assert len(sandbox.ledger.creates) == 1
+
+
+def test_an_execution_timeout_while_waiting_stops_the_task_where_nothing_remembers_it(sandbox, context):
+    op = operator(prompt="[forever]", wait_for_completion=True, deferrable=False, durable=False)
+    with execution_timeout(0.3), pytest.raises(AirflowFailException, match="the video is paid for") as late:
+        op.execute(context)
+    assert late.value.task_id == sandbox.ledger.creates[0].id
 
 
 def test_inline_media_is_not_quoted_when_it_is_refused(sandbox, context):
