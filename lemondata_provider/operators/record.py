@@ -27,7 +27,7 @@ from lemondata_provider.api.errors import (
 from lemondata_provider.api.models import identify
 
 KEY = "lemondata_submit"
-HISTORY_KEY = KEY + "_before_{}"  # with the id of the task that was stored before
+HISTORY_KEY = KEY + "_before_{}"  # with the id of the task that was stored before, or "unknown"
 VERSION = 1
 
 

@@ -36,6 +36,7 @@ from lemondata_provider.operators.store import Store
 from lemondata_provider.triggers.cancelling import TaskInstanceKey
 
 HELD_BACK = (signal.SIGTERM, signal.SIGALRM)
+SEEN_BY_NOBODY = "An earlier try may have submitted this video, and nobody saw the answer: it may have been charged."
 STORE_SECONDS = 300.0  # how long storing the id of a task that is paid for is tried
 
 
@@ -57,6 +58,7 @@ class Submission:
     :param sleep: how to pause.
     :param record: what is known by now; with the task's id once there is a task.
     :param lost: the error of a request that may have been accepted.
+    :param unknown_before: the intent of an earlier try, where this one submits in spite of it.
     """
 
     hook: LemonDataHook
@@ -69,6 +71,7 @@ class Submission:
     sleep: Callable[[float], None] = time.sleep
     record: Record = field(init=False)
     lost: LemonDataError | None = None
+    unknown_before: Record | None = None
 
     def __post_init__(self) -> None:
         self.record = self.wanted
@@ -82,10 +85,7 @@ class Submission:
         found = Record.read(self.store.get(KEY)) if self.store else None
         step = first_step(found, self.wanted, self.options)
         if step is Next.ASK:
-            raise SubmitUnknownError(
-                "An earlier try may have submitted this video, and nobody saw the answer: it may have been charged. "
-                + self._repair()
-            )
+            raise SubmitUnknownError(f"{SEEN_BY_NOBODY} {self._repair()}")
         return self._look(found) if found and step is Next.LOOK else self._submit(found)
 
     def forgotten(self) -> LemonDataError | None:
@@ -93,10 +93,19 @@ class Submission:
         if self.store is None and self.record.task_id:
             message = "execution_timeout came after the submit: the video is paid for."
             return TaskTimeoutError(message, task_id=self.record.task_id, poll_url=self.record.poll_url)
-        return submit_error(self.lost) if self.store is None and self.lost else None
+        return self._error(self.lost) if self.store is None and self.lost else None
 
     def _repair(self) -> str:
+        if self.options.on_unknown_submit == "resubmit":
+            return "As on_unknown_submit asks for, a retry submits it again, which may pay for it twice."
         return repair(self.task_instance.arguments()) if self.store else WITHOUT_RECORD
+
+    def _error(self, error: LemonDataError) -> LemonDataError:
+        """Return the error to raise for a failed create; what a retry is to submit again is not final."""
+        told = submit_error(error, self._repair())
+        if isinstance(told, SubmitUnknownError) and self.options.on_unknown_submit == "resubmit":
+            told.final = False
+        return told
 
     def _look(self, found: Record) -> tuple[Wait, Step]:
         cleared = is_cleared(found, self.wanted)
@@ -113,8 +122,6 @@ class Submission:
         )
         who = "adopted by a person" if found.is_adopted else "cleared by a person" if cleared else "a retry"
         self.hook.log.info("This is %s: looking at task %s, which is paid for", who, found.task_id)
-        if renewed:
-            self._keep()
         wait = self._wait()
         step = self.hook.look(wait)
         while isinstance(step, LookAgain) and step.doubtful:
@@ -123,11 +130,14 @@ class Submission:
         if isinstance(step, Ended) and submits_anew(step.error, cleared, self.options):
             self.hook.log.info("Its video is not there (%s): submitting anew", step.error)
             return self._submit(found)
+        if renewed:  # after the look, so that the next try knows of the clear too if this one dies before it
+            self._keep()
         return wait, step
 
     def _submit(self, before: Record | None) -> tuple[Wait, Step]:
-        if self.store and before and before.task_id:
-            self.store.set(HISTORY_KEY.format(before.task_id), before.to_json())
+        if self.store and before:
+            self.store.set(HISTORY_KEY.format(before.task_id or "unknown"), before.to_json())
+        self.unknown_before = before if before and before.is_intent else None
         with self.hook.get_conn() as client:
             for request in self.requests[:-1]:
                 try:
@@ -143,7 +153,7 @@ class Submission:
         try:
             task = client.send(calls.submit_video(request), lambda call: self._attempt(client, call))
         except LemonDataError as error:
-            raise submit_error(error, self._repair()) from error
+            raise self._error(error) from error
         wait = self._wait()
         return wait, wait.answered(task, time.time())
 
@@ -181,7 +191,9 @@ class Submission:
     def _forget_intent(self) -> None:
         """Take the intent back: surely nothing was submitted; where that fails, the next try asks a person."""
         try:
-            if self.store:
+            if self.store and self.unknown_before:
+                self.store.set(KEY, self.unknown_before.to_json())
+            elif self.store:
                 self.store.delete(KEY)
         except Exception as error:  # noqa: BLE001 # the reason why nothing was submitted must not be lost
             self.hook.log.warning("The key %s could not be deleted from the task state store: %s", KEY, error)

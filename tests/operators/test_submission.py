@@ -1,12 +1,12 @@
-"""Every path of a submit through crashes, lost answers, retries and a clear: never paid twice, never lost."""
+"""What a new try does about what it finds in the store, and how a paid task gets into it."""
 
 from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 import httpx
@@ -24,166 +24,71 @@ from lemondata_provider.triggers.cancelling import TaskInstanceKey
 
 REQUEST = VideoRequest.checked(prompt="a cat")
 WHOSE = TaskInstanceKey("clips", "submit", "manual__1")
-OUTCOMES = ("answered", "lost", "refused", "refused for now", "never reached")
-
-
-class Crash(BaseException):
-    """The process is gone."""
-
-
-@dataclass
-class Chooser:
-    """Walks all combinations of choices, one path after the other."""
-
-    path: list[list[int]] = field(default_factory=list)
-    position: int = 0
-
-    def choose(self, number: int) -> int:
-        if self.position == len(self.path):
-            self.path.append([0, number])
-        self.position += 1
-        return self.path[self.position - 1][0]
-
-    def next_path(self) -> bool:
-        while self.path and self.path[-1][0] + 1 == self.path[-1][1]:
-            self.path.pop()
-        if not self.path:
-            return False
-        self.path[-1][0] += 1
-        self.position = 0
-        return True
 
 
 class Service:
-    """LemonData as far as it matters here: what happened to each create, and the tasks that are paid for."""
+    """LemonData as far as it matters here: what happens to each create, and the tasks that are paid for."""
 
-    def __init__(self, chooser: Chooser) -> None:
-        self.chooser = chooser
+    def __init__(self, refuses: bool = False) -> None:
+        self.refuses = refuses
+        self.loses = False
         self.creates: list[str] = []
         self.failed: set[str] = set()
-        self.outcome: str | None = None
 
     def handle(self, request: httpx.Request) -> httpx.Response:
         if request.method == "GET":
             task_id = request.url.path.rpartition("/")[2]
             status = "failed" if task_id in self.failed else "completed"
             return httpx.Response(200, json={"id": task_id, "status": status, "video_url": "https://x.test/v.mp4"})
-        if self.outcome is None:  # one for each try: what the client repeats by itself meets the same
-            self.outcome = OUTCOMES[self.chooser.choose(len(OUTCOMES))]
-        outcome = self.outcome
-        if outcome == "never reached":
-            raise httpx.ConnectError("refused", request=request)
-        if outcome == "refused":
+        if self.refuses:
             return httpx.Response(400, json={"error": {"code": "invalid_request_error", "message": "no"}})
-        if outcome == "refused for now":
-            return httpx.Response(429, json={"error": {"code": "rate_limit_exceeded", "retry_after": 61}})
         self.creates.append(f"ldtask_{len(self.creates) + 1}")
-        if outcome == "lost":
+        if self.loses:
             raise httpx.ReadError("reset", request=request)
         return httpx.Response(200, json={"id": self.creates[-1], "status": "pending"})
 
 
 class Store:
-    """A store whose every write may be the last thing the process did, or the first that it did not do."""
+    """A store that is there."""
 
-    def __init__(self, chooser: Chooser) -> None:
-        self.chooser = chooser
+    def __init__(self) -> None:
         self.values: dict[str, Any] = {}
-        self.crashes = 0  # how many of the next writes may be the last
 
     def get(self, key: str) -> Any:
         return self.values.get(key)
 
     def set(self, key: str, value: Any) -> None:
-        self._write(lambda: self.values.__setitem__(key, value))
+        self.values[key] = value
 
     def delete(self, key: str) -> None:
-        self._write(lambda: self.values.pop(key, None))
-
-    def _write(self, write: Callable[[], Any]) -> None:
-        self.crashes -= 1
-        when = self.chooser.choose(3) if self.crashes >= 0 else 0
-        if when == 1:
-            raise Crash
-        write()
-        if when == 2:
-            raise Crash
+        del self.values[key]
 
 
 class Hook(LemonDataHook):
-    """A hook whose client talks to the service above, and does not sleep."""
+    """A hook whose client talks to the service above."""
 
     def __init__(self, service: Service) -> None:
         super().__init__()
         self.service = service
-        self.now = 0.0
 
     def get_conn(self) -> Client:
-        def give_up(seconds: float) -> None:
-            self.now += seconds
-            if self.now > 600:
-                raise AssertionError("an endless wait")
+        return Client("sk-0123456789", transport=httpx.MockTransport(self.service.handle))
 
-        return Client("sk-0123456789", sleep=give_up, transport=httpx.MockTransport(self.service.handle))
+
+def submission_of(service: Service, store: Store, max_tries: int = 2, options: Options = Options()) -> Submission:  # noqa: B008 # it is frozen
+    record = Record(fingerprint(REQUEST.body()), max_tries, deadline=4e9)
+    return Submission(Hook(service), [REQUEST], record, options, 5.0, store, WHOSE, sleep=lambda _: None)
 
 
 def a_try(service: Service, store: Store, max_tries: int, options: Options) -> str:
     """Run one try to its end, and say what a person would see of it."""
-    record = Record(fingerprint(REQUEST.body()), max_tries, deadline=4e9)
-    submission = Submission(Hook(service), [REQUEST], record, options, 5.0, store, WHOSE, sleep=lambda _: None)
     try:
-        wait, step = submission.begin()
-    except Crash:
-        return "crashed"
-    except SubmitUnknownError:
-        return "unknown"
+        wait, step = submission_of(service, store, max_tries, options).begin()
     except LemonDataError as error:
         return "final" if error.final else "may be retried"
     if isinstance(step, Ended):
         return "failed" if step.error else f"finished {wait.task_id}"
-    crashed = service.chooser.choose(2)  # while deferred, waiting or resuming
-    return "crashed" if crashed else f"waiting for {wait.task_id}"
-
-
-def paths(options: Options) -> Iterator[tuple[Service, Store, list[str]]]:
-    """Yield the end of every path: up to three tries, and after the second perhaps a clear by a person."""
-    chooser = Chooser()
-    while True:
-        service, store, seen = Service(chooser), Store(chooser), []
-        max_tries = 2
-        for number in range(3):
-            if number == 2 and chooser.choose(2):
-                max_tries = 5
-                seen.append("cleared")
-            store.crashes = 3 if number < 2 else 0
-            service.outcome = None
-            seen.append(a_try(service, store, max_tries, options))
-            if seen[-1] in ("crashed", "may be retried") or seen[-1].startswith("waiting"):
-                continue  # Airflow retries a task that died; one that waits may die too
-            break
-        yield service, store, seen
-        if not chooser.next_path():
-            return
-
-
-def test_no_path_pays_twice_or_forgets_what_was_paid_for():
-    explored = 0
-    for service, store, seen in paths(Options()):
-        explored += 1
-        assert len(service.creates) <= 1, seen
-        if not service.creates:
-            continue
-        last = seen[-1]
-        # What is paid for ends as a task that is known, as an unknown that a person is asked about, or in a dead
-        # process whose next try finds the intent or the task.
-        assert last.startswith(("finished", "waiting")) or last in ("unknown", "crashed"), seen
-        assert "lemondata_submit" in store.values, seen
-    assert explored > 300
-
-
-def test_only_the_users_word_submits_an_unknown_again():
-    several = [seen for service, _, seen in paths(Options(on_unknown_submit="resubmit")) if len(service.creates) > 1]
-    assert several
+    return f"waiting for {wait.task_id}"
 
 
 STORED = Record(fingerprint(REQUEST.body()), 2, 4e9, answered=True, task_id="ldtask_0", poll_url="/v1/tasks/ldtask_0")
@@ -191,8 +96,7 @@ STORED = Record(fingerprint(REQUEST.body()), 2, 4e9, answered=True, task_id="ldt
 
 def a_later_try(max_tries: int, options: Options = Options(), **changes: Any) -> tuple[Service, dict[str, Any], str]:  # noqa: B008 # it is frozen
     """Run a try that finds ``STORED``, and return what came of it."""
-    chooser = Chooser()
-    service, store = Service(chooser), Store(chooser)
+    service, store = Service(), Store()
     service.failed = changes.pop("failed", set())
     store.values[KEY] = replace(STORED, **changes).to_json()
     end = a_try(service, store, max_tries, options)
@@ -205,7 +109,7 @@ def test_a_retry_looks_at_the_task_that_is_paid_for():
 
 
 def test_a_retry_that_wants_something_else_fails_and_names_the_fields():
-    service, store = Service(Chooser()), Store(Chooser())
+    service, store = Service(), Store()
     store.values[KEY] = replace(STORED, fingerprint={"model": "x", "seed": "y"}).to_json()
     record = replace(STORED, answered=False, task_id=None, poll_url=None)
     submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, WHOSE)
@@ -268,7 +172,7 @@ def test_the_id_is_stored_through_an_outage_of_the_store():
                 raise RuntimeError("the API server is away")
             super().set(key, value)
 
-    service, store = Service(Chooser()), Outage(Chooser())
+    service, store = Service(), Outage()
     assert a_try(service, store, 2, Options()).startswith("waiting")
     assert store.values[KEY]["task_id"] == "ldtask_1"
 
@@ -278,9 +182,7 @@ def test_where_the_intent_cannot_be_taken_back_the_reason_is_still_told():
         def delete(self, key: str) -> None:
             raise RuntimeError("the API server is away")
 
-    service = Service(Chooser([[OUTCOMES.index("refused"), 5]]))
-    service.outcome = "refused"
-    assert a_try(service, Stuck(Chooser()), 2, Options()) == "final"
+    assert a_try(Service(refuses=True), Stuck(), 2, Options()) == "final"
 
 
 def test_a_signal_between_answer_and_store_waits_until_the_id_is_stored():
@@ -294,10 +196,10 @@ def test_a_signal_between_answer_and_store_waits_until_the_id_is_stored():
         raise AirflowTaskTimeout
 
     before = signal.signal(signal.SIGALRM, too_late)
-    store = Signalled(Chooser())
+    store = Signalled()
     try:
         with pytest.raises(AirflowTaskTimeout):
-            a_try(Service(Chooser()), store, 2, Options())
+            a_try(Service(), store, 2, Options())
     finally:
         signal.signal(signal.SIGALRM, before)
     assert store.values[KEY]["task_id"] == "ldtask_1"
@@ -305,12 +207,12 @@ def test_a_signal_between_answer_and_store_waits_until_the_id_is_stored():
 
 def test_it_works_in_a_thread_too_where_no_signals_arrive():
     with ThreadPoolExecutor(1) as pool:
-        end = pool.submit(a_try, Service(Chooser()), Store(Chooser()), 2, Options()).result(timeout=10)
+        end = pool.submit(a_try, Service(), Store(), 2, Options()).result(timeout=10)
     assert end.startswith("waiting")
 
 
 def test_an_adopted_task_is_looked_at_and_its_wait_begins_anew():
-    service, store = Service(Chooser()), Store(Chooser())
+    service, store = Service(), Store()
     intent = replace(STORED, fingerprint={"prompt": "x"}, deadline=1.0, answered=False, task_id=None, poll_url=None)
     store.values[KEY] = {**intent.to_json(), "task_id": "ldtask_7"}  # all that a person has to fill in
     assert a_try(service, store, 5, Options(on_clear="regenerate")) == "finished ldtask_7"
@@ -330,7 +232,7 @@ def test_a_retry_keeps_the_deadline_and_a_clear_renews_it():
 
 
 def test_the_model_that_was_really_used_is_stored_and_another_one_on_a_retry_is_no_other_request():
-    service, store = Service(Chooser()), Store(Chooser())
+    service, store = Service(), Store()
     store.values[KEY] = replace(STORED, model="seedance-2.0").to_json()
     record = Record(STORED.fingerprint, 2, 4e9, model="veo3")
     submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, WHOSE)
@@ -340,8 +242,8 @@ def test_the_model_that_was_really_used_is_stored_and_another_one_on_a_retry_is_
 
 @pytest.mark.parametrize("found", [True, False], ids=["by a later try", "at once"])
 def test_a_lost_answer_names_the_key_and_the_commands_that_repair_it(found):
-    service, store = Service(Chooser()), Store(Chooser())
-    service.outcome = "lost"
+    service, store = Service(), Store()
+    service.loses = True
     record = Record(STORED.fingerprint, 2, 4e9)
     whose = TaskInstanceKey("clips", "submit", "manual__1", 3)
     for _ in range(1 + found):
@@ -352,3 +254,46 @@ def test_a_lost_answer_names_the_key_and_the_commands_that_repair_it(found):
     assert "airflow lemondata adopt clips submit manual__1 --map-index 3 --video-task ID" in str(unknown.value)
     assert "airflow lemondata forget clips submit manual__1 --map-index 3" in str(unknown.value)
     assert len(service.creates) == 1
+
+
+def test_a_resubmit_that_is_refused_leaves_what_is_known_of_the_unknown_submit_before():
+    service, store = Service(), Store()
+    service.loses = True
+    for service.refuses in (False, True):
+        submission = submission_of(service, store, options=Options(on_unknown_submit="resubmit"))
+        with pytest.raises(LemonDataError):
+            submission.begin()
+    assert len(service.creates) == 1
+    assert Record.read(store.values[KEY]).is_intent
+
+
+def test_a_resubmit_that_is_accepted_keeps_the_record_of_the_unknown_submit_before():
+    service, store = Service(), Store()
+    for service.loses in (True, False):
+        submission = submission_of(service, store, options=Options(on_unknown_submit="resubmit"))
+        with suppress(SubmitUnknownError):
+            submission.begin()
+    assert store.values[KEY]["task_id"] == "ldtask_2"
+    assert Record.read(store.values["lemondata_submit_before_unknown"]).is_intent
+
+
+@pytest.mark.parametrize(("word", "final"), [("fail", True), ("resubmit", False)])
+def test_a_lost_answer_is_final_unless_a_retry_is_to_submit_it_again(word, final):
+    service = Service()
+    service.loses = True
+    with pytest.raises(SubmitUnknownError) as unknown:
+        submission_of(service, Store(), options=Options(on_unknown_submit=word)).begin()
+    assert unknown.value.final is final
+    assert ("a retry submits it again" in str(unknown.value)) is not final
+
+
+def test_a_clear_is_still_one_for_the_next_try_when_the_first_dies_before_its_look():
+    class Dying(Service):
+        def handle(self, request: httpx.Request) -> httpx.Response:
+            raise KeyboardInterrupt
+
+    store = Store()
+    store.values[KEY] = STORED.to_json()
+    with pytest.raises(KeyboardInterrupt):
+        submission_of(Dying(), store, max_tries=5).begin()
+    assert store.values[KEY]["max_tries"] == STORED.max_tries

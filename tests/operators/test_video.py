@@ -15,13 +15,7 @@ import structlog
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout, TaskDeferred
 
-from lemondata_provider.api.errors import (
-    APIError,
-    ConfigurationError,
-    InvalidRequestError,
-    RateLimitError,
-    SubmitUnknownError,
-)
+from lemondata_provider.api.errors import APIError, ConfigurationError, InvalidRequestError, RateLimitError
 from lemondata_provider.hooks.exceptions import LemonDataFailException
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.triggers.events import TaskEvent
@@ -147,35 +141,11 @@ def test_the_error_of_an_event_fails_the_task(sandbox, context):
         operator().execute_complete(context, event=event, submitted=submitted)
 
 
-@pytest.mark.parametrize("fault", ["lost_answer", "html_502", "truncated_json", "half_json", "unreadable"])
-def test_a_lost_answer_is_one_create_and_stops_the_task(sandbox, context, fault):
-    sandbox.fault(fault)
-    with pytest.raises(AirflowFailException, match="may have accepted and charged this video") as stopped:
-        operator().execute(context)
-    assert isinstance(stopped.value.error, SubmitUnknownError)
-    assert len(sandbox.ledger.creates) == 1
-    assert sandbox.ledger.requests("create") == 1
-
-
 def test_an_answer_without_id_and_poll_url_stops_the_task_and_keeps_the_body(sandbox, context):
     sandbox.configure(id_field="none", poll_url_form="missing")
     with pytest.raises(AirflowFailException, match=r"neither an id nor a poll URL: \{"):
         operator().execute(context)
     assert len(sandbox.ledger.creates) == 1
-
-
-@pytest.mark.parametrize(
-    ("fault", "details"),
-    [
-        ("error", {"status": 429, "code": "rate_limit_exceeded", "retry_after": 0}),
-        ("error", {"status": 503, "code": "all_channels_failed", "retryable": True, "retry_after": 0}),
-    ],
-)
-def test_a_refusal_for_now_is_repeated_and_pays_once(sandbox, context, fault, details):
-    sandbox.fault(fault, **details)
-    assert operator().execute(context)["status"] == "pending"
-    assert len(sandbox.ledger.creates) == 1
-    assert sandbox.ledger.requests("create") == 2
 
 
 def test_a_refusal_for_longer_rises_with_its_retry_after(sandbox, context):

@@ -1,0 +1,250 @@
+"""A thousand random lives of a task, looked at through random faults: each wait ends in time, paced and honest."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+import httpx
+import pytest
+
+from lemondata_provider.api import calls
+from lemondata_provider.api.client import Client
+from lemondata_provider.api.errors import LemonDataError, TaskNotFoundError
+from lemondata_provider.api.models import Task
+from lemondata_provider.api.polling import (
+    DOUBT_SECONDS,
+    LOOKS_FOR_VIDEO,
+    REFUSALS,
+    WRONG_GUESSES,
+    Ended,
+    LookAgain,
+    Step,
+    Wait,
+)
+
+START = 1_800_000_000.0
+POLL_URL = "/v1/tasks/ldtask_1"
+
+
+def error(code: str, **more: Any) -> dict[str, Any]:
+    return {"json": {"error": {"code": code, "message": "no", **more}}}
+
+
+FAULTS: dict[str, dict[str, Any] | type[httpx.TransportError]] = {
+    "refused": httpx.ConnectError,
+    "reset": httpx.ReadError,
+    "timeout": httpx.ReadTimeout,
+    "closed": httpx.RemoteProtocolError,
+    "429": {"status_code": 429, **error("rate_limit_exceeded")},
+    "429 for 20 s": {"status_code": 429, **error("rate_limit_exceeded"), "headers": {"Retry-After": "20"}},
+    "429 for a year": {"status_code": 429, **error("rate_limit_exceeded", retry_after=3e7)},
+    "429 for a word": {"status_code": 429, "headers": {"Retry-After": "soon"}},
+    "500": {"status_code": 500, **error("server_error")},
+    "502": {"status_code": 502, "html": "<h1>Bad Gateway</h1>"},
+    "503": {"status_code": 503, **error("all_channels_failed", retryable=True, retry_after=2)},
+    "503 for good": {"status_code": 503, **error("all_channels_failed", retryable=False)},
+    "400": {"status_code": 400, **error("invalid_request_error")},
+    "401": {"status_code": 401, **error("invalid_api_key")},
+    "403": {"status_code": 403, **error("access_denied")},
+    "404": {"status_code": 404, **error("async_task_not_found")},
+    "404 of a proxy": {"status_code": 404, "html": "<h1>Not Found</h1>"},
+    "unreadable": {"status_code": 200, "text": "<<< no JSON here >>>"},
+    "truncated": {"status_code": 200, "text": '{"id": "ldtask_1", "status": "comp'},
+    "a list": {"status_code": 200, "json": [{"status": "completed"}]},
+    "redirect in a circle": {"status_code": 302, "headers": {"Location": POLL_URL}},
+    "redirect elsewhere": {"status_code": 307, "headers": {"Location": "https://elsewhere.test/"}},
+}
+ENDS = {
+    "TaskFailedError",
+    "TaskNotFoundError",
+    "MissingVideoError",
+    "TaskTimeoutError",
+    "AuthenticationError",
+    "AccessDeniedError",
+}
+
+
+class Service:
+    """LemonData, which gives the answer that it was told."""
+
+    told: str
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        if request.url.host != "api.lemondata.cc":
+            return httpx.Response(200, text="welcome")
+        answer = FAULTS.get(self.told) or {"status_code": 200, "text": self.told}
+        if isinstance(answer, type):
+            raise answer("the wire broke", request=request)
+        return httpx.Response(**answer)
+
+
+SERVICE = Service()
+
+
+@pytest.fixture(scope="module")
+def client() -> Iterator[Client]:
+    with Client("sk-0123456789", transport=httpx.MockTransport(SERVICE)) as client:
+        yield client
+
+
+@cache
+def look(client: Client, told: str) -> Task | LemonDataError:
+    """Return what the client makes of an answer: the same each time, so each answer takes its way through it once."""
+    SERVICE.told = told
+    try:
+        return client.send_once(calls.get_task(POLL_URL, "ldtask_1"))
+    except LemonDataError as error:
+        return error
+
+
+@dataclass
+class Life:
+    """What becomes of a task, and what answers tell of it."""
+
+    rng: random.Random
+    seconds: float
+    end: str
+    created: float | None
+    progress: str
+    looks_without_video: int
+    trouble: float  # the share of looks that meet a fault
+    faults: list[str]
+    looks: int = 0
+    fault: str | None = None
+    lasts: int = 0
+
+    @classmethod
+    def random(cls, rng: random.Random, timeout: float) -> Life:
+        return cls(
+            rng,
+            seconds=rng.choice([0.01, 0.2, 0.5, 0.9, 1.1]) * timeout,
+            end=rng.choice(["completed", "succeeded", "completed", "failed", "forgotten", "never"]),
+            created=rng.choice([None, START, START + 86_400, 0, START * 1000, -1e300]),
+            progress=rng.choice(["none", "honest", "stuck", "any", "absurd"]),
+            looks_without_video=rng.choice([0, 0, 0, 1, LOOKS_FOR_VIDEO, LOOKS_FOR_VIDEO + 1, 10**6]),
+            trouble=rng.choice([0, 0.05, 0.1, 0.5, 1]),
+            faults=rng.sample(list(FAULTS), rng.randint(1, 6)),
+        )
+
+    def answer(self, now: float) -> str:
+        """Return the name of a fault, which may last for some looks, or the JSON of an answer."""
+        if self.lasts == 0 and self.rng.random() < self.trouble:
+            self.fault, self.lasts = self.rng.choice(self.faults), self.rng.choice([1, 1, 1, 2, 3, 20])
+        if self.lasts:
+            self.lasts -= 1
+            return str(self.fault)
+        if now - START < self.seconds or self.end == "never":
+            return json.dumps({"status": self.rng.choice(["pending", "processing", "queued"]), **self._told(now)})
+        if self.end == "forgotten":
+            return "404"
+        self.looks += 1
+        video = {"video_url": "https://x.test/v.mp4"} if self.looks > self.looks_without_video else {}
+        return json.dumps({"status": self.end, **video})
+
+    def _told(self, now: float) -> dict[str, Any]:
+        values = {
+            "honest": int(100 * (now - START) / self.seconds),
+            "stuck": 99,
+            "any": self.rng.choice([0, 1, 50, 99, 100]),
+            "absurd": self.rng.choice([-5, 1e300, "soon", [100], 1e-9]),
+        }
+        return {"created": self.created, "progress": values.get(self.progress)}
+
+
+@dataclass
+class Watch:
+    """One wait, on a clock that its pauses and looks move."""
+
+    client: Client
+    life: Life
+    wait: Wait
+    latency: float
+    now: float = START
+    seen: list[Task | LemonDataError] = field(default_factory=list)
+
+    def until_the_end(self) -> Ended:
+        step: Step = self.wait.start(self.now)
+        while isinstance(step, LookAgain):
+            assert step.delay >= 0
+            assert len(self.seen) < 10_000, "an endless wait"
+            self.now += step.delay
+            outcome = look(self.client, self.life.answer(self.now))
+            self.now += self.latency
+            self.seen.append(outcome)
+            step = (
+                self.wait.failed(outcome, self.now) if isinstance(outcome, LemonDataError) else self._answered(outcome)
+            )
+            if isinstance(step, LookAgain) and step.trouble and step.trouble.retry_after:
+                assert step.delay >= min(step.trouble.retry_after, self.wait.deadline - self.now)
+        return step
+
+    def _answered(self, task: Task) -> Step:
+        return self.wait.answered(task, self.now)
+
+    @property
+    def latest_end(self) -> float:
+        """
+        After the deadline one more look counts, and only doubts go on.
+
+        At most ``LOOKS_FOR_VIDEO`` times a task shows no video, around and between these it may be gone once.
+        """
+        doubts = 2 * LOOKS_FOR_VIDEO + 1
+        return max(self.wait.deadline, START) + doubts * DOUBT_SECONDS + (doubts + 2) * self.latency
+
+    @property
+    def most_looks(self) -> float:
+        """
+        There is a look for each interval that passed, and one for each pause that may be shorter than that.
+
+        These pauses are those that progress called for, those for a video, those of a doubt, and the one that the
+        deadline cuts short (twice, where the clock's last digit falls short of it).
+        """
+        doubts = sum(isinstance(outcome, TaskNotFoundError) for outcome in self.seen)
+        intervals = (self.now - START) / self.wait.poll_interval
+        return intervals + WRONG_GUESSES + LOOKS_FOR_VIDEO + doubts + 2
+
+
+def watched(client: Client, seed: int) -> tuple[Watch, Ended]:
+    rng = random.Random(seed)  # noqa: S311 # nothing secret
+    interval = rng.choice([0.5, 2.0, 5.0, 5.0, 30.0, 120.0])
+    timeout = interval * rng.choice([-1, 3, 10, 30, 100])
+    wait = Wait("ldtask_1", POLL_URL, poll_interval=interval, deadline=START + timeout, jitter=rng.random)
+    watch = Watch(client, Life.random(rng, abs(timeout)), wait, latency=rng.choice([0.0, 0.05, 1.0, 2 * interval]))
+    return watch, watch.until_the_end()
+
+
+def assert_honest(watch: Watch, ended: Ended) -> None:
+    last = watch.seen[-1]
+    if ended.task:
+        assert ended.task is last
+        assert ended.task.videos
+        return
+    assert ended.error
+    kind = type(ended.error).__name__
+    assert kind in ENDS
+    assert "task_id=ldtask_1" in str(ended.error)
+    assert f"poll_url={POLL_URL}" in str(ended.error)
+    assert kind != "TaskTimeoutError" or watch.now >= watch.wait.deadline
+    assert kind != "TaskFailedError" or watch.life.end == "failed"
+    assert kind != "TaskNotFoundError" or [type(each) for each in watch.seen[-2:]] == [TaskNotFoundError] * 2
+    assert kind not in ("AuthenticationError", "AccessDeniedError") or {
+        getattr(each, "status", None) for each in watch.seen[-REFUSALS:]
+    } <= {401, 403}
+
+
+def test_a_thousand_waits_end_in_time_are_paced_and_tell_the_truth(client):
+    ends: Counter[str] = Counter()
+    for seed in range(1000):
+        watch, ended = watched(client, seed)
+        assert watch.now <= watch.latest_end, seed
+        assert len(watch.seen) <= watch.most_looks, seed
+        assert_honest(watch, ended)
+        ends[type(ended.error).__name__] += 1
+    assert set(ends) == ENDS | {"NoneType"}
+    assert min(ends.values()) >= 10, ends

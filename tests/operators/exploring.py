@@ -1,0 +1,270 @@
+"""One process of a video's way: the store, the task instance and LemonData as an operator sees them, and its kills."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+from typing import Any, NoReturn
+
+import httpx
+
+from lemondata_provider.api import calls
+from lemondata_provider.api.client import Client
+from lemondata_provider.api.errors import LemonDataError
+from lemondata_provider.api.polling import LookAgain, Step, Wait
+from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.operators.video import SubmitVideoOperator
+
+CREATES = ("answered", "lost", "refused", "refused for longer", "refused for a moment", "never reached")
+LAST_CREATES = CREATES[:4]  # what the client does not repeat
+TROUBLES = ("none", "one look is lost", "the key is refused")
+LIVES = ("completed", "failed", "forgotten", "endless")
+TIMES = {"poll_interval": 1e-6, "timeout": 600.0}  # between submit and first look the operator sleeps in earnest
+LOOK_SECONDS = 350.0  # on the clock of a process, so that two looks lead to the deadline
+MOST_LOOKS = 5  # until the deadline, a lost one, and those for a doubt
+
+
+class Violated(BaseException):
+    """What must never happen has happened; no handler of the provider may hide that."""
+
+
+@dataclass
+class Chooser:
+    """Walks all combinations of choices, one path after the other."""
+
+    path: list[list[int]] = field(default_factory=list)
+    position: int = 0
+
+    def choose(self, options: tuple[str, ...]) -> str:
+        if self.position == len(self.path):
+            self.path.append([0, len(options)])
+        self.position += 1
+        return options[self.path[self.position - 1][0]]
+
+    @property
+    def chosen(self) -> tuple[int, ...]:
+        return tuple(choice for choice, _ in self.path[: self.position])
+
+    def next_path(self) -> bool:
+        while self.path and self.path[-1][0] + 1 == self.path[-1][1]:
+            self.path.pop()
+        if not self.path:
+            return False
+        self.path[-1][0] += 1
+        self.position = 0
+        return True
+
+
+@dataclass(frozen=True)
+class Paid:
+    """A task that LemonData accepted and charged."""
+
+    id: str
+    state: str = "pending"
+    cleared: bool = False  # a person cleared the Airflow task since
+
+    @property
+    def is_cleared_and_gone(self) -> bool:
+        return self.cleared and self.state in ("failed", "forgotten")
+
+
+MayPayAgain = Callable[[Paid, bool], bool]
+
+
+@dataclass(frozen=True)
+class World:
+    """What outlives every process: Airflow's task state store as JSON, if there is one, and the tasks at LemonData."""
+
+    store: str | None = "{}"
+    tasks: tuple[Paid, ...] = ()
+
+    def names(self, task: Paid) -> bool:
+        return f'"{task.id}"' in (self.store or "")
+
+    @property
+    def cleared(self) -> World:
+        return replace(self, tasks=tuple(replace(task, cleared=True) for task in self.tasks))
+
+
+class Process:
+    """
+    One process, and all that it does to the world.
+
+    A killed process does nothing more, so what a kill leaves is the world just before the next thing that the process
+    would have done to it; after one thing is before the next.
+
+    :param world: what it finds.
+    :param max_tries: Airflow's.
+    :param may_pay_again: whether the user's word allows a create beside this task, which the store names or not.
+    :param troubles: what may go wrong with its looks.
+    :param chooser: decides what LemonData does.
+    :param killed: gets what each kill leaves and what led to it, under the choices that led there.
+    """
+
+    dag_id, task_id, run_id, map_index = "clips", "submit", "manual__1", -1
+
+    def __init__(
+        self,
+        world: World,
+        max_tries: int,
+        may_pay_again: MayPayAgain,
+        troubles: tuple[str, ...],
+        chooser: Chooser,
+        killed: dict[Any, tuple[World, tuple[str, ...]]],
+    ) -> None:
+        self.max_tries = max_tries
+        self.durable = world.store is not None
+        self.values: dict[str, Any] = json.loads(world.store or "{}")
+        self.tasks = world.tasks
+        self._found = len(self.tasks)
+        self.told: list[str] = []
+        self.now = time.time()
+        self.creates = self.looks = 0
+        self._may_pay_again, self._troubles, self._choose, self._killed = may_pay_again, troubles, chooser, killed
+        self._create = self._trouble = "none"
+
+    @property
+    def world(self) -> World:
+        return World(json.dumps(self.values, sort_keys=True) if self.durable else None, self.tasks)
+
+    @property
+    def context(self) -> dict[str, Any]:
+        return {"ti": self, **({"task_state_store": self} if self.durable else {})}
+
+    @property
+    def has_created(self) -> bool:
+        return len(self.tasks) > self._found
+
+    def may_be_killed_before(self, what: str) -> None:
+        if self.durable:  # without a store, nothing can know what a killed process paid for
+            self._killed[(self._choose.chosen, len(self.told))] = (self.world, (*self.told, "killed"))
+        self.told.append(what)
+
+    def violates(self, what: str) -> NoReturn:
+        raise Violated(f"{what}; {self.told} with {self.values} and {self.tasks}")
+
+    # --- the task instance and its store
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        json.dumps(value)
+
+    def get(self, key: str) -> Any:
+        return self.values.get(key)
+
+    def set(self, key: str, value: Any, retention: Any = None) -> None:
+        self._write(f"store {key}", {**self.values, key: json.loads(json.dumps(value))})
+
+    def delete(self, key: str) -> None:
+        self._write(f"delete {key}", {name: value for name, value in self.values.items() if name != key})
+
+    def _write(self, what: str, values: dict[str, Any]) -> None:
+        self.may_be_killed_before(what)
+        before, self.values = self.world, values
+        if any(before.names(task) and not self.world.names(task) for task in self.tasks):
+            self.violates("a stored task is forgotten")
+
+    # --- LemonData
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        self.may_be_killed_before(f"{request.method} {request.url.path}")
+        answers = {"POST": self._answer_create, "GET": self._answer_look}
+        answer = answers.get(request.method, lambda _: refusal(409, "task_not_cancellable"))(request)
+        self.told[-1] += f" -> {answer.status_code}"
+        return answer
+
+    def _answer_create(self, request: httpx.Request) -> httpx.Response:
+        if self.has_created:
+            self.violates("one process pays twice")
+        if not all(self._may_pay_again(task, self.world.names(task)) for task in self.tasks):
+            self.violates("paid twice without the user's word")
+        self.creates += 1
+        self._create = self._choose.choose(CREATES if self.creates == 1 else LAST_CREATES)
+        if self._create == "never reached":
+            raise httpx.ConnectError("refused", request=request)
+        if self._create == "refused":
+            return refusal(400, "invalid_request_error")
+        if self._create.startswith("refused"):
+            return refusal(429, "rate_limit_exceeded", retry_after=61 if self._create.endswith("longer") else 0)
+        self.tasks += (Paid(f"ldtask_{len(self.tasks) + 1}"),)
+        if self._create == "lost":
+            raise httpx.ReadError("reset", request=request)
+        return httpx.Response(200, json={"id": self.tasks[-1].id, "status": "pending"})
+
+    def _answer_look(self, request: httpx.Request) -> httpx.Response:
+        self.looks += 1
+        if self.looks > MOST_LOOKS:
+            self.violates("an endless wait")
+        if self.looks == 1:
+            self._trouble = self._choose.choose(self._troubles)
+        if self._trouble == TROUBLES[1] and self.looks == 1:
+            raise httpx.ReadError("reset", request=request)
+        if self._trouble == TROUBLES[2]:
+            return refusal(401, "invalid_api_key")
+        return seen(self._lived(request.url.path.rpartition("/")[2]))
+
+    def _lived(self, task_id: str) -> Paid:
+        (task,) = (task for task in self.tasks if task.id == task_id)
+        older = task
+        if task.state == "pending":
+            task = replace(task, state=self._choose.choose(LIVES))
+        self.tasks = tuple(task if each is older else each for each in self.tasks)
+        return task
+
+
+def refusal(status: int, code: str, **more: Any) -> httpx.Response:
+    return httpx.Response(status, json={"error": {"message": "no", "code": code, **more}})
+
+
+def seen(task: Paid) -> httpx.Response:
+    if task.state == "forgotten":
+        return refusal(404, "async_task_not_found")
+    status = "processing" if task.state == "endless" else task.state
+    video = {"video_url": "https://x.test/v.mp4"} if task.state == "completed" else {}
+    return httpx.Response(200, json={"id": task.id, "status": status, **video})
+
+
+class KeptClient(Client):
+    """One client for all processes: making it is what takes long."""
+
+    def close(self) -> None:
+        """Stay open."""
+
+
+class Hook(LemonDataHook):
+    """A hook that talks to the LemonData of a process, on a clock that looks and pauses move."""
+
+    process: Process
+
+    @cached_property
+    def client(self) -> Client:
+        return KeptClient("sk-0123456789", sleep=lambda _: None, transport=httpx.MockTransport(self.answer))
+
+    def answer(self, request: httpx.Request) -> httpx.Response:
+        return self.process.answer(request)
+
+    def get_conn(self) -> Client:
+        return self.client
+
+    def look(self, wait: Wait) -> Step:
+        """Look as the hook and the trigger do, and let the pause after it pass."""
+        self.process.now += LOOK_SECONDS
+        try:
+            task = self.client.send_once(calls.get_task(wait.poll_url, wait.task_id))
+            step = wait.answered(task, self.process.now)
+        except LemonDataError as error:
+            step = wait.failed(error, self.process.now)
+        if isinstance(step, LookAgain):
+            self.process.now += step.delay
+            return replace(step, delay=0.0)
+        return step
+
+
+class Operator(SubmitVideoOperator):
+    """The operator with this hook."""
+
+    @cached_property
+    def hook(self) -> Hook:
+        return Hook()
