@@ -114,6 +114,19 @@ class LocalAirflow(AirflowApi):
         """Start a component that is not running, or that was killed."""
         self.components[component] = self._spawn(component, *COMPONENTS[component])
 
+    def start_another(self, component: str, name: str) -> None:
+        """Start one more process of a component, under a name by which ``kill`` ends it."""
+        self.components[name] = self._spawn(name, *COMPONENTS[component])
+
+    def run(self, *arguments: str, timeout: float = 120) -> str:
+        """Run an ``airflow`` command to its end, and return what it printed; raises if it failed."""
+        name = "-".join(arguments[:2])
+        output = self.logs / f"{name}.out"
+        before = output.stat().st_size if output.exists() else 0
+        if self._spawn(name, *arguments).wait(timeout=timeout):
+            raise self._failure(f"`airflow {' '.join(arguments)}` failed", name)
+        return output.read_bytes()[before:].decode(errors="replace")
+
     def wait_until_healthy(self, timeout: float = 120, on_tick: Callable[[dict[str, str]], None] | None = None) -> None:
         """Wait until all components say that they are well; ``on_tick`` is told the status of each."""
 
@@ -159,8 +172,7 @@ class LocalAirflow(AirflowApi):
 
     def _migrate(self) -> None:
         # First and alone: it also writes airflow.cfg, with secrets of this home that all components share.
-        if self._spawn("db-migrate", "db", "migrate").wait(timeout=120):
-            raise self._failure("`airflow db migrate` failed", "db-migrate")
+        self.run("db", "migrate")
 
     def _spawn(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         return processes.spawn(

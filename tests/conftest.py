@@ -50,6 +50,27 @@ def context() -> dict[str, Any]:
     return {"ti": RecordingTaskInstance()}
 
 
+class TaskStateStore(dict[str, Any]):
+    """Airflow's task state store, as far as an operator of ours uses it."""
+
+    def set(self, key: str, value: Any, retention: Any = None) -> None:
+        self[key] = value
+
+    def delete(self, key: str) -> None:
+        del self[key]
+
+
+@pytest.fixture
+def task_state_store(context: dict[str, Any]) -> TaskStateStore:
+    """A store in the context."""
+    import airflow.sdk  # noqa: PLC0415 # after the home of these tests is set
+
+    if not hasattr(airflow.sdk, "NEVER_EXPIRE"):
+        pytest.skip("this Airflow has no task state store")
+    context["task_state_store"] = TaskStateStore()
+    return context["task_state_store"]
+
+
 class Supervisor:
     """The process that Airflow puts beside each task and trigger, as far as it is asked for states."""
 

@@ -55,6 +55,7 @@ class Submission:
     :param poll_interval: the pause aimed at between two looks, in seconds.
     :param store: where the record is kept; none if it is kept nowhere.
     :param task_instance: whose submit it is.
+    :param cancel_replaced: whether a task is cancelled that a person wants another one for.
     :param sleep: how to pause.
     :param record: what is known by now; with the task's id once there is a task.
     :param lost: the error of a request that may have been accepted.
@@ -68,6 +69,7 @@ class Submission:
     poll_interval: float
     store: Store | None
     task_instance: TaskInstanceKey
+    cancel_replaced: bool = False
     sleep: Callable[[float], None] = time.sleep
     record: Record = field(init=False)
     lost: LemonDataError | None = None
@@ -86,7 +88,11 @@ class Submission:
         step = first_step(found, self.wanted, self.options)
         if step is Next.ASK:
             raise SubmitUnknownError(f"{SEEN_BY_NOBODY} {self._repair()}")
-        return self._look(found) if found and step is Next.LOOK else self._submit(found)
+        if found and step is Next.LOOK:
+            return self._look(found)
+        if found and found.task_id and self.cancel_replaced:
+            self._cancel(found, found.task_id)
+        return self._submit(found)
 
     def forgotten(self) -> LemonDataError | None:
         """Return what a retry would not know of and would pay for again, for a try that is ended from outside."""
@@ -122,7 +128,7 @@ class Submission:
         )
         who = "adopted by a person" if found.is_adopted else "cleared by a person" if cleared else "a retry"
         self.hook.log.info("This is %s: looking at task %s, which is paid for", who, found.task_id)
-        wait = self._wait()
+        wait = self._wait(self.record)
         step = self.hook.look(wait)
         while isinstance(step, LookAgain) and step.doubtful:
             self.sleep(min(step.delay, DOUBT_SECONDS))
@@ -133,6 +139,12 @@ class Submission:
         if renewed:  # after the look, so that the next try knows of the clear too if this one dies before it
             self._keep()
         return wait, step
+
+    def _cancel(self, found: Record, task_id: str) -> None:
+        """Cancel the task that another one takes the place of, unless it has ended."""
+        wait = self._wait(replace(found, deadline=self.wanted.deadline))
+        if isinstance(self.hook.look(wait), LookAgain):
+            self.hook.log.warning(self.hook.cancel(task_id))
 
     def _submit(self, before: Record | None) -> tuple[Wait, Step]:
         if self.store and before:
@@ -154,7 +166,7 @@ class Submission:
             task = client.send(calls.submit_video(request), lambda call: self._attempt(client, call))
         except LemonDataError as error:
             raise self._error(error) from error
-        wait = self._wait()
+        wait = self._wait(self.record)
         return wait, wait.answered(task, time.time())
 
     def _attempt(self, client: Client, call: calls.Call[Task]) -> Task:
@@ -198,12 +210,12 @@ class Submission:
         except Exception as error:  # noqa: BLE001 # the reason why nothing was submitted must not be lost
             self.hook.log.warning("The key %s could not be deleted from the task state store: %s", KEY, error)
 
-    def _wait(self) -> Wait:
+    def _wait(self, record: Record) -> Wait:
         return Wait(
-            self.record.task_id or "",
-            self.record.poll_url or "",
+            record.task_id or "",
+            record.poll_url or "",
             poll_interval=self.poll_interval,
-            deadline=self.record.deadline,
+            deadline=record.deadline,
         )
 
 

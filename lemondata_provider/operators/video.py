@@ -22,12 +22,7 @@ from lemondata_provider.hooks.retry_policy import with_retry_policy
 from lemondata_provider.operators.record import Options, Record, fingerprint
 from lemondata_provider.operators.store import Store, store_of
 from lemondata_provider.operators.submission import Submission
-from lemondata_provider.triggers.cancelling import (
-    CLEARED_WHILE_DEFERRED,
-    CLEARED_WHILE_RUNNING,
-    TaskInstanceKey,
-    unwanted_in,
-)
+from lemondata_provider.triggers.cancelling import ENDED_BY_SOMEBODY, TaskInstanceKey
 from lemondata_provider.triggers.events import read_event, with_video_url
 from lemondata_provider.triggers.task import TaskTrigger
 
@@ -233,7 +228,7 @@ class SubmitVideoOperator(BaseOperator):
         except Exception as error:  # noqa: BLE001 # in doubt the task is wanted
             self.log.warning("Task %s is not cancelled: Airflow did not tell who ended this (%s)", task_id, error)
             return
-        if state in unwanted_in(self.cancel_on_kill, self.on_clear, CLEARED_WHILE_RUNNING):
+        if state in ENDED_BY_SOMEBODY:
             self.log.warning(self.hook.cancel(task_id))
         else:
             self.log.info("Task %s is not cancelled: this task instance is %s", task_id, state)
@@ -256,6 +251,7 @@ class SubmitVideoOperator(BaseOperator):
             poll_interval=self.poll_interval,
             store=self._store(context),
             task_instance=TaskInstanceKey.of(context["ti"]),
+            cancel_replaced=self.cancel_on_kill,
         )
 
     def _checked_requests(self) -> list[VideoRequest]:
@@ -295,9 +291,8 @@ class SubmitVideoOperator(BaseOperator):
         return for_airflow(error) if self._store(context) else LemonDataFailException(error)
 
     def _defer(self, wait: Wait, submitted: dict[str, Any]) -> NoReturn:
-        cancel_in = unwanted_in(self.cancel_on_kill, self.on_clear, CLEARED_WHILE_DEFERRED)
         self.defer(
-            trigger=TaskTrigger.of(wait, self.lemondata_conn_id, cancel_in),
+            trigger=TaskTrigger.of(wait, self.lemondata_conn_id, self.cancel_on_kill),
             method_name="execute_complete",
             kwargs={"submitted": submitted},
         )

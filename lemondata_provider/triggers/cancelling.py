@@ -10,24 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-ENDED_BY_SOMEBODY = ("failed", "success", "skipped", "removed")
-CLEARED_WHILE_RUNNING = ("restarting",)
-CLEARED_WHILE_DEFERRED = ("none", "scheduled", "queued")
-
-
-def unwanted_in(cancel_on_kill: bool, on_clear: str, cleared: tuple[str, ...]) -> tuple[str, ...]:
-    """
-    Return the states of a killed task instance in which nobody wants its task at LemonData any more.
-
-    A triggerer that restarts, a worker that is drained and a retry that takes over show other states.
-
-    :param cancel_on_kill: whether there are any.
-    :param on_clear: with ``regenerate`` a clear wants another video.
-    :param cleared: the states that tell of a clear.
-    """
-    if not cancel_on_kill:
-        return ()
-    return ENDED_BY_SOMEBODY + (cleared if on_clear == "regenerate" else ())
+# A triggerer that restarts, a worker that is drained and a retry that takes over show other states. After a clear any
+# state can be seen, up to those of the new try: so it is the new try that cancels what it replaces.
+ENDED_BY_SOMEBODY = frozenset({"failed", "success", "skipped", "removed"})
 
 
 @dataclass(frozen=True)

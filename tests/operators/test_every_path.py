@@ -219,7 +219,7 @@ LEAST = {  # situations, processes, paths
     ("deferred", "nothing said"): (230, 680, 150_000_000),
     ("worker-waiting", "nothing said"): (60, 580, 1_500_000),
     ("deferred", "resubmit what is unknown"): (300, 900, 15_000_000),
-    ("deferred", "regenerate"): (220, 560, 5_000_000),
+    ("deferred", "regenerate"): (200, 560, 5_000_000),
     ("deferred", "resubmit what failed"): (270, 800, 25_000_000),
     ("deferred", "no store"): (70, 180, 1_500),
     ("worker-waiting", "no store"): (15, 250, 1_500),

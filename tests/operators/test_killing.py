@@ -31,7 +31,7 @@ def killed(context: Any, **fields: Any) -> None:
         ("failed", {}, 1),
         ("success", {}, 1),
         ("restarting", {}, 0),
-        ("restarting", {"on_clear": "regenerate"}, 1),
+        ("restarting", {"on_clear": "regenerate"}, 0),  # the new try cancels what it replaces
         ("running", {"on_clear": "regenerate"}, 0),
         ("queued", {"on_clear": "regenerate"}, 0),
         ("failed", {"cancel_on_kill": False}, 0),
@@ -97,3 +97,24 @@ def test_a_deadline_that_came_in_the_triggerer_cancels_too(sandbox, context):
     with structlog.testing.capture_logs(), pytest.raises(AirflowFailException, match="was cancelled at LemonData"):
         op.execute_complete(context, event=event, submitted=submitted)
     assert sandbox.ledger.creates[0].cancelled
+
+
+@pytest.mark.parametrize(
+    ("prompt", "options", "answers"),
+    [
+        ("[queued]", {}, [200]),
+        ("[forever]", {}, [409]),
+        ("done", {}, []),
+        ("[queued]", {"cancel_on_kill": False}, []),
+    ],
+)
+def test_a_new_try_cancels_the_task_that_it_replaces_unless_that_has_ended(
+    sandbox, context, task_state_store, prompt, options, answers
+):
+    sandbox.configure(pending_seconds=0, generation_seconds=0)
+    fields = {"prompt": prompt, "on_clear": "regenerate", "wait_for_completion": False, **options}
+    operator(**fields).execute(context)
+    context["ti"].max_tries += 3  # as a clear does
+    operator(**fields).execute(context)
+    assert [call.status for call in sandbox.ledger.calls if call.kind == "cancel"] == answers
+    assert len(sandbox.ledger.creates) == 2

@@ -8,7 +8,6 @@ from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
-import airflow.sdk
 import pytest
 
 from lemondata_provider.api.client import Client
@@ -26,25 +25,10 @@ NOT_NOW = {
 }
 
 
-class Accessor(dict[str, Any]):
-    """Airflow's task state store."""
-
-    def set(self, key: str, value: Any, retention: Any = None) -> None:
-        self[key] = value
-
-    def delete(self, key: str) -> None:
-        del self[key]
-
-
 @pytest.fixture(params=["with a store", "without a store"])
-def store(request: pytest.FixtureRequest, context: dict[str, Any]) -> Accessor | None:
+def store(request: pytest.FixtureRequest) -> dict[str, Any] | None:
     """Return the store of the context, if it has one."""
-    if request.param == "without a store":
-        return None
-    if not hasattr(airflow.sdk, "NEVER_EXPIRE"):
-        pytest.skip("this Airflow has no task state store")
-    context["task_state_store"] = Accessor()
-    return context["task_state_store"]
+    return request.getfixturevalue("task_state_store") if request.param == "with a store" else None
 
 
 class Hook(LemonDataHook):
@@ -99,7 +83,7 @@ def test_a_create_whose_answer_is_lost_is_unknown_and_sent_once(
     assert sandbox.ledger.requests("create") == 1
 
 
-def assert_paid_once(sandbox: Sandbox, store: Accessor | None, result: dict[str, Any]) -> None:
+def assert_paid_once(sandbox: Sandbox, store: dict[str, Any] | None, result: dict[str, Any]) -> None:
     assert [create.id for create in sandbox.ledger.creates] == [result["task_id"]]
     if store is not None:
         assert result["task_id"] in json.dumps(store)

@@ -6,49 +6,46 @@ import asyncio
 import time
 from contextlib import suppress
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
 import structlog
 
 from lemondata_provider.api import calls
+from lemondata_provider.api.polling import Wait
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
-from lemondata_provider.triggers.cancelling import CLEARED_WHILE_DEFERRED, unwanted_in
 from lemondata_provider.triggers.task import TaskTrigger
 
 TI = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)
-REUSE = unwanted_in(True, "reuse", CLEARED_WHILE_DEFERRED)
-REGENERATE = unwanted_in(True, "regenerate", CLEARED_WHILE_DEFERRED)
 
 
-def killed(cancel_in: Any = REUSE, model: str = "seedance-2.0", prompt: str = "[queued]") -> TaskTrigger:
+def killed(cancel_on_kill: bool = True, model: str = "seedance-2.0", prompt: str = "[queued]") -> TaskTrigger:
     with LemonDataHook().get_conn() as client:
         task = client.send(calls.submit_video(VideoRequest.checked(model=model, prompt=prompt)))
-    trigger = TaskTrigger(task_id=task.id, poll_url=task.poll_url, deadline=time.time() + 60, cancel_in=cancel_in)
+    wait = Wait(task.id, task.poll_url, poll_interval=0.05, deadline=time.time() + 60)
+    trigger = TaskTrigger.of(wait, "lemondata_default", cancel_on_kill)
     trigger.task_instance = TI  # as the triggerer does
     return trigger
 
 
 @pytest.mark.parametrize(
-    ("state", "cancel_in", "deletes"),
+    ("state", "cancel_on_kill", "deletes"),
     [
-        ("failed", REUSE, 1),
-        ("success", REUSE, 1),
-        ("skipped", REUSE, 1),
-        ("removed", REUSE, 1),
-        ("deferred", REUSE, 0),
-        ("running", REUSE, 0),
-        ("up_for_retry", REGENERATE, 0),
-        (None, REUSE, 0),
-        (None, REGENERATE, 1),
-        ("queued", REGENERATE, 1),
-        ("failed", (), 0),
+        ("failed", True, 1),
+        ("success", True, 1),
+        ("skipped", True, 1),
+        ("removed", True, 1),
+        ("deferred", True, 0),
+        ("running", True, 0),
+        ("up_for_retry", True, 0),
+        (None, True, 0),
+        ("queued", True, 0),
+        ("failed", False, 0),
     ],
 )
-async def test_the_state_of_the_task_instance_decides(sandbox, supervisor, state, cancel_in, deletes):
+async def test_the_state_of_the_task_instance_decides(sandbox, supervisor, state, cancel_on_kill, deletes):
     supervisor.states = {"r": {"t": state}}
-    trigger = killed(cancel_in)
+    trigger = killed(cancel_on_kill)
     await trigger.on_kill()
     assert sandbox.ledger.requests("cancel") == deletes
     assert sandbox.ledger.creates[0].cancelled == bool(deletes)
@@ -92,6 +89,31 @@ async def test_it_goes_on_where_airflow_cuts_it_short(sandbox, supervisor):
     with suppress(asyncio.CancelledError):
         await killing
     assert sandbox.ledger.creates[0].cancelled
+
+
+async def test_it_cancels_once_also_where_airflow_does_not_come_to_call_it(sandbox, supervisor):
+    supervisor.states = {"r": {"t": "failed"}}
+    trigger = killed()
+    running = asyncio.ensure_future(anext(trigger.run()))
+    while not sandbox.ledger.requests("poll"):  # noqa: ASYNC110 # the sandbox is another thread
+        await asyncio.sleep(0.01)
+    running.cancel("user-action")  # as the triggerer does
+    with suppress(asyncio.CancelledError):
+        await running
+    while not sandbox.ledger.creates[0].cancelled:  # noqa: ASYNC110
+        await asyncio.sleep(0.01)
+    await trigger.on_kill()
+    assert sandbox.ledger.requests("cancel") == 1
+
+
+async def test_a_triggerer_that_stops_does_not_even_ask(sandbox, supervisor):
+    trigger = killed()
+    running = asyncio.ensure_future(anext(trigger.run()))
+    await asyncio.sleep(0.05)
+    running.cancel()
+    with suppress(asyncio.CancelledError):
+        await running
+    assert trigger._cancelling is None
 
 
 async def test_a_service_that_does_not_answer_holds_the_triggerer_for_a_limited_time(sandbox, supervisor):
