@@ -180,8 +180,9 @@ def repair(task_instance: str) -> str:
     :param task_instance: as the arguments of Airflow's commands.
     """
     return (
-        "It is not submitted again by itself. Look for the task in LemonData's dashboard. If it is there, put its id "
-        f"as 'task_id' into the key {KEY!r} under Task instance > Storage; if it is not there, delete that key. "
+        "It is not submitted again by itself. Look for the task: an earlier try may have logged its id, and "
+        "LemonData's dashboard shows it. If it is there, put its id as 'task_id' into the key "
+        f"{KEY!r} under Task instance > Storage; if it is not there, delete that key. "
         f"`airflow lemondata adopt {task_instance} --video-task ID` and `airflow lemondata forget {task_instance}` do "
         "the same. Then clear this Airflow task."
     )

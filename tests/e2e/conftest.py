@@ -37,6 +37,10 @@ def airflow(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
     shutil.copytree(ROOT / "dags", dags, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "tests/e2e/dags", dags, dirs_exist_ok=True, ignore=shutil.ignore_patterns("__pycache__"))
     python = Path(os.environ.get("LEMONDATA_WHEEL_PYTHON", ROOT / ".venv-wheel/bin/python"))
-    environment = {"AIRFLOW_CONN_LEMONDATA_DEFAULT": sandbox.connection_uri}
+    environment = {
+        "AIRFLOW_CONN_LEMONDATA_DEFAULT": sandbox.connection_uri,
+        # Half of all workers stand idle for 5 s after a task: Airflow's supervisor misses the end of its process.
+        "AIRFLOW__CORE__PARALLELISM": "8",
+    }
     with LocalAirflow(home=home, dags=dags, python=python, environment=environment) as running:
         yield running

@@ -1,0 +1,132 @@
+"""Nothing is paid for twice when Airflow stumbles, or when a person steps in."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+
+from demo.local_airflow import LocalAirflow
+from tests.e2e.dags.crash_cells import RETRIES
+from tests.e2e.evidence import creates, looked_at, mismatches, states, stored
+from tests.e2e.killer import Killer, until
+
+AWAY = 40  # seconds
+STARTING = 7  # of them at least go by while the API server starts
+# After three heartbeats in vain Airflow ends the process that tries to store the id: seen after 54 to 75 s.
+ENDURED = 48
+KEY = "lemondata_submit"
+
+
+def clear(airflow: LocalAirflow, dag_id: str, run_id: str, *task_ids: str, downstream: bool = False) -> None:
+    """Clear task instances as a person does."""
+    airflow.api(
+        "POST",
+        f"/dags/{dag_id}/clearTaskInstances",
+        dag_run_id=run_id,
+        task_ids=task_ids,
+        include_downstream=downstream,
+        dry_run=False,
+        only_failed=False,
+    )
+
+
+def test_an_api_server_that_is_away_right_after_the_post_costs_no_second_create(airflow, sandbox, capsys):
+    sandbox.reset()
+    dag_id, task_ids = "api_server_away", ("deferred", "in_the_worker")
+    run_id = airflow.trigger(dag_id)
+    killer = Killer(airflow.home, dag_id)
+    until(lambda: len(killer.reached()) == len(task_ids), 60, "Coming to the barriers")
+    airflow.kill("api-server")
+    left = time.monotonic()
+    killer.let_go()
+    time.sleep(AWAY - STARTING)  # what is tested is this time
+    airflow.restart("api-server")
+    until(airflow.health, 60, "Starting the API server")
+    away = time.monotonic() - left
+    airflow.wait_for_run(dag_id, run_id, timeout=120)
+    ended = {ti["task_id"]: (ti["state"], ti["try_number"]) for ti in airflow.task_instances(dag_id, run_id)}
+    with capsys.disabled():
+        print(f"\nAPI server away for {away:.0f} s right after the POST: state and tries {ended}")
+
+    assert creates(sandbox) == {f"API server away, {task_id}": 1 for task_id in task_ids}
+    if away < ENDURED:
+        assert {state for state, _ in ended.values()} == {"success"}
+    for task_id in task_ids:
+        state, tries = ended[task_id]
+        known = stored(airflow, dag_id, run_id, task_id)[KEY]["task_id"]
+        if state == "success":
+            assert airflow.xcom(dag_id, run_id, task_id)["task_id"] == known
+        else:
+            assert "it may have been charged" in airflow.failures(dag_id, run_id, task_id, tries)[0]
+
+
+def test_whoever_clears_a_deferred_task_pays_again_only_where_on_clear_says_so(airflow, sandbox):
+    sandbox.reset()
+    sandbox.configure(generation_seconds=15)
+    dag_id = "cleared_while_deferred"
+    run_id = airflow.trigger(dag_id)
+    until(lambda: looked_at(sandbox, ["cleared, reuse", "cleared, regenerate"]), 60, "Deferring")
+    assert states(airflow, dag_id, run_id) == {("reuse", -1): "deferred", ("regenerate", -1): "deferred"}
+    reused, old = (stored(airflow, dag_id, run_id, task_id)[KEY] for task_id in ("reuse", "regenerate"))
+    sandbox.configure(generation_seconds=4)
+    clear(airflow, dag_id, run_id, "reuse", "regenerate")
+    assert airflow.wait_for_run(dag_id, run_id, timeout=120) == "success"
+
+    assert creates(sandbox) == {"cleared, reuse": 1, "cleared, regenerate": 2}
+    assert airflow.xcom(dag_id, run_id, "reuse")["task_id"] == reused["task_id"]
+    assert stored(airflow, dag_id, run_id, "reuse").keys() == {KEY}
+    new = airflow.xcom(dag_id, run_id, "regenerate")["task_id"]
+    assert new != old["task_id"]
+    after = stored(airflow, dag_id, run_id, "regenerate")
+    assert after[KEY]["task_id"] == new
+    assert after == {KEY: after[KEY], f"{KEY}_before_{old['task_id']}": old}
+
+
+def test_a_mapped_task_whose_items_moved_fails_on_a_retry_and_submits_anew_when_cleared(airflow, sandbox):
+    sandbox.reset()
+    dag_id = "moved_items"
+    items = airflow.home / "items.json"
+    items.write_text(json.dumps([1, 2]))
+    run_id = airflow.trigger(dag_id)
+    killer = Killer(airflow.home, dag_id)
+    until(lambda: killer.reached().keys() == {("retried", 0), ("retried", 1)}, 90, "Coming to the barriers")
+    done = {("cleared", 0): "success", ("cleared", 1): "success"}
+    until(lambda: done.items() <= states(airflow, dag_id, run_id).items(), 90, "Finishing the others")
+    before = [stored(airflow, dag_id, run_id, "cleared", index)[KEY] for index in (0, 1)]
+
+    items.write_text(json.dumps([2, 1]))
+    clear(airflow, dag_id, run_id, "items_retried")
+    clear(airflow, dag_id, run_id, "items_cleared", downstream=True)
+    until(lambda: states(airflow, dag_id, run_id)["items_retried", -1] == "success", 60, "Listing the items anew")
+    killer.kill()
+    airflow.wait_for_run(dag_id, run_id, timeout=120)
+
+    failed = {("retried", 0): "failed", ("retried", 1): "failed"}
+    assert (done | failed).items() <= states(airflow, dag_id, run_id).items()
+    assert creates(sandbox) == {"retried 1": 1, "retried 2": 1, "cleared 1": 2, "cleared 2": 2}
+    for index in (0, 1):
+        assert "prompt changed" in airflow.failures(dag_id, run_id, "retried", 2, index)[0]
+        kept = stored(airflow, dag_id, run_id, "cleared", index)
+        assert kept == {KEY: kept[KEY], f"{KEY}_before_{before[index]['task_id']}": before[index]}
+        assert kept[KEY]["task_id"] == airflow.xcom(dag_id, run_id, "cleared", index)["task_id"]
+
+
+def test_a_hundred_clips_cost_a_hundred_creates_however_often_airflow_fails_a_resumed_task(airflow, sandbox, capsys):
+    sandbox.reset()
+    sandbox.configure(generation_seconds=2)
+    dag_id = "hundred_clips"
+    run_id = airflow.trigger(dag_id)
+    airflow.wait_for_run(dag_id, run_id, timeout=300)
+    paid, lost = creates(sandbox), mismatches(airflow, dag_id, run_id)
+    ended = {(ti["task_id"], ti["map_index"]): ti for ti in airflow.task_instances(dag_id, run_id)}
+    tries = Counter(ti["try_number"] for ti in ended.values())
+    with capsys.disabled():
+        print(f"\n100 mapped clips: {paid.total()} creates; clips by number of tries: {dict(sorted(tries.items()))}")
+        print(f"Tries that Airflow itself lost on resuming: {lost.total()}")
+    assert len(paid) == len(ended) == 100
+    assert set(paid.values()) == {1}
+    # Not all of them cost a try: some clips come to their end while Airflow fails them.
+    assert Counter({piece: ti["try_number"] - 1 for piece, ti in ended.items()}) <= lost
+    failed = {piece for piece, ti in ended.items() if ti["state"] != "success"}
+    assert failed <= {piece for piece, count in lost.items() if count > RETRIES}  # Airflow itself lost every try
