@@ -24,6 +24,22 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.operators.video"]}],
         "sensors": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.sensors.task"]}],
         "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.triggers.task"]}],
+        "config": {
+            "lemondata": {
+                "description": "What the LemonData provider goes by.",
+                "options": {
+                    "catalog_path": {
+                        "description": "Path of a data file with the models that requests are checked against, on "
+                        "every machine that reads DAG files or runs tasks. Default: the one that comes with the "
+                        "provider.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": "/opt/airflow/lemondata-models.json",
+                        "default": None,
+                    },
+                },
+            },
+        },
         "cli": ["lemondata_provider.cli.get_commands"],
         "connection-types": [
             {

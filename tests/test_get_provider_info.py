@@ -11,6 +11,7 @@ import airflow
 import jsonschema
 from airflow.providers_manager import ProvidersManager
 
+import lemondata_provider
 from lemondata_provider.get_provider_info import get_provider_info
 from lemondata_provider.hooks.lemondata import LemonDataHook
 
@@ -60,3 +61,10 @@ def test_the_connection_form_shows_what_is_needed_and_hides_the_rest():
     }
     assert set(fields) == {"timeout", "requests_per_minute", "verify"}
     assert all(field["description"] and field["schema"]["title"] for field in fields.values())
+
+
+def test_the_setting_for_another_inventory_is_documented_and_has_no_default():
+    option = get_provider_info()["config"]["lemondata"]["options"]["catalog_path"]
+    assert option["default"] is None
+    assert option["version_added"] == lemondata_provider.__version__
+    assert (PACKAGE, get_provider_info()["config"]) in list(ProvidersManager().provider_configs)

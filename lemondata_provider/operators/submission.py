@@ -57,6 +57,7 @@ class Submission:
     :param task_instance: whose submit it is.
     :param cancel_replaced: whether a task is cancelled that a person wants another one for.
     :param sleep: how to pause.
+    :param check: called before anything is submitted; what it raises is raised then, and nothing is sent.
     :param record: what is known by now; with the task's id once there is a task.
     :param lost: the error of a request that may have been accepted.
     :param unknown_before: the intent of an earlier try, where this one submits in spite of it.
@@ -71,6 +72,7 @@ class Submission:
     task_instance: TaskInstanceKey
     cancel_replaced: bool = False
     sleep: Callable[[float], None] = time.sleep
+    check: Callable[[], None] | None = None
     record: Record = field(init=False)
     lost: LemonDataError | None = None
     unknown_before: Record | None = None
@@ -90,9 +92,7 @@ class Submission:
             raise SubmitUnknownError(f"{SEEN_BY_NOBODY} {self._repair()}")
         if found and step is Next.LOOK:
             return self._look(found)
-        if found and found.task_id and self.cancel_replaced:
-            self._cancel(found, found.task_id)
-        return self._submit(found)
+        return self._submit(found, still_running=True)
 
     def forgotten(self) -> LemonDataError | None:
         """Return what a retry would not know of and would pay for again, for a try that is ended from outside."""
@@ -146,7 +146,11 @@ class Submission:
         if isinstance(self.hook.look(wait), LookAgain):
             self.hook.log.warning(self.hook.cancel(task_id))
 
-    def _submit(self, before: Record | None) -> tuple[Wait, Step]:
+    def _submit(self, before: Record | None, still_running: bool = False) -> tuple[Wait, Step]:
+        if self.check:
+            self.check()
+        if still_running and before and before.task_id and self.cancel_replaced:
+            self._cancel(before, before.task_id)
         if self.store and before:
             self.store.set(HISTORY_KEY.format(before.task_id or "unknown"), before.to_json())
         self.unknown_before = before if before and before.is_intent else None
@@ -161,7 +165,8 @@ class Submission:
             return self._submit_one(client, self.requests[-1])
 
     def _submit_one(self, client: Client, request: VideoRequest) -> tuple[Wait, Step]:
-        self.record = replace(self.wanted, model=request.model)
+        operation = request.operation and request.operation.value
+        self.record = replace(self.wanted, model=request.model, operation=operation)
         try:
             task = client.send(calls.submit_video(request), lambda call: self._attempt(client, call))
         except LemonDataError as error:

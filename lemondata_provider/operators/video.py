@@ -6,7 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import timedelta
-from functools import cached_property
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.sdk import BaseOperator
@@ -19,6 +19,7 @@ from lemondata_provider.api.request import REQUEST_FIELDS, VideoRequest
 from lemondata_provider.hooks.exceptions import LemonDataFailException, for_airflow, refusal_for_airflow
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.retry_policy import with_retry_policy
+from lemondata_provider.operators.checks import VALIDATIONS, check_literals, check_requests, with_operations
 from lemondata_provider.operators.record import Options, Record, fingerprint
 from lemondata_provider.operators.store import Store, store_of
 from lemondata_provider.operators.submission import Submission
@@ -45,8 +46,8 @@ class SubmitVideoOperator(BaseOperator):
     :param model: which model generates, default ``sora-2``.
     :param prompt: what the video shows.
     :param operation: ``text-to-video``, ``image-to-video``, ``reference-to-video``, ``start-end-to-video``,
-        ``video-to-video``, ``motion-control``, ``audio-to-video`` or ``video-extension``; default: the service infers
-        it.
+        ``video-to-video``, ``motion-control``, ``audio-to-video`` or ``video-extension``; default: what the inputs
+        mean to the model, which is sent and returned.
     :param image_url: URL of the first image, the most portable image input.
     :param image: the image itself as a ``data:`` URL.
     :param reference_images: URLs of up to 3 reference images.
@@ -86,8 +87,12 @@ class SubmitVideoOperator(BaseOperator):
     :param on_timeout: at the deadline, ``leave`` the task at LemonData alone (default), or ``cancel`` it.
     :param fallback_models: models to try in this order when one is not found, not allowed or without channels; the
         result names the one that was used. Default: none.
+    :param validation: what is checked against the catalog of models before a submit, and as far as it is literal when
+        the DAG is read: ``strict`` refuses what the documentation does not give the model (default), ``warn`` logs it,
+        ``off`` checks nothing. A model that is not in the catalog is always allowed.
     :param retry_policy: Airflow's (3.3 and newer), default
         :class:`~lemondata_provider.hooks.retry_policy.LemonDataRetryPolicy`.
+    :raises InvalidRequestError: when the DAG is read: what is literal cannot be right.
     :raises LemonDataFailException: bad input (before anything is sent), a request refused for good, a submit whose
         outcome is unknown, a failed generation, a deadline that passed: failed at once, without a retry.
     :raises LemonDataError: what a retry may mend while nothing was submitted: no connection, too many requests.
@@ -135,6 +140,7 @@ class SubmitVideoOperator(BaseOperator):
         cancel_on_kill: bool = True,
         on_timeout: str = "leave",
         fallback_models: list[str] | None = None,
+        validation: str = "strict",
         retry_policy: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -174,6 +180,8 @@ class SubmitVideoOperator(BaseOperator):
         self.cancel_on_kill = _flag("cancel_on_kill", cancel_on_kill)
         self.on_timeout = _choice("on_timeout", on_timeout, ("leave", "cancel"))
         self.fallback_models = fallback_models
+        self.validation = _choice("validation", validation, VALIDATIONS)
+        check_literals(self)
         self._submission: Submission | None = None
 
     @cached_property
@@ -252,6 +260,7 @@ class SubmitVideoOperator(BaseOperator):
             store=self._store(context),
             task_instance=TaskInstanceKey.of(context["ti"]),
             cancel_replaced=self.cancel_on_kill,
+            check=partial(check_requests, requests, self.validation, self.hook),
         )
 
     def _checked_requests(self) -> list[VideoRequest]:
@@ -259,9 +268,10 @@ class SubmitVideoOperator(BaseOperator):
         given = {name: unshield(getattr(self, name)) for name in REQUEST_FIELDS}
         try:
             others = _models("fallback_models", self.fallback_models)
-            return [VideoRequest.checked(**{**given, "model": model}) for model in (self.model, *others)]
+            requests = [VideoRequest.checked(**{**given, "model": model}) for model in (self.model, *others)]
         except InvalidRequestError as error:
             raise for_airflow(error) from None
+        return with_operations(requests)
 
     def _video(self, context: Context, submission: Submission) -> dict[str, Any]:
         try:

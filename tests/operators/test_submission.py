@@ -14,7 +14,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from lemondata_provider.api.client import Client
-from lemondata_provider.api.errors import LemonDataError, RequestChangedError, SubmitUnknownError
+from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, RequestChangedError, SubmitUnknownError
 from lemondata_provider.api.polling import Ended
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
@@ -297,3 +297,22 @@ def test_a_clear_is_still_one_for_the_next_try_when_the_first_dies_before_its_lo
     with pytest.raises(KeyboardInterrupt):
         submission_of(Dying(), store, max_tries=5).begin()
     assert store.values[KEY]["max_tries"] == STORED.max_tries
+
+
+@pytest.mark.parametrize("stored", [None, STORED], ids=["nothing", "a task"])
+def test_the_check_comes_before_a_submit_and_never_between_a_retry_and_its_task(stored):
+    def refuse() -> None:
+        raise InvalidRequestError("sora-2 cannot do that")
+
+    service, store = Service(), Store()
+    if stored:
+        store.values[KEY] = stored.to_json()
+    record = Record(STORED.fingerprint, 2, 4e9)
+    submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, WHOSE, check=refuse)
+    if stored:
+        assert submission.begin()[0].task_id == "ldtask_0"
+    else:
+        with pytest.raises(InvalidRequestError, match="cannot do that"):
+            submission.begin()
+        assert store.values == {}
+    assert service.creates == []

@@ -77,7 +77,7 @@ def test_id_and_poll_url_are_logged_as_soon_as_the_answer_is_there(sandbox, cont
 
 def test_only_what_was_given_is_sent(sandbox, context):
     operator(model="veo3", duration=8).execute(context)
-    assert sent(sandbox) == {"model": "veo3", "prompt": "a cat", "duration": 8}
+    assert sent(sandbox) == {"model": "veo3", "prompt": "a cat", "operation": "text-to-video", "duration": 8}
 
 
 @pytest.mark.parametrize("output_audio", [True, False])
@@ -180,14 +180,17 @@ def test_a_connection_that_is_not_defined_may_be_retried(context):
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"prompt": None}, "Neither a prompt nor any media was given"),
+        ({"prompt": None, "model": "sora-3"}, "Neither a prompt nor any media was given"),
         ({"prompt": ""}, "prompt is empty"),
         ({"image": "https://x.example/a.png"}, "image must be a data: URL"),
         ({"image_url": "s3://bucket/a.png"}, "image_url must be a public https URL"),
-        ({"video_url": "/local/file.mp4"}, "video_url must be a public https URL"),
-        ({"reference_images": ["ftp://x"]}, "reference_images must be a public https URL"),
-        ({"reference_images": "https://x.example/a.png"}, "reference_images must be a list of URLs"),
-        ({"operation": "text2video"}, "operation must be one of text-to-video"),
+        ({"model": "topaz-video-upscale", "video_url": "/local/file.mp4"}, "video_url must be a public https URL"),
+        ({"model": "veo3.1", "reference_images": ["ftp://x"]}, "reference_images must be a public https URL"),
+        (
+            {"model": "veo3.1", "reference_images": "https://x.example/a.png"},
+            "reference_images must be a list of URLs",
+        ),
+        ({"operation": "text2video", "validation": "off"}, "operation must be one of text-to-video"),
         ({"duration": "four"}, "duration must be a number, not 'four'"),
         ({"duration": 4.5}, "duration must be a whole number, not '4.5'"),
         ({"duration": True}, "duration must be a number, not 'True'"),

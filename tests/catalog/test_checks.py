@@ -1,0 +1,315 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lemondata_provider.catalog import Catalog, CatalogModel, load
+from lemondata_provider.catalog.checks import Findings, check
+
+EXAMPLES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "guide" / "requests.json").read_text())["requests"]
+OF = {example["operation"]: example for example in EXAMPLES}
+CATALOG = load()
+NOTHING = Findings((), (), ())
+IMAGE, VIDEO = "https://x.example/a.png", "https://x.example/a.mp4"
+
+
+def without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if name not in names}
+
+
+def error(**fields: Any) -> str:
+    (only,) = check(fields, CATALOG).errors
+    return only
+
+
+def each_example() -> Any:
+    return pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["operation"])
+
+
+# --- the guide's own requests
+
+
+@each_example()
+def test_an_example_of_the_guide_is_accepted_unchanged(example: dict[str, Any]) -> None:
+    assert check(example, CATALOG) == NOTHING
+
+
+@each_example()
+def test_it_is_accepted_without_its_operation_too(example: dict[str, Any]) -> None:
+    assert check(without(example, "operation"), CATALOG) == NOTHING
+
+
+@pytest.mark.parametrize(
+    ("operation", "removed", "sentence"),
+    [
+        (
+            "text-to-video",
+            "prompt",
+            "sora-2: text-to-video needs prompt, and this request has no prompt. sora-2 does text-to-video and "
+            "image-to-video.",
+        ),
+        (
+            "image-to-video",
+            "image_url",
+            "hailuo-2.3-standard: image-to-video needs image_url or image, and this request has no image_url or image: "
+            "did you mean operation='text-to-video'?",
+        ),
+        (
+            "reference-to-video",
+            "reference_images",
+            "veo3.1: reference-to-video needs reference_images, and this request has no reference_images: did you mean "
+            "operation='text-to-video'?",
+        ),
+        (
+            "start-end-to-video",
+            "start_image",
+            "viduq2-pro: start-end-to-video needs start_image and end_image, and this request has no start_image. "
+            "viduq2-pro does image-to-video, reference-to-video and start-end-to-video.",
+        ),
+        (
+            "start-end-to-video",
+            "end_image",
+            "viduq2-pro: start-end-to-video needs start_image and end_image, and this request has no end_image. "
+            "viduq2-pro does image-to-video, reference-to-video and start-end-to-video.",
+        ),
+        (
+            "video-to-video",
+            "video_url",
+            "topaz-video-upscale: video-to-video needs video_url, and this request has no video_url. "
+            "topaz-video-upscale does video-to-video.",
+        ),
+        (
+            "motion-control",
+            "image_url",
+            "kling-3.0-motion-control: motion-control needs image_url or image and video_url, and this request has no "
+            "image_url or image. kling-3.0-motion-control does motion-control.",
+        ),
+        (
+            "motion-control",
+            "video_url",
+            "kling-3.0-motion-control: motion-control needs image_url or image and video_url, and this request has no "
+            "video_url. kling-3.0-motion-control does motion-control.",
+        ),
+    ],
+)
+def test_it_is_refused_without_an_input_that_it_needs(operation: str, removed: str, sentence: str) -> None:
+    assert error(**without(OF[operation], removed)) == sentence
+
+
+@pytest.mark.parametrize(
+    ("operation", "model", "sentence"),
+    [
+        (
+            "text-to-video",
+            "viduq2-turbo",
+            "viduq2-turbo does image-to-video and start-end-to-video, not text-to-video: did you mean "
+            "model='viduq3-turbo'? (viduq3-pro, viduq2 and kling-video-o1-pro can as well)",
+        ),
+        (
+            "image-to-video",
+            "grok-imagine-text-to-video",
+            "grok-imagine-text-to-video does text-to-video, not image-to-video: did you mean "
+            "model='grok-imagine-image-to-video'? (kling-video-o1-pro, kling-video-o1-std and veo3.1-fast can as well)",
+        ),
+        (
+            "reference-to-video",
+            "veo3",
+            "veo3 does text-to-video and image-to-video, not reference-to-video: did you mean model='veo3.1'? "
+            "(veo3.1-fast, kling-video-o1-pro and kling-video-o1-std can as well)",
+        ),
+        (
+            "start-end-to-video",
+            "kling-v2.6-std",
+            "kling-v2.6-std does text-to-video and image-to-video, not start-end-to-video: did you mean "
+            "model='kling-v3.0-std'? (kling-video-o1-pro, kling-video-o1-std and kling-3.0-video can as well)",
+        ),
+        (
+            "video-to-video",
+            "sora-2",
+            "sora-2 does text-to-video and image-to-video, not video-to-video: did you mean "
+            "model='kling-video-o1-pro'? (kling-video-o1-std, grok-imagine-upscale and topaz-video-upscale can as "
+            "well)",
+        ),
+        (
+            "motion-control",
+            "kling-video-o1-pro",
+            "kling-video-o1-pro does text-to-video, image-to-video, reference-to-video, start-end-to-video and "
+            "video-to-video, not motion-control: did you mean model='kling-3.0-motion-control'?",
+        ),
+    ],
+)
+def test_it_is_refused_with_a_model_that_cannot_do_it(operation: str, model: str, sentence: str) -> None:
+    assert error(**{**OF[operation], "model": model}) == sentence
+
+
+@each_example()
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        ("duration", 0, "duration must be 1 to 60 seconds, not 0: did you mean 1?"),
+        ("duration", 61, "duration must be 1 to 60 seconds, not 61: did you mean 60?"),
+        ("fps", 121, "fps must be 1 to 120, not 121: did you mean 120?"),
+        ("cfg_scale", 30.5, "cfg_scale must be 0 to 30, not 30.5: did you mean 30?"),
+        ("motion_strength", -1, "motion_strength must be 0 to 100, not -1: did you mean 0?"),
+        ("resolution", "1080", "resolution must be one of 720p, 1080p, 4k, not '1080': did you mean '1080p'?"),
+        (
+            "aspect_ratio",
+            "16x9",
+            "aspect_ratio must be one of 16:9, 9:16, 1:1, 4:3, 3:4, not '16x9': did you mean '16:9'?",
+        ),
+    ],
+)
+def test_it_is_refused_with_a_field_out_of_range(example: dict[str, Any], name: str, value: Any, sentence: str) -> None:
+    assert error(**{**example, name: value}) == sentence
+
+
+# --- inputs that do not belong together
+
+
+@pytest.mark.parametrize(
+    ("fields", "sentence"),
+    [
+        (
+            {"model": "sora-2", "operation": "text-to-video", "prompt": "x", "image_url": IMAGE},
+            "sora-2: text-to-video has no use for image_url: did you mean operation='image-to-video'?",
+        ),
+        (
+            {"model": "grok-imagine-text-to-video", "prompt": "x", "video_url": VIDEO},
+            "grok-imagine-text-to-video: text-to-video has no use for video_url: did you mean "
+            "model='grok-imagine-upscale', operation='video-to-video'? (kling-video-o1-pro, kling-video-o1-std and "
+            "topaz-video-upscale can as well)",
+        ),
+        (
+            {"model": "kling-video-o1-pro", "image_url": IMAGE, "video_url": VIDEO},
+            "kling-video-o1-pro: video-to-video has no use for image_url: did you mean "
+            "model='kling-3.0-motion-control', operation='motion-control'?",
+        ),
+        (
+            {"model": "sora-2", "prompt": "x", "reference_image_type": "style", "image_url": IMAGE},
+            "sora-2: image-to-video has no use for reference_image_type. sora-2 does text-to-video and image-to-video.",
+        ),
+    ],
+)
+def test_an_input_too_many_is_refused_with_what_it_would_fit(fields: dict[str, Any], sentence: str) -> None:
+    assert error(**fields) == sentence
+
+
+def test_an_operation_that_the_inputs_mean_and_the_model_lacks_is_refused() -> None:
+    assert error(model="viduq2-pro", prompt="x") == (
+        "viduq2-pro does image-to-video, reference-to-video and start-end-to-video, not text-to-video (which is what "
+        "a prompt alone would mean): did you mean model='viduq3-pro'? (viduq3-turbo, viduq2 and kling-video-o1-pro can "
+        "as well)"
+    )
+
+
+def test_an_operation_that_cannot_be_told_is_refused_with_the_candidates() -> None:
+    assert error(model="kling-3.0-video", prompt="x", start_image=IMAGE) == (
+        "kling-3.0-video: which operation is meant cannot be told from prompt and start_image alone: name it. It does "
+        "text-to-video (prompt); image-to-video (image_url or image); start-end-to-video (start_image and end_image)."
+    )
+    assert "cannot be told from nothing. It does text-to-video" in error(model="sora-2", duration=4)
+
+
+def test_an_operation_that_no_model_has_is_refused_and_that_is_said() -> None:
+    assert error(model="sora-2", operation="video-extension", prompt="x", video_url=VIDEO).startswith("sora-2 does")
+    extension = error(model="wan-2.6", operation="audio-to-video", audio_url="https://x.example/a.mp3")
+    assert extension == (
+        "wan-2.6 does text-to-video, image-to-video and reference-to-video, not audio-to-video, and no model that is "
+        "known here does audio-to-video."
+    )
+
+
+def test_audio_and_a_prompt_go_with_every_operation() -> None:
+    for example in EXAMPLES:
+        assert check({**example, "audio_url": "https://x.example/a.mp3"}, CATALOG) == NOTHING
+
+
+def test_a_field_that_is_newer_than_this_package_leaves_the_operation_open() -> None:
+    assert check({"model": "viduq2-pro", "prompt": "x", "mesh_url": IMAGE}, CATALOG) == NOTHING
+
+
+# --- models that are not known, or not wholly
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"prompt": "x"},
+        {"operation": "video-extension", "video_url": VIDEO},
+        {"operation": "image-to-video", "prompt": "x"},
+        {"start_image": IMAGE},
+        {"output_audio": True, "prompt": "x"},
+    ],
+)
+def test_an_unknown_model_is_allowed_with_one_warning(fields: dict[str, Any]) -> None:
+    found = check({"model": "sora2", **fields}, CATALOG)
+    assert (found.errors, found.elsewhere) == ((), ())
+    assert found.warnings == (
+        "The model 'sora2' is not known here, so that its operation and inputs are not checked. Did you mean 'sora-2'?",
+    )
+
+
+def test_a_model_whose_operations_are_not_known_is_allowed_without_a_word() -> None:
+    catalog = Catalog([CatalogModel("new-1", "New", ())])
+    assert check({"model": "new-1", "operation": "motion-control", "prompt": "x"}, catalog) == NOTHING
+
+
+def test_an_operation_that_only_the_data_file_knows_is_not_checked_further() -> None:
+    catalog = Catalog([CatalogModel("new-1", "New", ("lip-sync", "text-to-video"))])
+    found = check({"model": "new-1", "operation": "lip-sync", "video_url": VIDEO}, catalog)
+    assert [sentence[:25] for sentence in found.errors] == ["operation must be one of "]
+
+
+# --- warnings
+
+
+def test_output_audio_is_worth_a_warning_where_there_is_no_stable_toggle() -> None:
+    for value in (True, False):
+        (warning,) = check({**OF["text-to-video"], "output_audio": value}, CATALOG).warnings
+        assert warning.startswith(
+            "sora-2 has no stable audio toggle: output_audio may be ignored. These have one: veo3"
+        )
+    assert check({**OF["reference-to-video"], "output_audio": False}, CATALOG) == NOTHING
+
+
+def test_where_media_come_from_is_worth_a_warning_and_some_only_where_the_service_is_not_local() -> None:
+    found = check({**OF["image-to-video"], "image_url": "http://x.example/a.png"}, CATALOG)
+    assert (found.errors, len(found.warnings), found.elsewhere) == ((), 1, ())
+    for url in ("http://127.0.0.1:8000/a.png", "data:image/png;base64,AAAA"):
+        found = check({**OF["image-to-video"], "image_url": url}, CATALOG)
+        assert (found.errors, found.warnings, len(found.elsewhere)) == ((), (), 1)
+
+
+def test_two_first_images_are_worth_a_warning() -> None:
+    found = check({**OF["image-to-video"], "image": "data:image/png;base64,AAAA"}, CATALOG)
+    assert found.errors == ()
+    assert found.warnings == ("image_url and image were both given, and one image is used: leave one of them out.",)
+
+
+# --- what is not known yet
+
+
+def test_nothing_is_said_about_what_is_not_known_yet() -> None:
+    assert check({"prompt": "x", "operation": "motion-control"}, CATALOG, {"model"}) == NOTHING
+    assert check({"model": "sora-2", "video_url": VIDEO}, CATALOG, {"operation"}) == NOTHING
+    assert check({"model": "sora-2", "operation": "image-to-video"}, CATALOG, {"image_url"}) == NOTHING
+    assert check({"model": "sora-2"}, CATALOG, {"prompt"}) == NOTHING
+    assert check({"model": "sora-2", "prompt": "x"}, CATALOG, {"extra_params"}) == NOTHING
+    assert check({"model": "topaz-video-upscale", "prompt": "x"}, CATALOG, {"video_url"}) == NOTHING
+
+
+def test_what_is_known_already_is_checked() -> None:
+    assert check({"model": "sora-2", "operation": "motion-control"}, CATALOG, {"prompt", "image_url"}).errors
+    assert check({"model": "topaz-video-upscale"}, CATALOG, {"prompt"}).errors
+    assert check({"duration": 99}, CATALOG, {"model", "prompt"}).errors
+    (said,) = check({"model": "sora-2", "operation": "text-to-video", "image_url": IMAGE}, CATALOG, {"prompt"}).errors
+    assert said == "sora-2: text-to-video has no use for image_url. sora-2 does text-to-video and image-to-video."
+
+
+@pytest.mark.parametrize("wrong", [5, ["sora-2"], {}, True, 1.5, b"x", ""])
+def test_values_of_a_wrong_kind_are_left_to_the_request_itself(wrong: Any) -> None:
+    for name in ("model", "operation", "prompt", "image_url", "reference_images", "video_url"):
+        assert isinstance(check({**OF["image-to-video"], name: wrong}, CATALOG), Findings)

@@ -1,0 +1,209 @@
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lemondata_provider.api.request import Operation
+from lemondata_provider.catalog import Catalog, CatalogError, CatalogModel, load, recommend
+from lemondata_provider.catalog.inventory import AUDIO_ON
+from lemondata_provider.catalog.operations import OPERATIONS
+
+# The guide's own tables, in its own short words: what was read from them stands in the package's data.
+GUIDE: dict[str, Any] = json.loads((Path(__file__).parent / "guide" / "tables.json").read_text())
+OPERATION = {
+    "T2V": "text-to-video",
+    "I2V": "image-to-video",
+    "reference": "reference-to-video",
+    "start-end": "start-end-to-video",
+    "V2V": "video-to-video",
+    "motion": "motion-control",
+}
+CATALOG = load()
+
+
+def written(path: Path, told: Any) -> str:
+    path.write_text(told if isinstance(told, str) else json.dumps(told))
+    return str(path)
+
+
+def model(name: str, **fields: Any) -> dict[str, Any]:
+    return {"id": name, "family": "New", "operations": ["text-to-video"], **fields}
+
+
+# --- the guide, and nothing more
+
+
+def test_every_model_of_the_guide_is_there_with_its_family_and_operations_and_no_other() -> None:
+    told = {
+        (name, family): tuple(OPERATION[short] for short in operations)
+        for family, models in GUIDE["models"].items()
+        for name, operations in models.items()
+    }
+    assert len(told) == 36
+    assert {(model.id, model.family): model.operations for model in CATALOG.models} == told
+
+
+def test_every_cell_of_the_guides_matrix_follows_from_the_models() -> None:
+    columns = [OPERATION[short] for short in GUIDE["columns"]]
+    told = {family: dict(zip(columns, cells, strict=True)) for family, cells in GUIDE["matrix"].items()}
+    assert sum(len(row) for row in told.values()) == 54
+    assert CATALOG.matrix() == told
+    assert [*CATALOG.matrix()] == [*told]
+
+
+def test_the_guides_recommendations_are_there_in_its_order() -> None:
+    assert {purpose: list(ids) for purpose, ids in CATALOG.recommendations.items()} == GUIDE["recommendations"]
+    for known in CATALOG.models:
+        named = [purpose for purpose, ids in GUIDE["recommendations"].items() if known.id in ids]
+        assert list(known.recommended_for) == named
+
+
+def test_only_the_veo_3_family_has_audio_on_by_default() -> None:
+    assert [known.id for known in CATALOG.models if known.audio == AUDIO_ON] == GUIDE["audio_on_by_default"]
+    assert {known.audio for known in CATALOG.models} == {"on by default", "no stable toggle"}
+
+
+def test_audio_to_video_and_video_extension_are_known_and_no_model_has_them() -> None:
+    assert set(OPERATIONS) == {operation.value for operation in Operation}
+    for operation in ("audio-to-video", "video-extension"):
+        assert operation in OPERATIONS
+        assert CATALOG.able(operation) == []
+
+
+# --- what can be asked
+
+
+def test_a_model_is_found_by_its_id_only() -> None:
+    found = CATALOG.find("hailuo-2.3-fast")
+    assert found == CatalogModel(
+        "hailuo-2.3-fast", "MiniMax", ("image-to-video",), "no stable toggle", ("fast-iteration",)
+    )
+    assert CATALOG.find("Hailuo-2.3-fast") is None
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("sora2", "sora-2"),
+        ("SORA-2", "sora-2"),
+        ("veo-3.1", "veo3.1"),
+        ("kling-v3-pro", "kling-v3.0-pro"),
+        ("xyz", None),
+    ],
+)
+def test_the_nearest_name_is_the_one_that_was_probably_meant(given: str, meant: str | None) -> None:
+    assert CATALOG.nearest(given) == meant
+
+
+@pytest.mark.parametrize(
+    ("purpose", "operation", "model_id"),
+    [
+        ("best-quality", None, "veo3.1-pro"),
+        ("Best quality", None, "veo3.1-pro"),
+        ("best_quality", "video-to-video", "kling-video-o1-pro"),
+        ("fast-iteration", "image-to-video", "veo3.1-fast"),
+        ("reference-images", "reference-to-video", "veo3.1"),
+        ("video-to-video", None, "topaz-video-upscale"),
+    ],
+)
+def test_the_first_recommended_model_that_can_do_it_is_recommended(
+    purpose: str, operation: str | None, model_id: str
+) -> None:
+    assert recommend(purpose, operation) == model_id
+    assert recommend(purpose, operation=operation) == model_id
+
+
+def test_an_unknown_purpose_is_answered_with_the_known_ones() -> None:
+    with pytest.raises(CatalogError, match="best-quality, fast-iteration, reference-images, video-to-video"):
+        recommend("cheapest")
+
+
+def test_a_purpose_that_no_recommended_model_can_do_is_answered_with_those_that_can() -> None:
+    with pytest.raises(CatalogError, match=r"does motion-control; models that do: kling-3\.0-motion-control"):
+        recommend("fast-iteration", "motion-control")
+    with pytest.raises(CatalogError, match="operations: text-to-video, image-to-video"):
+        recommend("fast-iteration", "upscale")
+
+
+# --- the data file
+
+
+def test_the_shipped_file_is_in_the_form_that_is_written() -> None:
+    path = Path(sys.modules[load.__module__].__file__ or "").with_name("models.json")
+    assert CATALOG.to_json() == path.read_text()
+
+
+def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+    told = Catalog([CatalogModel("new-1", "새 회사", ("text-to-video", "lip-sync"), recommended_for=("demos",))])
+    read = load(written(tmp_path / "models.json", told.to_json()))
+    assert (read.models, read.recommendations) == (told.models, {"demos": ("new-1",)})
+    assert read.matrix() == {"새 회사": {"text-to-video": True, "lip-sync": True}}
+    assert read.recommend("demos") == "new-1"
+
+
+def test_an_inventory_of_some_of_the_models_keeps_the_order_of_their_recommendations(tmp_path: Path) -> None:
+    some = [known._replace(operations=("text-to-video",)) for known in CATALOG.models if known.family != "Google"]
+    read = load(written(tmp_path / "models.json", Catalog(some, CATALOG.recommendations).to_json()))
+    assert read.recommendations["best-quality"] == ("kling-video-o1-pro", "viduq3-pro")
+    assert read.recommendations["video-to-video"] == CATALOG.recommendations["video-to-video"]
+    assert read.models == tuple(some)
+
+
+def test_an_empty_inventory_can_be_written_and_read(tmp_path: Path) -> None:
+    assert load(written(tmp_path / "models.json", Catalog([]).to_json())).models == ()
+
+
+def test_a_file_is_read_once_and_again_when_it_changed(tmp_path: Path) -> None:
+    path = written(tmp_path / "models.json", {"models": [model("new-1")]})
+    assert load(path) is load(path)
+    Path(path).unlink()
+    written(Path(path), {"models": [model("new-2")]})
+    assert [known.id for known in load(path).models] == ["new-2"]
+    assert load() is load()
+
+
+@pytest.mark.parametrize(
+    ("told", "sentence"),
+    [
+        ("{", "is no JSON"),
+        ([], 'an object with a list of "models"'),
+        ({"models": {}}, 'an object with a list of "models"'),
+        ({"models": [1]}, 'models[0] must have an "id" and a "family"'),
+        ({"models": [model("a"), {"id": "b"}]}, 'models[1] must have an "id" and a "family"'),
+        ({"models": [model(" ")]}, 'models[0] must have an "id" and a "family"'),
+        ({"models": [model("a", operations="text-to-video")]}, 'the "operations" of a must be a list'),
+        ({"models": [model("a", audio=True)]}, 'the "audio" of a must be one of on by default, no stable toggle'),
+        ({"models": [model("a"), model("a")]}, "twice in it: a"),
+        ({"models": [model("a")], "recommendations": {"x": ["b"]}}, "recommended, and none of its models: b"),
+        ({"models": [model("a")], "recommendations": ["a"]}, '"recommendations" must be an object'),
+    ],
+)
+def test_a_file_that_is_no_inventory_is_refused_with_its_name_and_the_reason(
+    tmp_path: Path, told: Any, sentence: str
+) -> None:
+    path = written(tmp_path / "models.json", told)
+    with pytest.raises(CatalogError) as refused:
+        load(path)
+    assert str(refused.value).startswith(path)
+    assert sentence in str(refused.value)
+
+
+def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(CatalogError, match=r"nowhere.json cannot be read: No such file or directory"):
+        load(str(tmp_path / "nowhere.json"))
+
+
+def test_importing_it_loads_nothing_that_is_slow() -> None:
+    slow = ("airflow", "httpx", "pydantic", "dataclasses", "typing", "json", "re", "inspect", "lemondata_provider.api")
+    code = (
+        "import sys; before = set(sys.modules); import lemondata_provider.catalog.checks;"
+        f"print(sorted(set({slow!r}) & (set(sys.modules) - before)))"
+    )
+    root = Path(__file__).parents[2]
+    answer = subprocess.run([sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "[]"

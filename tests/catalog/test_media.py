@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import pytest
+
+from lemondata_provider.catalog.media import host_of, is_local, not_public, plain_http
+
+HERE = [
+    *("http://localhost:8080/a", "http://127.0.0.1/a", "http://[::1]:1/a", "https://10.1.2.3/a", "https://192.168.0.9"),
+    *("https://172.16.0.1/a", "http://169.254.169.254/a", "http://minio:9000/a", "https://media.internal/a"),
+    *("https://nas.local/a", "https://a.localhost/a", "http://0.0.0.0/a", "https://[fd00::1]/a"),
+]
+THERE = ["https://cdn.example/a", "https://8.8.8.8/a", "https://user@x.example:8443/a?b", "https://[2606:4700::1]/a"]
+
+
+@pytest.mark.parametrize("url", HERE)
+def test_this_machine_and_private_networks_are_local(url: str) -> None:
+    assert is_local(url)
+    (warning,) = not_public({"image_url": url})
+    assert warning.startswith(f"image_url is {host_of(url)}/…, which LemonData cannot reach")
+    assert list(plain_http({"image_url": url})) == []
+
+
+@pytest.mark.parametrize("url", THERE)
+def test_other_hosts_are_not(url: str) -> None:
+    assert not is_local(url)
+    assert [*not_public({"image_url": url}), *plain_http({"image_url": url})] == []
+
+
+def test_a_url_that_cannot_be_read_is_not_local() -> None:
+    assert not is_local("http://[::1")
+
+
+@pytest.mark.parametrize("fields", [{"video_url": "http://x.example/a"}, {"reference_images": ["HTTP://x.example/a"]}])
+def test_http_is_worth_a_warning(fields: dict[str, object]) -> None:
+    (warning,) = plain_http(fields)
+    assert (
+        warning
+        == f"{next(iter(fields))} is {'http' if 'video_url' in fields else 'HTTP'}://x.example/…, over http: "
+        + ("LemonData recommends https.")
+    )
+
+
+def test_inline_media_are_worth_a_warning() -> None:
+    (warning,) = not_public({"image": " data:image/png;base64,AAAA"})
+    assert warning.startswith("image holds a data: URL")
+
+
+def test_neither_signatures_nor_passwords_nor_payloads_are_quoted() -> None:
+    urls = {"image_url": "http://me:secret@10.0.0.1/secret?secret=1", "image": "data:image/png;base64,secret"}
+    public = {"image_url": "http://me:secret@x.example/secret?secret=1"}
+    assert "secret" not in str([*not_public(urls), *plain_http(public)])

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lemondata_provider.api.request import MEDIA_FIELDS, REQUEST_FIELDS
+from lemondata_provider.catalog import load
+from lemondata_provider.catalog.media import MEDIA
+from lemondata_provider.catalog.operations import DECIDING, NEEDS, SETTINGS, fitting, infer, missing, surplus
+
+EXAMPLES = json.loads((Path(__file__).parent / "guide" / "requests.json").read_text())["requests"]
+CATALOG = load()
+IMAGE, VIDEO, AUDIO = "https://x.example/a.png", "https://x.example/a.mp4", "https://x.example/a.mp3"
+
+
+def meant(model: str, **inputs: Any) -> str | None:
+    return infer({"model": model, **inputs}, CATALOG.find(model))
+
+
+def test_the_catalog_knows_every_field_that_a_request_can_have() -> None:
+    assert {*DECIDING, *SETTINGS, "extra_params"} == set(REQUEST_FIELDS)
+    assert set(MEDIA) == set(MEDIA_FIELDS)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["operation"])
+def test_the_operation_of_each_example_of_the_guide_is_inferred(example: dict[str, Any]) -> None:
+    assert infer({**example, "operation": None}, CATALOG.find(example["model"])) == example["operation"]
+
+
+@pytest.mark.parametrize(
+    ("inputs", "operation"),
+    [
+        ({"prompt": "x"}, "text-to-video"),
+        ({"prompt": "x", "duration": 4, "seed": 1, "output_audio": False}, "text-to-video"),
+        ({"prompt": "x", "image_url": IMAGE}, "image-to-video"),
+        ({"image": "data:image/png;base64,aa"}, "image-to-video"),
+        ({"prompt": "x", "image_url": IMAGE, "audio_url": AUDIO}, "image-to-video"),
+        ({"prompt": "x", "reference_images": [IMAGE]}, "reference-to-video"),
+        ({"prompt": "x", "start_image": IMAGE, "end_image": IMAGE}, "start-end-to-video"),
+        ({"prompt": "x", "video_url": VIDEO}, "video-to-video"),
+        ({"image_url": IMAGE, "video_url": VIDEO}, "video-to-video"),
+        ({"start_image": IMAGE}, None),
+        ({"prompt": "x", "end_image": IMAGE}, None),
+        ({"prompt": "x", "audio_url": AUDIO}, None),
+        ({"duration": 4}, None),
+    ],
+)
+def test_the_inputs_tell_what_is_meant(inputs: dict[str, Any], operation: str | None) -> None:
+    assert meant("kling-video-o1-pro", **inputs) == operation
+
+
+@pytest.mark.parametrize("inputs", [{"prompt": "x"}, {"video_url": VIDEO}, {"image_url": IMAGE}, {}])
+@pytest.mark.parametrize(
+    ("model", "operation"),
+    [("sora-2-pro-storyboard", "image-to-video"), ("kling-3.0-motion-control", "motion-control")],
+)
+def test_a_model_with_one_operation_decides(model: str, operation: str, inputs: dict[str, Any]) -> None:
+    assert meant(model, **inputs) == operation
+
+
+def test_of_an_unknown_model_the_inputs_alone_tell_it_where_they_can() -> None:
+    assert meant("new-1", prompt="x") == "text-to-video"
+    assert meant("new-1", prompt="x", video_url=VIDEO) == "video-to-video"
+    assert meant("new-1", image_url=IMAGE, video_url=VIDEO) is None  # to follow the video, or to make it over
+    assert meant("new-1", start_image=IMAGE) is None
+
+
+def test_a_field_that_nobody_knows_may_be_an_input_so_that_a_prompt_is_no_longer_alone() -> None:
+    assert meant("kling-video-o1-pro", prompt="x", mesh_url="https://x.example/a.obj") is None
+    assert meant("kling-video-o1-pro", image_url=IMAGE, camera="left") == "image-to-video"
+
+
+@pytest.mark.parametrize("operation", [name for name, needs in NEEDS.items() if needs])
+def test_an_operation_fits_exactly_its_own_inputs(operation: str) -> None:
+    inputs = {names[0]: "x" for names in NEEDS[operation]}
+    assert fitting(inputs) == operation
+    assert (missing(inputs, operation), surplus(inputs, operation)) == ([], [])
+
+
+def test_nothing_is_asked_of_operations_that_the_guide_does_not_describe() -> None:
+    for operation in ("audio-to-video", "video-extension", "tomorrow"):
+        assert (missing({}, operation), surplus({"video_url": VIDEO}, operation)) == ([], [])

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+
+from lemondata_provider.catalog.values import RANGES, wrong_values
+
+MB = 1024 * 1024
+
+
+def problems(**fields: Any) -> list[str]:
+    return list(wrong_values(fields))
+
+
+def inline(size: int) -> str:
+    return f"data:image/png;base64,{base64.b64encode(bytes(size)).decode()}"
+
+
+@pytest.mark.parametrize("name", RANGES)
+def test_only_what_is_outside_of_the_wider_documented_range_is_wrong(name: str) -> None:
+    low, high, _ = RANGES[name]
+    for fine in (low, high, str(low), f" {high} "):
+        assert problems(**{name: fine}) == []
+    assert problems(**{name: low - 1})[0].startswith(f"{name} must be {low} to {high}")
+    assert problems(**{name: low - 1})[0].endswith(f"not {low - 1}: did you mean {low}?")
+    assert problems(**{name: high + 1})[0].endswith(f"not {high + 1}: did you mean {high}?")
+
+
+def test_the_ranges_are_the_widest_that_are_documented() -> None:
+    bounds = {name: (low, high) for name, (low, high, _) in RANGES.items()}
+    assert bounds == {"duration": (1, 60), "fps": (1, 120), "cfg_scale": (0, 30), "motion_strength": (0, 100)}
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "meant"),
+    [
+        ("resolution", "1080", "1080p"),
+        ("resolution", "4K", "4k"),
+        ("aspect_ratio", "16x9", "16:9"),
+        ("reference_image_type", "styles", "style"),
+        ("operation", "text2video", "text-to-video"),
+    ],
+)
+def test_a_word_that_is_none_of_the_documented_ones_is_answered_with_the_nearest(
+    name: str, given: str, meant: str
+) -> None:
+    assert problems(**{name: meant}) == []
+    (problem,) = problems(**{name: given})
+    assert problem.startswith(f"{name} must be one of ")
+    assert problem.endswith(f"not {given!r}: did you mean {meant!r}?")
+
+
+def test_where_nothing_is_near_nothing_is_suggested() -> None:
+    assert problems(resolution="huge") == ["resolution must be one of 720p, 1080p, 4k, not 'huge'."]
+
+
+def test_three_reference_images_are_the_most() -> None:
+    assert problems(reference_images=["https://x.example/a.png"] * 3) == []
+    expected = "reference_images takes at most 3 images, and 4 were given."
+    assert problems(reference_images=["https://x.example/a.png"] * 4) == [expected]
+
+
+@pytest.mark.parametrize(("name", "most"), [("image", 20), ("audio_url", 25)])
+def test_inline_media_may_be_as_large_as_documented_once_decoded(name: str, most: int) -> None:
+    assert problems(**{name: inline(most * MB)}) == []
+    (problem,) = problems(**{name: inline(most * MB + MB)})
+    assert problem.startswith(f"{name} holds {most + 1}.0 MB inline, and LemonData takes {most} MB")
+
+
+def test_each_reference_image_is_measured() -> None:
+    assert len(problems(reference_images=["https://x.example/a.png", inline(21 * MB)])) == 1
+
+
+def test_lines_and_percent_signs_of_inline_media_do_not_count() -> None:
+    wrapped = f"data:image/png;base64,{'A' * 76}\n" + f"{'A' * 76}\n" * 300_000
+    assert len(wrapped) * 3 // 4 < 20 * MB < len(wrapped)
+    assert problems(image=wrapped) == []
+    assert problems(image="data:image/svg+xml," + "%41" * (19 * MB)) == []
+    assert len(problems(image="data:image/svg+xml," + "%41" * (21 * MB))) == 1
+
+
+@pytest.mark.parametrize("value", ["five", None, [5], {}, float("nan"), b"5"])
+def test_what_is_no_number_or_no_text_is_for_the_request_itself_to_refuse(value: Any) -> None:
+    assert problems(duration=value, cfg_scale=value) == []
+    assert problems(resolution=5, aspect_ratio=value if not isinstance(value, str) else None, image=5) == []
+
+
+def test_a_long_text_in_a_wrong_place_is_not_quoted_at_length() -> None:
+    assert all(len(problem) < 300 for problem in problems(resolution="x" * 10_000, duration="1" * 10_000))
