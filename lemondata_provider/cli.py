@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from argparse import Namespace
+    from collections.abc import Callable
+
     from airflow.cli.cli_config import CLICommand
 
 _ADOPTION = "lemondata_provider.operators.adoption"
+_BACKFILL = "lemondata_provider.operators.backfill"
+_INVENTORY = "lemondata_provider.operators.inventory"
 
 
 def get_commands() -> list[CLICommand]:
@@ -21,6 +26,7 @@ def get_commands() -> list[CLICommand]:
         GroupCommand,
         lazy_load_command,
     )
+    from airflow.sdk.timezone import parse  # noqa: PLC0415
 
     def argument(flag: str, **options: Any) -> Arg:
         return Arg((flag,), **options)  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
@@ -28,11 +34,36 @@ def get_commands() -> list[CLICommand]:
     whose = (ARG_DAG_ID, ARG_TASK_ID, argument("run_id", help="The id of the DAG run"), ARG_MAP_INDEX)
     video_task = argument("--video-task", required=True, help="The id of the task at LemonData")
     poll_url = argument("--poll-url", help="Where that is looked at, default: /v1/tasks/<its id>")
+    as_json = argument("--json", action="store_true", help="Print JSON")
+    which = (
+        argument("--operation", help="Only models that can do this, for example video-to-video"),
+        argument("--family", help="Only models of this family, for example Google"),
+        argument("--live", action="store_true", help="Ask LemonData instead of the catalog"),
+        argument("--diff", action="store_true", help="Print what LemonData has that the catalog has not, and back"),
+        argument("--conn-id", default="lemondata_default", help="The connection to ask by, default lemondata_default"),
+        argument("--output", metavar="PATH", help="Write a file that [lemondata] catalog_path takes"),
+    )
+    between = (
+        argument("--from", dest="from_date", type=parse, required=True, help="The first date, inclusive"),
+        argument("--to", dest="to_date", type=parse, required=True, help="The last date, inclusive"),
+    )
     return [
         GroupCommand(
             name="lemondata",
-            help="Repair a submit to LemonData whose answer nobody saw",
+            help="Choose a model, plan a backfill, repair a submit whose answer nobody saw",
             subcommands=[
+                ActionCommand(
+                    name="models",
+                    help="List the models: what each can do, and what it is recommended for",
+                    func=_printing(_INVENTORY, "models"),
+                    args=(*which, as_json),
+                ),
+                ActionCommand(
+                    name="plan",
+                    help="Say what a backfill would submit and cost, without submitting anything",
+                    func=_printing(_BACKFILL, "plan"),
+                    args=(ARG_DAG_ID, *between, as_json),
+                ),
                 ActionCommand(
                     name="adopt",
                     help="Wait for a task that was found at LemonData, instead of submitting",
@@ -48,3 +79,23 @@ def get_commands() -> list[CLICommand]:
             ],
         )
     ]
+
+
+def _printing(module: str, name: str) -> Callable[[Namespace], None]:
+    """Load a command when it is called, and print what it returns: what was printed or logged before is no answer."""
+
+    def command(args: Namespace) -> None:
+        import contextlib  # noqa: PLC0415
+        import importlib  # noqa: PLC0415
+        import logging  # noqa: PLC0415
+        import sys  # noqa: PLC0415
+
+        logging.disable(logging.CRITICAL if args.json else logging.INFO)  # Airflow 3.2 logs to stdout
+        try:
+            with contextlib.redirect_stdout(sys.stderr):
+                answer = getattr(importlib.import_module(module), name)(args)
+        finally:
+            logging.disable(logging.NOTSET)
+        print(answer)  # noqa: T201 # a command's answer
+
+    return command

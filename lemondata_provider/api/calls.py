@@ -2,7 +2,8 @@
 Every endpoint as data: what to send, and how to read the answer. Nothing here touches the wire.
 
 A :class:`Call` is sent by ``Client.send(call)`` or ``AsyncClient.send(call)``. Source: https://docs.lemondata.cc
-(create-video, get-task-status, cancel-task, list-models, get-model, get-pricing).
+(create-video, get-task-status, cancel-task, list-models, get-model, get-pricing,
+get-model-pricing).
 """
 
 from __future__ import annotations
@@ -118,6 +119,18 @@ def get_pricing(model: str | None = None) -> Call[list[ModelPrice]]:
         return _each(payload, lambda item: ModelPrice.read(item, payload.get("currency")))
 
     return Call("GET", "/v1/pricing", read, params={"model": model} if model else {})
+
+
+def get_model_pricing(model: str) -> Call[list[ModelPrice]]:
+    """Look up today's prices of one model where they are told in full: as a list, or as one object."""
+
+    def read(payload: Mapping[str, Any]) -> list[ModelPrice]:
+        data = payload.get("data")
+        items = data if isinstance(data, list) else [data if isinstance(data, dict) else payload]
+        named = [{**item, "model": item.get("model") or model} for item in items if isinstance(item, dict)]
+        return [price for item in named if (price := ModelPrice.read(item, payload.get("currency")))]
+
+    return Call("GET", f"/v1/models/{quote(model, safe='')}/pricing", read)
 
 
 def _each(payload: Mapping[str, Any], read: Callable[[Mapping[str, Any]], T | None]) -> list[T]:

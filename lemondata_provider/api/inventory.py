@@ -1,7 +1,7 @@
 """
 Which models there are and what they cost, as LemonData tells it today.
 
-Sources: https://docs.lemondata.cc (list-models, get-model, get-pricing).
+Sources: https://docs.lemondata.cc (list-models, get-model, get-pricing, get-model-pricing).
 """
 
 from __future__ import annotations
@@ -14,6 +14,9 @@ from pydantic import BeforeValidator, Field
 
 from lemondata_provider.api.models import Answer, Moment, Text, text_of
 
+_DEAREST = 10**9
+_DIGITS = 30  # a price of more is none: written out, it would have no end
+
 
 def _decimal(value: object) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
@@ -22,7 +25,7 @@ def _decimal(value: object) -> Decimal | None:
         price = Decimal(str(value).strip())
     except InvalidOperation:
         return None
-    return price if price.is_finite() else None
+    return price if price.is_finite() and 0 <= price < _DEAREST and price.adjusted() > -_DIGITS else None
 
 
 Price = Annotated[Decimal | None, BeforeValidator(_decimal)]
@@ -47,7 +50,8 @@ class Model(Answer):
         facts = {**payload, **own} if isinstance(own, dict) else dict(payload)
         contract = facts.get("public_contract")
         contract = contract if isinstance(contract, dict) else {}
-        operations = _texts(facts.get("supported_operations")) or _texts(contract.get("supported_operations"))
+        summary = facts.get("public_contract_summary")
+        operations = _operations(facts) or _operations(contract) or _operations(summary)
         if not text_of(payload.get("id")):
             return None
         return cls.model_validate(
@@ -58,35 +62,65 @@ class Model(Answer):
 
 
 class ModelPrice(Answer):
-    """What a model costs in ``currency``: per request, per second of video, or unknown where both are missing."""
+    """
+    What a model costs in ``currency``: per request, per second of video, or unknown where both are missing.
+
+    ``pricing_unit`` says which of the two holds where it is told, and ``has_complex_pricing`` that neither tells all.
+    """
 
     model: str
     provider: Text = None
     currency: str = "USD"
+    pricing_unit: Text = None
     per_request: Price = None
     per_second: Price = None
+    has_complex_pricing: Annotated[bool, BeforeValidator(lambda value: value is True)] = False
     raw: dict[str, Any] = Field(default={}, repr=False)
 
     @classmethod
     def read(cls, payload: Mapping[str, Any], currency: object = None) -> ModelPrice | None:
-        """Read one price in either of the two documented forms; an entry without a model is no price."""
-        nested = payload.get("pricing")
-        facts = {**payload, **nested} if isinstance(nested, dict) else dict(payload)
+        """Read one price in any of the documented forms; an entry without a model is no price."""
+        facts = {**_told(payload, "pricing_summary"), **_not_none(payload), **_told(payload, "pricing")}
         if not (model := text_of(facts.get("model"))):
             return None
         return cls(
             model=model,
             provider=facts.get("provider"),
             currency=text_of(facts.get("currency")) or text_of(currency) or "USD",
+            pricing_unit=facts.get("pricing_unit"),
             per_request=_price(facts, "per_request"),
             per_second=_price(facts, "per_second"),
+            has_complex_pricing=facts.get("has_complex_pricing"),
             raw=dict(payload),
         )
+
+    @property
+    def unit(self) -> str | None:
+        """Return what is paid for, ``per_request`` or ``per_second``; nothing where the service does not tell it."""
+        told = [name for name in ("per_request", "per_second") if getattr(self, name) is not None]
+        if self.pricing_unit:
+            return self.pricing_unit if self.pricing_unit in told else None
+        return told[0] if len(told) == 1 else None
+
+
+def _told(payload: Mapping[str, Any], name: str) -> dict[str, Any]:
+    inner = payload.get(name)
+    return _not_none(inner) if isinstance(inner, dict) else {}
+
+
+def _not_none(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if value is not None}
 
 
 def _price(facts: Mapping[str, Any], name: str) -> Any:
     known = facts.get(name)
     return facts.get(f"lock_price_{name}") if _decimal(known) is None else known
+
+
+def _operations(facts: object) -> list[str]:
+    """Collect the operations under either of the names that the documentation has for them."""
+    told = facts if isinstance(facts, dict) else {}
+    return _texts(told.get("supported_operations")) or _texts(told.get("public_operations"))
 
 
 def _texts(value: object) -> list[str]:

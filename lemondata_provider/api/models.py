@@ -162,12 +162,15 @@ class Task(Answer):
             }
         )
 
-    def result(self, model: str | None = None, operation: str | None = None) -> dict[str, Any]:
+    def result(
+        self, model: str | None = None, operation: str | None = None, estimated_cost_usd: str | None = None
+    ) -> dict[str, Any]:
         """
         Return what an Airflow task returns: plain JSON values, and the same keys at every time.
 
         :param model: the model that was asked for, where the answer names none.
         :param operation: the operation that was asked for; answers do not tell it.
+        :param estimated_cost_usd: what it was to cost when it was submitted, where that was known.
         """
         told = self.model_dump(mode="json", include=RESULT_FIELDS)
         return {
@@ -176,6 +179,7 @@ class Task(Answer):
             "model": self.model or model,
             "operation": operation,
             "video_url": self.videos[0].url if self.videos else None,
+            "estimated_cost_usd": estimated_cost_usd,
         }
 
 

@@ -17,6 +17,8 @@ from lemondata_provider.api.errors import (
     SubmitUnknownError,
 )
 
+MODEL_NOT_FOUND = "model_not_found"  # also of a check before the submit
+
 
 class Verdict(str, Enum):
     """What became of a create that failed."""
@@ -52,7 +54,8 @@ def verdict(error: LemonDataError) -> Verdict:
 def wants_another_model(error: LemonDataError) -> bool:
     """Say whether the request was refused because of its model: not found, not allowed, or without channels."""
     not_allowed = isinstance(error, APIError) and error.code == "model_not_allowed"
-    return isinstance(error, ModelNotFoundError) or not_allowed or _has_no_channels(error)
+    not_found = isinstance(error, ModelNotFoundError) or error.code == MODEL_NOT_FOUND
+    return not_found or not_allowed or _has_no_channels(error)
 
 
 WITHOUT_RECORD = (

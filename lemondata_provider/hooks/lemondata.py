@@ -8,8 +8,9 @@ import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
 from airflow import __version__ as airflow_version
@@ -20,8 +21,12 @@ from lemondata_provider.api import calls
 from lemondata_provider.api.cancelling import outcome
 from lemondata_provider.api.client import USER_AGENT, AsyncClient, Client, checked_key, ssl_context
 from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError, LemonDataError
+from lemondata_provider.api.inventory import Model, ModelPrice
 from lemondata_provider.api.polling import Step, Wait
+from lemondata_provider.api.prices import Estimate, estimate, seconds_of
+from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.urls import DEFAULT_BASE_URL, BaseUrl
+from lemondata_provider.hooks.prices import QUICK_SECONDS, PriceCache, ask
 
 FULL_USER_AGENT = f"{USER_AGENT} apache-airflow/{airflow_version} python/{platform.python_version()}"
 
@@ -140,6 +145,7 @@ class LemonDataHook(BaseHook):
     default_conn_name = "lemondata_default"
     conn_type = "lemondata"
     hook_name = "LemonData"
+    price_cache: ClassVar[PriceCache] = PriceCache()
 
     def __init__(self, lemondata_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -165,6 +171,68 @@ class LemonDataHook(BaseHook):
         except LemonDataError as error:
             return False, str(error)
         return True, f"LemonData answered: {len(models)} video models"
+
+    def list_models(self, category: str | None = "video", recommended_for: str | None = None) -> list[Model]:
+        """
+        List the models of the service.
+
+        :param category: default ``video``.
+        :param recommended_for: ``video`` sorts them by their success rate of the last 24 hours.
+        :raises LemonDataError: if the service cannot be asked.
+        """
+        with self.get_conn() as client:
+            return client.send(calls.list_models(category, recommended_for))
+
+    def get_model(self, model: str, patient: bool = True) -> Model:
+        """
+        Look up one model with its public contract.
+
+        :param model: its name.
+        :param patient: ask again on passing trouble, for at most a minute; otherwise ask once and quickly.
+        :raises ModelNotFoundError: if the service does not know it.
+        :raises LemonDataError: if the service cannot be asked.
+        """
+        with self._asking(self._look_up(), patient) as send:
+            found: Model = send(calls.get_model(model))
+            return found
+
+    def get_prices(self, model: str, patient: bool = True) -> list[ModelPrice]:
+        """
+        Look up what a model costs, at most once in some minutes; no prices if the service tells none.
+
+        :param model: its name.
+        :param patient: ask again on passing trouble, and raise what remains; otherwise ask once and quickly, and take
+            trouble for an unknown price, which is not asked for again in the next minute.
+        :raises LemonDataError: if the service cannot be asked, and ``patient``.
+        """
+        settings = self._look_up()
+        whose = (settings.base_url, settings.api_key, model)
+        known = self.price_cache.get(*whose)
+        if known or (known is not None and not patient):
+            return known
+        try:
+            with self._asking(settings, patient) as send:
+                prices = ask(send, model)
+        except LemonDataError as error:
+            if patient:
+                raise
+            self.log.info("The price of %s is not known: %s", model, error)
+            prices = []
+        self.price_cache.put(*whose, prices)
+        return prices
+
+    def estimate(self, request: VideoRequest, patient: bool = True) -> Estimate:
+        """Say what a request would cost, and why; see :meth:`get_prices`."""
+        return estimate(self.get_prices(request.model, patient), seconds_of(request))
+
+    def estimate_cost(self, request: VideoRequest) -> Decimal | None:
+        """
+        Return what a request would cost in USD, or nothing where that is unknown.
+
+        :param request: what would be submitted; nothing is.
+        :raises LemonDataError: if the service cannot be asked.
+        """
+        return self.estimate(request).usd
 
     def look(self, wait: Wait) -> Step:
         """
@@ -206,6 +274,15 @@ class LemonDataHook(BaseHook):
             return outcome(task_id, answer)
         except LemonDataError as error:
             return outcome(task_id, error)
+
+    @contextmanager
+    def _asking(self, settings: ConnectionSettings, patient: bool) -> Iterator[Callable[[calls.Call[Any]], Any]]:
+        """Give a way to ask: again and again on passing trouble, or once and without waiting long."""
+        if not patient:
+            settings = replace(settings, timeout=min(settings.timeout, QUICK_SECONDS))
+        self._load_certificates(settings)
+        with Client(**settings.client_arguments()) as client:
+            yield client.send if patient else client.send_once
 
     def _look_up(self) -> ConnectionSettings:
         with self._errors_of_looking_up():

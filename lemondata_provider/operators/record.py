@@ -29,6 +29,7 @@ from lemondata_provider.api.models import identify
 KEY = "lemondata_submit"
 HISTORY_KEY = KEY + "_before_{}"  # with the id of the task that was stored before, or "unknown"
 VERSION = 1
+LATER = {"estimated_cost_usd"}  # a record of an earlier version does not have it, and is whole all the same
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,7 @@ class Record:
         person.
     :param task_id: LemonData's id; none while it is not known whether there is a task.
     :param poll_url: where the task is looked at.
+    :param estimated_cost_usd: what the video was to cost when it was submitted, where that was known.
     """
 
     fingerprint: dict[str, str]
@@ -55,6 +57,7 @@ class Record:
     answered: bool = False
     task_id: str | None = None
     poll_url: str | None = None
+    estimated_cost_usd: str | None = None
 
     @classmethod
     def read(cls, stored: Any) -> Record | None:
@@ -66,7 +69,7 @@ class Record:
         if stored is None:
             return None
         try:
-            known = {name: stored[name] for name in cls.__dataclass_fields__}
+            known = {name: stored[name] for name in cls.__dataclass_fields__ if name not in LATER or name in stored}
             if stored["version"] != VERSION or not isinstance(known["fingerprint"], dict):
                 raise ValueError("another version")
         except (KeyError, TypeError, ValueError):

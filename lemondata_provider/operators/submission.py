@@ -58,6 +58,7 @@ class Submission:
     :param cancel_replaced: whether a task is cancelled that a person wants another one for.
     :param sleep: how to pause.
     :param check: called before anything is submitted; what it raises is raised then, and nothing is sent.
+    :param appraise: checks a request right before it is submitted, and returns what it will cost in USD.
     :param record: what is known by now; with the task's id once there is a task.
     :param lost: the error of a request that may have been accepted.
     :param unknown_before: the intent of an earlier try, where this one submits in spite of it.
@@ -73,6 +74,7 @@ class Submission:
     cancel_replaced: bool = False
     sleep: Callable[[float], None] = time.sleep
     check: Callable[[], None] | None = None
+    appraise: Callable[[VideoRequest], str | None] = lambda _: None
     record: Record = field(init=False)
     lost: LemonDataError | None = None
     unknown_before: Record | None = None
@@ -125,6 +127,7 @@ class Submission:
             answered=True,
             task_id=found.task_id,
             poll_url=found.poll_url,
+            estimated_cost_usd=found.estimated_cost_usd,
         )
         who = "adopted by a person" if found.is_adopted else "cleared by a person" if cleared else "a retry"
         self.hook.log.info("This is %s: looking at task %s, which is paid for", who, found.task_id)
@@ -165,8 +168,12 @@ class Submission:
             return self._submit_one(client, self.requests[-1])
 
     def _submit_one(self, client: Client, request: VideoRequest) -> tuple[Wait, Step]:
-        operation = request.operation and request.operation.value
-        self.record = replace(self.wanted, model=request.model, operation=operation)
+        self.record = replace(
+            self.wanted,
+            model=request.model,
+            operation=request.operation and request.operation.value,
+            estimated_cost_usd=self.appraise(request),
+        )
         try:
             task = client.send(calls.submit_video(request), lambda call: self._attempt(client, call))
         except LemonDataError as error:

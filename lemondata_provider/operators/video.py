@@ -6,6 +6,7 @@ import threading
 import time
 from collections.abc import Sequence
 from datetime import timedelta
+from decimal import Decimal
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
@@ -20,6 +21,7 @@ from lemondata_provider.hooks.exceptions import LemonDataFailException, for_airf
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.retry_policy import with_retry_policy
 from lemondata_provider.operators.checks import VALIDATIONS, check_literals, check_requests, with_operations
+from lemondata_provider.operators.precautions import checked_precautions
 from lemondata_provider.operators.record import Options, Record, fingerprint
 from lemondata_provider.operators.store import Store, store_of
 from lemondata_provider.operators.submission import Submission
@@ -38,8 +40,9 @@ class SubmitVideoOperator(BaseOperator):
     All request fields are templated, also inside lists and dicts; what is left out is not sent, so that the service's
     own default holds. Inline media (``data:`` URLs) are sent, and shown nowhere. Returns a dict with ``task_id``,
     ``poll_url``, ``status``, ``model``, ``operation``, ``progress``, ``video_url``, ``videos``,
-    ``billing_transaction_id``, ``created`` and ``updated``; what is not known yet is ``None``. The URL of a finished
-    video is an XCom of its own as well, so that the next task takes ``video_url=this.output["video_url"]``.
+    ``billing_transaction_id``, ``estimated_cost_usd``, ``created`` and ``updated``; what is not known yet is ``None``.
+    The URL of a finished video is an XCom of its own as well, so that the next task takes
+    ``video_url=this.output["video_url"]``.
 
     Source: https://docs.lemondata.cc (create-video).
 
@@ -90,6 +93,10 @@ class SubmitVideoOperator(BaseOperator):
     :param validation: what is checked against the catalog of models before a submit, and as far as it is literal when
         the DAG is read: ``strict`` refuses what the documentation does not give the model (default), ``warn`` logs it,
         ``off`` checks nothing. A model that is not in the catalog is always allowed.
+    :param check_live: ask the service what the model accepts today, and check the request against it before
+        submitting; default ``False``. Trouble in asking stops nothing.
+    :param max_cost_usd: refuse, before submitting, what would cost more USD at today's price; default: no limit.
+    :param unknown_cost: with a maximum, ``refuse`` what cannot be priced beforehand (default), or ``allow`` it.
     :param retry_policy: Airflow's (3.3 and newer), default
         :class:`~lemondata_provider.hooks.retry_policy.LemonDataRetryPolicy`.
     :raises InvalidRequestError: when the DAG is read: what is literal cannot be right.
@@ -141,6 +148,9 @@ class SubmitVideoOperator(BaseOperator):
         on_timeout: str = "leave",
         fallback_models: list[str] | None = None,
         validation: str = "strict",
+        check_live: bool = False,
+        max_cost_usd: Decimal | float | str | None = None,
+        unknown_cost: str = "refuse",
         retry_policy: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -182,6 +192,7 @@ class SubmitVideoOperator(BaseOperator):
         self.fallback_models = fallback_models
         self.validation = _choice("validation", validation, VALIDATIONS)
         check_literals(self)
+        self.precautions = checked_precautions(check_live, max_cost_usd, unknown_cost)
         self._submission: Submission | None = None
 
     @cached_property
@@ -261,6 +272,7 @@ class SubmitVideoOperator(BaseOperator):
             task_instance=TaskInstanceKey.of(context["ti"]),
             cancel_replaced=self.cancel_on_kill,
             check=partial(check_requests, requests, self.validation, self.hook),
+            appraise=partial(self.precautions.take, self.hook),
         )
 
     def _checked_requests(self) -> list[VideoRequest]:
@@ -278,7 +290,7 @@ class SubmitVideoOperator(BaseOperator):
             wait, step = submission.begin()
         except LemonDataError as error:
             raise refusal_for_airflow(error, getattr(self, "retry_policy", None)) from error
-        known = {"model": submission.record.model, "operation": submission.record.operation}
+        known = {name: getattr(submission.record, name) for name in ("model", "operation", "estimated_cost_usd")}
         if isinstance(step, LookAgain) and not self.wait_for_completion:
             return wait.seen.result(**known)
         if isinstance(step, LookAgain) and self.deferrable:

@@ -148,7 +148,7 @@ class TaskSensor(BaseSensorOperator):
     def _known(self) -> dict[str, Any]:
         """Return what the submit's result told and answers about a task may not tell again."""
         given = self.poll_url if isinstance(self.poll_url, dict) else {}
-        return {"model": given.get("model"), "operation": given.get("operation")}
+        return {name: given.get(name) for name in ("model", "operation", "estimated_cost_usd")}
 
     def _result(self, ended: Ended) -> dict[str, Any]:
         if ended.task is None:

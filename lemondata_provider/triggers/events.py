@@ -47,9 +47,10 @@ class TaskEvent(BaseModel):
         )
 
     def completed(self, known: dict[str, Any]) -> dict[str, Any]:
-        """Return the result, with model and operation from what was known where the answer did not tell them."""
+        """Return the result, with what was known before where the answer did not tell it."""
         result = dict(self.result or {})
-        return {**result, **{name: result.get(name) or known.get(name) for name in ("model", "operation")}}
+        names = ("model", "operation", "estimated_cost_usd")
+        return {**result, **{name: result.get(name) or known.get(name) for name in names}}
 
     def exception(self) -> LemonDataError | None:
         """Return the error that ended the wait, if one did."""

@@ -153,6 +153,7 @@ CALLS = [
     calls.list_models(),
     calls.get_model("sora-2"),
     calls.get_pricing(),
+    calls.get_model_pricing("sora-2"),
 ]
 
 

@@ -732,7 +732,15 @@ JSON = st.recursive(
 NAMES = ["id", "task_id", "poll_url", "error", "message", "code", "status", "videos", "data", "currency", "retry_after"]
 OBJECTS = st.dictionaries(st.sampled_from(NAMES), JSON | st.dictionaries(st.sampled_from(NAMES), JSON))
 BODIES = st.binary(max_size=40) | (OBJECTS | JSON).map(lambda value: json.dumps(value).encode())
-CALLS = [SUBMIT, LOOK, CANCEL, calls.list_models(), calls.get_model("m"), calls.get_pricing()]
+CALLS = [
+    SUBMIT,
+    LOOK,
+    CANCEL,
+    calls.list_models(),
+    calls.get_model("m"),
+    calls.get_pricing(),
+    calls.get_model_pricing("m"),
+]
 
 
 @given(

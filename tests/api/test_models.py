@@ -273,6 +273,7 @@ RESULT = {
     "video_url": A,
     "videos": [{"url": A, "duration": 5.0, "width": 1280, "height": 720}],
     "billing_transaction_id": "bill_1",
+    "estimated_cost_usd": None,
     "model": "sora-2",
     "operation": None,
     "created": "2023-11-14T22:13:20Z",
@@ -462,7 +463,16 @@ JSON = st.recursive(
     max_leaves=8,
 )
 NAMES = st.sampled_from(
-    [*FIELDS, *MORE, *Model.model_fields, *ModelPrice.model_fields, "lemondata", "pricing", "lock_price_per_second"]
+    [
+        *FIELDS,
+        *MORE,
+        *Model.model_fields,
+        *ModelPrice.model_fields,
+        "lemondata",
+        "pricing",
+        "pricing_summary",
+        "lock_price_per_second",
+    ]
 )
 PAYLOADS = st.dictionaries(NAMES | TEXTS, JSON, max_size=12)
 

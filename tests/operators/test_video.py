@@ -32,6 +32,7 @@ RESULT_KEYS = {
     "video_url",
     "videos",
     "billing_transaction_id",
+    "estimated_cost_usd",
     "created",
     "updated",
 }
@@ -64,7 +65,7 @@ def test_it_submits_once_and_returns_at_once(sandbox, context):
     assert result["poll_url"] == f"/v1/tasks/{result['task_id']}"
     assert result["video_url"] is None
     assert len(sandbox.ledger.creates) == 1
-    assert sandbox.ledger.requests() == 1
+    assert (sandbox.ledger.requests("create"), sandbox.ledger.requests()) == (1, 2)  # the other one asked the price
 
 
 def test_id_and_poll_url_are_logged_as_soon_as_the_answer_is_there(sandbox, context):
@@ -92,7 +93,7 @@ def test_extra_params_are_sent_along(sandbox, context):
 
 
 def test_with_wait_it_defers_and_the_event_becomes_the_result(sandbox, context):
-    op = operator(operation="text-to-video", wait_for_completion=True, timeout=timedelta(seconds=90))
+    op = operator(operation="text-to-video", duration=8, wait_for_completion=True, timeout=timedelta(seconds=90))
     with pytest.raises(TaskDeferred) as deferral:
         op.execute(context)
     path, kwargs = deferral.value.trigger.serialize()
@@ -101,7 +102,8 @@ def test_with_wait_it_defers_and_the_event_becomes_the_result(sandbox, context):
     answer = {"status": "completed", "video_url": "https://cdn.example/v.mp4"}
     event = TaskEvent(task_id=kwargs["task_id"], poll_url=kwargs["poll_url"], result=answer).model_dump()
     result = getattr(op, deferral.value.method_name)(context, event=event, **deferral.value.kwargs)
-    assert result == {**answer, "model": "sora-2", "operation": "text-to-video"}
+    known = {"model": "sora-2", "operation": "text-to-video", "estimated_cost_usd": "0.80"}
+    assert result == {**answer, **known}
     assert context["ti"].xcoms["video_url"] == "https://cdn.example/v.mp4"
     assert len(sandbox.ledger.creates) == 1
 

@@ -1,0 +1,140 @@
+"""What is asked of the service before money is spent: what the model accepts today, and what the video would cost."""
+
+from __future__ import annotations
+
+import difflib
+import math
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from lemondata_provider.api.contract import check_contract
+from lemondata_provider.api.errors import (
+    AnswerLostError,
+    ConnectionFailedError,
+    InvalidRequestError,
+    LemonDataError,
+    ModelNotFoundError,
+    UnreadableAnswerError,
+)
+from lemondata_provider.api.prices import Estimate, plain
+from lemondata_provider.api.request import VideoRequest
+from lemondata_provider.api.verdict import MODEL_NOT_FOUND
+from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.operators.checks import catalog
+
+
+@dataclass(frozen=True)
+class Precautions:
+    """
+    What the user wants to be sure of.
+
+    :param check_live: ask the service what the model accepts.
+    :param max_cost_usd: what one video may cost.
+    :param unknown_cost: what happens where that cannot be said beforehand: ``refuse`` or ``allow``.
+    """
+
+    check_live: bool = False
+    max_cost_usd: Decimal | None = None
+    unknown_cost: str = "refuse"
+
+    def take(self, hook: LemonDataHook, request: VideoRequest) -> str | None:
+        """
+        Check a request right before it is submitted, and return what it will cost in USD, if that is known.
+
+        :raises InvalidRequestError: if it must not be submitted.
+        :raises LemonDataError: if its price has to be known, and could not be asked for.
+        """
+        if self.check_live:
+            check_live(hook, request)
+        estimate = self._estimate(hook, request)
+        if problem := excess(request.model, estimate, self.max_cost_usd, self.unknown_cost):
+            raise InvalidRequestError(problem)
+        if estimate.usd is None:
+            hook.log.info("What %s costs is not known beforehand: %s", request.model, estimate.reason)
+            return None
+        hook.log.info("%s costs about %s USD (%s)", request.model, plain(estimate.usd), estimate.reason)
+        return plain(estimate.usd)
+
+    def _estimate(self, hook: LemonDataHook, request: VideoRequest) -> Estimate:
+        needed = self.max_cost_usd is not None
+        try:
+            return hook.estimate(request, patient=needed)
+        except LemonDataError as error:
+            if needed and self.unknown_cost == "refuse":
+                raise _not_submitted(error) from error
+            if needed:
+                hook.log.warning("The price of %s could not be asked for: %s", request.model, error)
+            return Estimate(None, "its price could not be asked for")
+
+
+def excess(model: str, estimate: Estimate, max_cost_usd: Decimal | None, unknown_cost: str) -> str | None:
+    """Say why a video must not be submitted at its price, or nothing if it may."""
+    if max_cost_usd is None:
+        return None
+    limit = f"max_cost_usd is {plain(max_cost_usd)}"
+    if estimate.usd is None:
+        problem = f"What {model!r} would cost is unknown ({estimate.reason}), and {limit}. Nothing was submitted."
+        allowed = unknown_cost == "allow"
+        return None if allowed else f'{problem} unknown_cost="allow" submits it all the same.'
+    if estimate.usd <= max_cost_usd:
+        return None
+    fitting = int(max_cost_usd // estimate.per_second) if estimate.per_second else 0
+    hint = f" At most {fitting} s of it fit." if fitting else ""
+    cost = f"{model!r} would cost {plain(estimate.usd)} USD ({estimate.reason})"
+    return f"{cost}, and {limit}. Nothing was submitted.{hint}"
+
+
+def check_live(hook: LemonDataHook, request: VideoRequest) -> None:
+    """
+    Check a request against what the service tells of its model; trouble in asking stops nothing.
+
+    :raises InvalidRequestError: if the service does not know the model, or its contract says otherwise.
+    """
+    try:
+        model = hook.get_model(request.model, patient=False)
+    except ModelNotFoundError as error:
+        names = [model.id for model in catalog().models]
+        close = difflib.get_close_matches(request.model, names, n=3, cutoff=0.5)
+        told = any(error.hints.get(name) for name in ("did_you_mean", "suggestions"))
+        suggested = {} if told or not close else {"did_you_mean": close[0], "suggestions": close}
+        raise InvalidRequestError(
+            f"LemonData does not know the model {request.model!r} today. Nothing was submitted.",
+            code=MODEL_NOT_FOUND,
+            hints={**error.hints, **suggested},
+        ) from None
+    except LemonDataError as error:
+        hook.log.warning("check_live could not ask about %s, and submits unchecked: %s", request.model, error)
+        return
+    check_contract(request, model)
+
+
+def checked_precautions(check_live: Any, max_cost_usd: Any, unknown_cost: Any) -> Precautions:
+    """
+    Check the arguments of an operator.
+
+    :raises InvalidRequestError: if one of them cannot be meant.
+    """
+    if not isinstance(check_live, bool):
+        raise InvalidRequestError(f"check_live must be True or False, not {type(check_live).__name__}")
+    if unknown_cost not in ("refuse", "allow"):
+        raise InvalidRequestError(f"unknown_cost must be one of refuse, allow, not {unknown_cost!r}")
+    return Precautions(check_live, None if max_cost_usd is None else _amount(max_cost_usd), unknown_cost)
+
+
+def _amount(value: Any) -> Decimal:
+    try:
+        if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
+            raise ValueError
+        if not (math.isfinite(float(value)) and float(value) >= 0):
+            raise ValueError
+        return Decimal(str(value))
+    except (ValueError, ArithmeticError):
+        raise InvalidRequestError(f"max_cost_usd must be an amount of USD such as 0.5, not {value!r}") from None
+
+
+def _not_submitted(error: LemonDataError) -> LemonDataError:
+    """Return the error of a question before the submit: one that may mean a lost submit elsewhere does not here."""
+    if not isinstance(error, (AnswerLostError, UnreadableAnswerError)):
+        return error
+    return ConnectionFailedError(f"The price could not be asked for, and nothing was submitted: {error.message}")

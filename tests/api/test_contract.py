@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lemondata_provider.api.contract import check_contract, nearest
+from lemondata_provider.api.errors import InvalidRequestError
+from lemondata_provider.api.inventory import Model
+from lemondata_provider.api.request import VideoRequest
+
+CONTRACT = {
+    "supported_operations": ["text-to-video", "image-to-video"],
+    "allowed_durations": [4, 8, 12],
+    "allowed_resolutions": ["720p", "4K"],
+    "allowed_aspect_ratios": ["16:9", "9:16"],
+}
+
+
+def checked(contract: dict[str, Any], **fields: Any) -> None:
+    model = Model.read({"id": "m", "lemondata": {"public_contract": contract}})
+    assert model is not None
+    check_contract(VideoRequest.checked(model="m", prompt="a", **fields), model)
+
+
+@pytest.mark.parametrize(
+    ("fields", "told"),
+    [
+        ({"duration": 7}, "duration 7 is not allowed (allowed: 4, 8, 12; nearest: 8)"),
+        ({"duration": 6}, "nearest: 4)"),
+        ({"resolution": "1080p"}, "resolution '1080p' is not allowed (allowed: 720p, 4K; nearest: '720p')"),
+        ({"aspect_ratio": "9:15"}, "nearest: '9:16')"),
+        (
+            {"operation": "video-to-video", "video_url": "https://x.test/v"},
+            "(allowed: text-to-video, image-to-video; nearest: 'image-to-video')",
+        ),
+        ({"duration": 7, "resolution": "1080p"}, "; resolution '1080p'"),
+    ],
+)
+def test_a_violation_tells_what_is_allowed_and_what_comes_nearest(fields, told):
+    with pytest.raises(InvalidRequestError) as caught:
+        checked(CONTRACT, **fields)
+    assert told in str(caught.value)
+    assert "Nothing was submitted." in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("contract", "fields"),
+    [
+        (CONTRACT, {"duration": 8, "resolution": "4k", "aspect_ratio": "16:9", "operation": "text-to-video"}),
+        (CONTRACT, {}),
+        ({"allowed_durations": ["4", "8"]}, {"duration": 8}),
+        ({"allowed_durations": []}, {"duration": 7}),
+        ({"allowed_durations": {"min": 1, "max": 4}}, {"duration": 7}),
+        ({"allowed_durations": [{"seconds": 4}]}, {"duration": 7}),
+        ({}, {"duration": 7, "operation": "motion-control"}),
+    ],
+)
+def test_what_the_contract_allows_or_does_not_tell_passes(contract, fields):
+    checked(contract, **fields)
+
+
+def test_of_two_numbers_that_are_as_near_the_smaller_costs_less():
+    assert (nearest(6, [4, 8]), nearest(99, [4, 8]), nearest(7, ["a"])) == (4, 8, "a")

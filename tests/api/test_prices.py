@@ -1,0 +1,123 @@
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from lemondata_provider.api import calls
+from lemondata_provider.api.inventory import Model, ModelPrice
+from lemondata_provider.api.prices import FROM_SOURCE, NO_DURATION, estimate, plain, seconds_of
+from lemondata_provider.api.request import VideoRequest
+
+UPSCALE = {"model": "topaz-video-upscale", "operation": "video-to-video", "video_url": "https://x.test/v.mp4"}
+
+
+def price(**facts: Any) -> ModelPrice:
+    found = ModelPrice.read({"model": "m", **facts})
+    assert found is not None
+    return found
+
+
+def usd(*prices: ModelPrice, seconds: int | str = 8) -> str | None:
+    found = estimate(prices, seconds)
+    return None if found.usd is None else plain(found.usd)
+
+
+@pytest.mark.parametrize(
+    ("facts", "unit"),
+    [
+        ({"per_request": "0.35"}, "per_request"),
+        ({"lock_price_per_request": "0.35", "is_lock_price": True}, "per_request"),
+        ({"pricing": {"per_second": "0.10", "per_request": None}}, "per_second"),
+        ({"lock_price_per_request": None, "pricing_summary": {"per_second": "0.10"}}, "per_second"),
+        ({"pricing_unit": "per_second", "per_request": "0", "per_second": "0.1"}, "per_second"),
+        ({"per_request": "0.35", "per_second": "0.10"}, None),
+        ({"pricing_unit": "per_minute", "per_second": "0.10"}, None),
+        ({"pricing_unit": "per_second", "per_request": "0.35"}, None),
+        ({"pricing_summary": "0.10 a second"}, None),
+        ({"per_second": "-1"}, None),
+        ({"per_second": "1e-400000"}, None),
+        ({}, None),
+    ],
+)
+def test_what_is_paid_for_is_told_by_one_price_or_by_its_unit(facts, unit):
+    assert price(**facts).unit == unit
+
+
+def test_a_request_is_paid_for_once_and_a_video_by_the_second_exactly():
+    assert usd(price(per_request="0.35")) == "0.35"
+    assert usd(price(per_second="0.112"), seconds=10) == "1.120"
+    assert usd(price(per_request="0")) == "0"
+    assert usd(price(per_request="1e-7")) == "0.0000001"
+    assert estimate([price(per_second="0.10")], 8).reason == "8 s at 0.10 a second"
+
+
+@pytest.mark.parametrize(
+    ("prices", "why"),
+    [
+        ([], "tells no price"),
+        ([price()], "tells no price"),
+        ([price(per_request="1", currency="EUR")], "told in EUR"),
+        ([price(per_request="1", has_complex_pricing=True)], "depends on more"),
+        ([price(per_request="1"), price()], "tells no price"),
+    ],
+)
+def test_what_the_service_does_not_tell_in_usd_is_unknown(prices, why):
+    found = estimate(prices, 8)
+    assert found.usd is None
+    assert why in found.reason
+
+
+@pytest.mark.parametrize(
+    ("fields", "seconds"),
+    [
+        ({"prompt": "a", "duration": 8}, 8),
+        ({"prompt": "a"}, NO_DURATION),
+        (UPSCALE, FROM_SOURCE),
+        ({**UPSCALE, "duration": 8}, FROM_SOURCE),
+        ({"prompt": "a", "audio_url": "https://x.test/a.mp3", "duration": 8}, FROM_SOURCE),
+    ],
+)
+def test_the_length_is_that_of_the_request_or_of_its_source(fields, seconds):
+    assert seconds_of(VideoRequest.checked(**fields)) == seconds
+
+
+@pytest.mark.parametrize("why", [FROM_SOURCE, NO_DURATION])
+def test_without_a_length_only_a_price_per_request_is_known(why):
+    assert usd(price(per_second="0.05"), seconds=why) is None
+    assert estimate([price(per_second="0.05")], why).reason == f"0.05 a second, and {why}"
+    assert usd(price(per_request="0.10"), seconds=why) == "0.10"
+
+
+def test_of_several_providers_the_dearest_counts():
+    assert usd(price(per_second="0.10", provider="a"), price(per_request="0.90", provider="b")) == "0.90"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"object": "list", "data": [{"model": "org/m", "pricing": {"per_second": "0.10"}}]},
+        {"object": "pricing", "currency": "USD", "data": {"pricing_summary": {"per_second": "0.10"}}},
+        {"object": "model.pricing", "model": "org/m", "currency": "USD", "pricing": {"per_second": "0.10"}},
+    ],
+    ids=["a list", "an object in data", "an object"],
+)
+def test_the_prices_of_one_model_are_read_in_every_form(answer):
+    call = calls.get_model_pricing("org/m")
+    assert call.target == "/v1/models/org%2Fm/pricing"
+    assert [(found.model, found.per_second) for found in call.read(answer)] == [("org/m", Decimal("0.10"))]
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"supported_operations": ["video-to-video"]},
+        {"public_contract": {"public_operations": ["video-to-video"]}},
+        {"public_contract_summary": {"public_operations": ["video-to-video"]}},
+    ],
+)
+def test_operations_are_read_under_each_of_their_names(told):
+    model = Model.read({"id": "m", "lemondata": {"supported_operations": None, **told}})
+    assert model is not None
+    assert model.supported_operations == ("video-to-video",)

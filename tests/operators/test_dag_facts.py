@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from airflow.sdk import DAG, task, task_group
+
+from lemondata_provider.api.prices import FROM_SOURCE, NO_DURATION
+from lemondata_provider.operators.dag_facts import submits_of
+from lemondata_provider.operators.plan import Clip, Submits
+from lemondata_provider.operators.video import SubmitVideoOperator
+
+LATER = "the length is known at run time only"
+
+
+@pytest.fixture
+def dag() -> Any:
+    with DAG("facts", default_args={"poll_interval": 10.0}) as found:
+        yield found
+
+
+@task
+def prompts() -> list[str]:
+    return ["a", "b"]
+
+
+def facts(dag: DAG) -> Submits:
+    [found] = submits_of(dag.tasks)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("fields", "clip"),
+    [
+        ({"duration": 4}, Clip("sora-2", 4)),
+        ({"duration": "4"}, Clip("sora-2", 4)),
+        ({}, Clip("sora-2", NO_DURATION)),
+        ({"duration": "{{ params.seconds }}"}, Clip("sora-2", LATER)),
+        ({"duration": "long"}, Clip("sora-2", "'long' is no length")),
+        ({"model": "{{ params.model }}", "duration": 4}, Clip(None, 4)),
+        ({"video_url": "{{ ti.xcom_pull() }}", "duration": 4}, Clip("sora-2", FROM_SOURCE)),
+    ],
+)
+def test_literal_fields_are_known_and_others_are_not_guessed(dag, fields, clip):
+    SubmitVideoOperator(task_id="clip", prompt="x", **fields)
+    found = facts(dag)
+    assert (found.clips, found.number_unknown) == ((clip,), "")
+
+
+def test_a_field_of_another_task_is_known_at_run_time_only(dag):
+    told = prompts()
+    SubmitVideoOperator(task_id="clip", prompt="x", model=told["model"], duration=told["duration"])
+    assert facts(dag).clips == (Clip(None, LATER),)
+
+
+def test_the_connection_and_the_looks_of_a_task_are_its_own(dag):
+    SubmitVideoOperator(task_id="a", prompt="x", lemondata_conn_id="mine", wait_for_completion=True)
+    SubmitVideoOperator(task_id="b", prompt="x", lemondata_conn_id="{{ var.value.conn }}")
+    SubmitVideoOperator.partial(task_id="c", wait_for_completion=True, poll_interval=2).expand(prompt=["x"])
+    found = {one.task_id: (one.conn_id, one.poll_interval) for one in submits_of(dag.tasks)}
+    assert found == {"a": ("mine", 10.0), "b": (None, None), "c": ("lemondata_default", 2.0)}
+
+
+def test_a_literal_map_is_expanded_to_each_of_its_videos(dag):
+    SubmitVideoOperator.partial(task_id="clip", duration=4).expand(prompt=["a", "b"], model=["sora-2", "veo3"])
+    assert facts(dag).clips == tuple(Clip(model, 4) for _ in "ab" for model in ("sora-2", "veo3"))
+
+
+def test_a_literal_list_of_arguments_is_one_video_each(dag):
+    given = [{"prompt": "a", "duration": 4}, {"prompt": "b", "model": "veo3"}]
+    SubmitVideoOperator.partial(task_id="clip").expand_kwargs(given)
+    assert facts(dag).clips == (Clip("sora-2", 4), Clip("veo3", NO_DURATION))
+
+
+def test_a_map_of_nothing_submits_nothing(dag):
+    SubmitVideoOperator.partial(task_id="clip").expand(prompt=[])
+    assert facts(dag).clips == ()
+
+
+def test_a_map_over_another_task_is_of_unknown_length_and_its_fields_are_unknown(dag):
+    SubmitVideoOperator.partial(task_id="clip", duration=4).expand(prompt=prompts())
+    assert (facts(dag).clips, facts(dag).number_unknown) == ((Clip("sora-2", 4),), "how many is known at run time only")
+
+
+def test_fields_that_come_with_an_unknown_map_are_unknown_too(dag):
+    told = prompts()
+    SubmitVideoOperator.partial(task_id="one", prompt="x").expand(model=told, duration=[4])
+    SubmitVideoOperator.partial(task_id="two").expand_kwargs(told.map(lambda text: {"prompt": text}))
+    one, two = submits_of(dag.tasks)
+    assert one.clips == (Clip(None, LATER),)
+    assert two.clips[0].model is None
+    assert one.number_unknown
+    assert two.number_unknown
+
+
+def test_a_mapped_group_multiplies_what_is_in_it(dag):
+    @task_group
+    def group(prompt: str, seconds: int) -> None:
+        SubmitVideoOperator(task_id="clip", prompt=prompt, duration=seconds)
+
+    group.expand(prompt=["a", "b"], seconds=[4, 8])
+    assert facts(dag).clips == (Clip("sora-2", 4), Clip("sora-2", 8)) * 2
+
+
+def test_a_group_that_is_mapped_over_another_task_is_of_unknown_length(dag):
+    @task_group
+    def group(prompt: str, seconds: int) -> None:
+        SubmitVideoOperator(task_id="clip", prompt=prompt, duration=seconds)
+
+    group.partial(prompt="x").expand(seconds=prompts())
+    assert facts(dag).number_unknown
+    assert facts(dag).clips == (Clip("sora-2", LATER),)
+
+
+def test_other_operators_submit_nothing(dag):
+    prompts()
+    assert submits_of(dag.tasks) == []

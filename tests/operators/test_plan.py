@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+
+from lemondata_provider.api.prices import FROM_SOURCE, Estimate
+from lemondata_provider.operators.plan import Clip, Submits, plan
+
+CONN = "lemondata_default"
+CLIP = Submits("clip", CONN, (Clip("sora-2", 4),), poll_interval=5.0)
+UPSCALE = Submits("upscale", CONN, (Clip("topaz-video-upscale", FROM_SOURCE),))
+MAPPED = Submits("mapped", CONN, (Clip("sora-2", 4),), number_unknown="how many is known at run time only")
+VARIED = Submits("varied", "other", (Clip("sora-2", 4), Clip("sora-2", 8), Clip("kling", 5)))
+
+
+def appraise(conn_id: str | None, clip: Clip) -> Estimate:
+    if isinstance(clip.seconds, str):
+        return Estimate(None, clip.seconds)
+    return Estimate(Decimal("0.10") * clip.seconds, f"{clip.seconds} s")
+
+
+def test_videos_and_cost_are_those_of_all_runs():
+    found = plan("d", (6, 1), [CLIP, VARIED], appraise, {CONN: 1000.0, "other": 60.0})
+    assert [(row.videos, row.usd) for row in found.rows] == [(6, Decimal("2.40")), (18, Decimal("10.20"))]
+    assert (found.videos, found.usd, found.existing) == (24, Decimal("12.60"), 1)
+    assert (found.rows[1].model, found.rows[1].note) == ("sora-2, kling", "4 s; 8 s; 5 s")
+    assert not found.unknown_videos
+    assert not found.unknown_usd
+
+
+def test_what_is_known_at_run_time_only_is_said_and_not_guessed():
+    found = plan("d", (6, 0), [CLIP, UPSCALE, MAPPED], appraise, {})
+    assert [(row.videos, row.usd) for row in found.rows[1:]] == [(6, None), (None, None)]
+    assert (found.unknown_videos, found.unknown_usd) == (["mapped"], ["upscale", "mapped"])
+    assert found.rows[2].note == "how many is known at run time only; 4 s"
+    assert (found.videos, found.usd) == (12, Decimal("2.40"))
+
+
+def test_the_slowest_connection_says_how_long_it_takes_and_waiting_costs_looks():
+    found = plan("d", (600, 0), [CLIP, VARIED, MAPPED], appraise, {CONN: 1000.0, "other": 60.0})
+    assert [(pace.requests, pace.seconds, pace.looks_a_minute) for pace in found.paces] == [
+        (1200, 72.0, 7200.0),
+        (1800, 1800.0, 0.0),
+    ]
+    assert found.seconds == 1800.0
+    assert plan("d", (1, 0), [CLIP], appraise, {}).seconds is None
+
+
+def test_no_runs_and_a_map_of_nothing_cost_nothing():
+    nothing = plan("d", (0, 3), [CLIP, UPSCALE], appraise, {CONN: 1.0})
+    assert (nothing.usd, nothing.unknown_usd) == (0, [])
+    empty = plan("d", (3, 0), [Submits("none", CONN, ())], appraise, {CONN: 1.0})
+    assert (empty.videos, empty.usd, empty.seconds) == (0, 0, 0.0)
+
+
+def test_as_json_amounts_are_decimal_strings():
+    told = json.loads(json.dumps(plan("d", (6, 1), [CLIP, MAPPED], appraise, {CONN: 1000.0}).to_json()))
+    assert (told["known_usd"], told["tasks"][0]["usd"], told["tasks"][1]["usd"]) == ("2.40", "2.40", None)
+    assert (told["runs"], told["existing_runs"], told["known_videos"]) == (6, 1, 6)
+    assert told["rate_limits"][0]["requests"] == 12
