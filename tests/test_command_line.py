@@ -12,6 +12,8 @@ import pytest
 
 from lemondata_provider.catalog import load
 
+pytestmark = pytest.mark.processes
+
 ROOT = Path(__file__).parents[1]
 # What a user does by `airflow db migrate` and by running one day of the DAG, in one process: each takes seconds.
 PREPARED = """

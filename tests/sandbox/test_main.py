@@ -16,6 +16,8 @@ import pytest
 
 from lemondata_provider.sandbox.__main__ import main
 
+pytestmark = pytest.mark.processes
+
 COMMAND = (sys.executable, "-m", "lemondata_provider.sandbox")
 
 

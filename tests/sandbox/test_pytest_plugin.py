@@ -5,6 +5,10 @@ import sys
 from importlib.metadata import entry_points
 from pathlib import Path
 
+import pytest
+
+pytestmark = pytest.mark.processes
+
 PLUGIN = ("-p", "lemondata_provider.sandbox.pytest_plugin")
 TESTS = """
 import httpx
