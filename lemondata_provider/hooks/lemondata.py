@@ -3,130 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import math
-import platform
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any, ClassVar
-from urllib.parse import urlsplit
 
-from airflow import __version__ as airflow_version
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.cancelling import outcome
-from lemondata_provider.api.client import USER_AGENT, AsyncClient, Client, checked_key, ssl_context
+from lemondata_provider.api.client import AsyncClient, Client, ssl_context
 from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError, LemonDataError
 from lemondata_provider.api.inventory import Model, ModelPrice
 from lemondata_provider.api.polling import Step, Wait
 from lemondata_provider.api.prices import Estimate, estimate, seconds_of
 from lemondata_provider.api.request import VideoRequest
-from lemondata_provider.api.urls import DEFAULT_BASE_URL, BaseUrl
+from lemondata_provider.api.urls import BaseUrl
 from lemondata_provider.hooks.prices import QUICK_SECONDS, PriceCache, ask
-
-FULL_USER_AGENT = f"{USER_AGENT} apache-airflow/{airflow_version} python/{platform.python_version()}"
-
-
-@dataclass(frozen=True)
-class ConnectionSettings:
-    """
-    What a connection says, read field by field.
-
-    :param api_key: the password.
-    :param base_url: host, port and schema (a path prefix), default ``https://api.lemondata.cc``.
-    :param timeout: extra; seconds to read one answer, default 60.
-    :param requests_per_minute: extra; the budget of the key, default 1000.
-    :param verify: extra; ``True``, ``False`` or the path of a CA file, default ``True``.
-    """
-
-    api_key: str = field(repr=False)
-    base_url: str
-    timeout: float = 60.0
-    requests_per_minute: float = 1000.0
-    verify: bool | str = True
-
-    def client_arguments(self) -> dict[str, Any]:
-        """Return the arguments of :class:`Client` and :class:`AsyncClient`."""
-        return {
-            "api_key": self.api_key,
-            "base_url": self.base_url,
-            "timeout": self.timeout,
-            "verify": self.verify,
-            "user_agent": FULL_USER_AGENT,
-        }
-
-    @classmethod
-    def read(cls, connection: Connection) -> ConnectionSettings:
-        """
-        Read a connection.
-
-        :raises ConfigurationError: in one sentence that names the connection and the field.
-        """
-        place = "Password (API key)"
-        try:
-            api_key = checked_key(connection.password or "")
-            place = "Host"
-            base_url = str(BaseUrl.parse(_base_url(connection)))
-            place = "Extra"
-            return cls(api_key, base_url, **_extras(connection))
-        except ConfigurationError as error:
-            raise ConfigurationError(f"Connection {connection.conn_id!r}, field {place}: {error.message}") from None
-
-
-def _base_url(connection: Connection) -> str:
-    """Put host, port and schema together: a connection URI spreads a base URL over all three."""
-    host = connection.host or DEFAULT_BASE_URL
-    has_port = urlsplit(host if "://" in host else f"//{host}").netloc.rpartition("]")[2].count(":")
-    port = f":{connection.port}" if connection.port and not has_port else ""
-    path = f"/{connection.schema.strip('/')}" if connection.schema else ""
-    return f"{host.rstrip('/')}{port}{path}" if port or path else host
-
-
-def _positive(value: object) -> float:
-    try:
-        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
-    except ValueError:
-        number = math.nan
-    if not (number > 0 and math.isfinite(number)):
-        raise ValueError("must be a number above 0")
-    return number
-
-
-def _verify(value: object) -> bool | str:
-    if isinstance(value, bool):
-        return value
-    if not isinstance(value, str):
-        raise ValueError("must be true, false or the path of a CA file")
-    known = {"true": True, "false": False}
-    return known.get(value.strip().lower(), value)
-
-
-_EXTRAS: dict[str, Callable[[object], Any]] = {
-    "timeout": _positive,
-    "requests_per_minute": _positive,
-    "verify": _verify,
-}
-
-
-def _extras(connection: Connection) -> dict[str, Any]:
-    given = connection.extra_dejson  # nothing, where it is no JSON
-    if not isinstance(given, dict) or (not given and (connection.extra or "").strip() not in ("", "{}", "null")):
-        raise ConfigurationError("it must be a JSON object")
-    read = {}
-    for name, value in given.items():
-        if name not in _EXTRAS:
-            raise ConfigurationError(f"{name!r} is not known; known are {', '.join(_EXTRAS)}")
-        if value is None or value == "":
-            continue  # the connection form stores the fields that were left empty
-        try:
-            read[name] = _EXTRAS[name](value)
-        except ValueError as error:
-            raise ConfigurationError(f"{name} {error}, not {value!r}") from None
-    return read
+from lemondata_provider.hooks.settings import ConnectionSettings
 
 
 class LemonDataHook(BaseHook):

@@ -21,7 +21,8 @@ from lemondata_provider.catalog import Catalog, CatalogError, load
 from lemondata_provider.catalog.checks import EXTRA, Findings, check
 from lemondata_provider.catalog.media import is_local
 from lemondata_provider.catalog.operations import infer
-from lemondata_provider.hooks.lemondata import ConnectionSettings, LemonDataHook
+from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.settings import ConnectionSettings
 
 VALIDATIONS = ("strict", "warn", "off")
 WAY_OUT = 'If this is newer than the package, validation="warn" submits it all the same.'

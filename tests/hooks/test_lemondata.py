@@ -12,7 +12,8 @@ import structlog
 from lemondata_provider.api.calls import list_models
 from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError
 from lemondata_provider.api.polling import LookAgain, Wait
-from lemondata_provider.hooks.lemondata import FULL_USER_AGENT, ConnectionSettings, LemonDataHook
+from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.settings import FULL_USER_AGENT, ConnectionSettings
 
 KEY = "sk-0123456789abcdef"
 

@@ -13,7 +13,8 @@ import pytest
 from lemondata_provider.api.client import Client
 from lemondata_provider.api.errors import SubmitUnknownError
 from lemondata_provider.hooks.exceptions import LemonDataFailException
-from lemondata_provider.hooks.lemondata import ConnectionSettings, LemonDataHook
+from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.settings import ConnectionSettings
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.sandbox.server import Sandbox
 

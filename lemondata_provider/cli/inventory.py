@@ -10,9 +10,9 @@ from pathlib import Path
 from lemondata_provider.api.errors import LemonDataError
 from lemondata_provider.api.inventory import Model
 from lemondata_provider.catalog import Catalog, CatalogModel
-from lemondata_provider.hooks.command_line import CommandLineHook
+from lemondata_provider.cli.hook import CommandLineHook
+from lemondata_provider.cli.table import table
 from lemondata_provider.operators.checks import catalog
-from lemondata_provider.operators.table import table
 
 
 def models(args: Namespace) -> str:

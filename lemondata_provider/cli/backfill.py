@@ -19,11 +19,11 @@ from sqlalchemy import select
 
 from lemondata_provider.api.errors import LemonDataError
 from lemondata_provider.api.prices import Estimate, estimate, plain
-from lemondata_provider.hooks.command_line import CommandLineHook
-from lemondata_provider.operators.dag_facts import submits_of
-from lemondata_provider.operators.plan import AT_RUN_TIME, Clip, Plan
-from lemondata_provider.operators.plan import plan as planned
-from lemondata_provider.operators.table import table
+from lemondata_provider.cli.dag_facts import submits_of
+from lemondata_provider.cli.hook import CommandLineHook
+from lemondata_provider.cli.plan import AT_RUN_TIME, Clip, Plan
+from lemondata_provider.cli.plan import plan as planned
+from lemondata_provider.cli.table import table
 
 
 def plan(args: Namespace) -> str:

@@ -14,7 +14,7 @@ from lemondata_provider.catalog import load
 
 pytestmark = pytest.mark.processes
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 # What a user does by `airflow db migrate` and by running one day of the DAG, in one process: each takes seconds.
 PREPARED = """
 import sys

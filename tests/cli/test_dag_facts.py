@@ -6,8 +6,8 @@ import pytest
 from airflow.sdk import DAG, task, task_group
 
 from lemondata_provider.api.prices import FROM_SOURCE, NO_DURATION
-from lemondata_provider.operators.dag_facts import submits_of
-from lemondata_provider.operators.plan import Clip, Submits
+from lemondata_provider.cli.dag_facts import submits_of
+from lemondata_provider.cli.plan import Clip, Submits
 from lemondata_provider.operators.video import SubmitVideoOperator
 
 LATER = "the length is known at run time only"

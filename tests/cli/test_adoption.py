@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from lemondata_provider.operators.adoption import Database, adopt, forget
+from lemondata_provider.cli.adoption import Database, adopt, forget
 from lemondata_provider.operators.record import Next, Options, Record, first_step
 
 ARGS = Namespace(dag_id="d", task_id="t", run_id="r", map_index=-1, video_task="ldtask_7", poll_url=None)

@@ -11,7 +11,7 @@ from airflow.sdk.definitions._internal.expandinput import DictOfListsExpandInput
 from airflow.sdk.definitions.mappedoperator import MappedOperator
 
 from lemondata_provider.api.prices import FROM_SOURCE, NO_DURATION, Seconds
-from lemondata_provider.operators.plan import AT_RUN_TIME, Clip, Submits
+from lemondata_provider.cli.plan import AT_RUN_TIME, Clip, Submits
 from lemondata_provider.operators.video import SubmitVideoOperator
 
 FIELDS = ("model", "duration", "video_url", "audio_url", "lemondata_conn_id", "wait_for_completion", "poll_interval")

@@ -6,7 +6,8 @@ from typing import Any
 
 from airflow.models.connection import Connection
 
-from lemondata_provider.hooks.lemondata import ConnectionSettings, LemonDataHook
+from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.settings import ConnectionSettings
 
 
 class CommandLineHook(LemonDataHook):

@@ -10,9 +10,9 @@ if TYPE_CHECKING:
 
     from airflow.cli.cli_config import CLICommand
 
-_ADOPTION = "lemondata_provider.operators.adoption"
-_BACKFILL = "lemondata_provider.operators.backfill"
-_INVENTORY = "lemondata_provider.operators.inventory"
+_ADOPTION = "lemondata_provider.cli.adoption"
+_BACKFILL = "lemondata_provider.cli.backfill"
+_INVENTORY = "lemondata_provider.cli.inventory"
 
 
 def get_commands() -> list[CLICommand]:
@@ -24,7 +24,6 @@ def get_commands() -> list[CLICommand]:
         ActionCommand,
         Arg,
         GroupCommand,
-        lazy_load_command,
     )
     from airflow.sdk.timezone import parse  # noqa: PLC0415
 
@@ -67,13 +66,13 @@ def get_commands() -> list[CLICommand]:
                 ActionCommand(
                     name="adopt",
                     help="Wait for a task that was found at LemonData, instead of submitting",
-                    func=lazy_load_command(f"{_ADOPTION}.adopt"),
+                    func=_printing(_ADOPTION, "adopt"),
                     args=(*whose, video_task, poll_url),
                 ),
                 ActionCommand(
                     name="forget",
                     help="Submit anew, because there is no such task at LemonData",
-                    func=lazy_load_command(f"{_ADOPTION}.forget"),
+                    func=_printing(_ADOPTION, "forget"),
                     args=whose,
                 ),
             ],
@@ -90,7 +89,9 @@ def _printing(module: str, name: str) -> Callable[[Namespace], None]:
         import logging  # noqa: PLC0415
         import sys  # noqa: PLC0415
 
-        logging.disable(logging.CRITICAL if args.json else logging.INFO)  # Airflow 3.2 logs to stdout
+        logging.disable(
+            logging.CRITICAL if getattr(args, "json", False) else logging.INFO
+        )  # Airflow 3.2 logs to stdout
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 answer = getattr(importlib.import_module(module), name)(args)

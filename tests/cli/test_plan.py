@@ -4,7 +4,7 @@ import json
 from decimal import Decimal
 
 from lemondata_provider.api.prices import FROM_SOURCE, Estimate
-from lemondata_provider.operators.plan import Clip, Submits, plan
+from lemondata_provider.cli.plan import Clip, Submits, plan
 
 CONN = "lemondata_default"
 CLIP = Submits("clip", CONN, (Clip("sora-2", 4),), poll_interval=5.0)

@@ -8,8 +8,8 @@ import pytest
 
 from lemondata_provider.api.inventory import Model
 from lemondata_provider.catalog import Catalog, CatalogModel, load
-from lemondata_provider.operators.inventory import changes, chosen, known, merged, models, row
-from lemondata_provider.operators.table import table
+from lemondata_provider.cli.inventory import changes, chosen, known, merged, models, row
+from lemondata_provider.cli.table import table
 
 OURS = Catalog(
     models=(

@@ -16,7 +16,7 @@ from lemondata_provider.hooks.version_compat import task_state_database
 from lemondata_provider.operators.record import KEY, Record
 
 
-def adopt(args: Namespace, database: Callable[[Namespace], Database] | None = None) -> None:
+def adopt(args: Namespace, database: Callable[[Namespace], Database] | None = None) -> str:
     """
     Put a task into the record of a task instance: after a clear it is looked at, and nothing is submitted.
 
@@ -30,10 +30,10 @@ def adopt(args: Namespace, database: Callable[[Namespace], Database] | None = No
         raise SystemExit(f"Nothing was changed: the record holds task {found.task_id} already, which is paid for.")
     record = found or Record(fingerprint={}, max_tries=0, deadline=0.0)
     store.write(replace(record, answered=False, task_id=args.video_task, poll_url=args.poll_url))
-    print(f"Task {args.video_task} is adopted. Clear the Airflow task now, and it waits for that video.")  # noqa: T201 # a command's answer
+    return f"Task {args.video_task} is adopted. Clear the Airflow task now, and it waits for that video."
 
 
-def forget(args: Namespace, database: Callable[[Namespace], Database] | None = None) -> None:
+def forget(args: Namespace, database: Callable[[Namespace], Database] | None = None) -> str:
     """
     Delete what is stored of a submit that left no task: after a clear the task instance submits anew.
 
@@ -51,7 +51,7 @@ def forget(args: Namespace, database: Callable[[Namespace], Database] | None = N
             'clear the Airflow task with on_clear="regenerate".'
         )
     store.delete()
-    print("The submit is forgotten. Clear the Airflow task now, and it submits anew.")  # noqa: T201 # a command's answer
+    return "The submit is forgotten. Clear the Airflow task now, and it submits anew."
 
 
 class Database:
