@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from lemondata_provider.api.errors import LemonDataError, NotFoundError
+from lemondata_provider.api.errors import LemonDataError, TaskNotFoundError
 from lemondata_provider.api.models import Task
+from lemondata_provider.api.verdict import Verdict, verdict
 
 _WHY_NOT = {
-    "task_not_cancellable": "it is running already, or has ended, and is charged",
+    "task_not_cancellable": "it is running already and is charged, or has ended",
     "unsupported_task_cancel": "tasks of this model cannot be cancelled; it goes on, and is charged",
 }
 
@@ -19,11 +20,13 @@ def outcome(task_id: str, answer: Task | LemonDataError) -> str:
     :param answer: the answer to the request, or the error that came instead.
     """
     if isinstance(answer, Task):
-        if answer.cancelled:
+        if answer.cancelled or answer.cancellation_status == "cancelled":
             return f"Task {task_id} was cancelled at LemonData before it began."
         return f"LemonData was asked to cancel task {task_id}, and says that it is {answer.status.value}."
     if why := _WHY_NOT.get(answer.code or ""):
         return f"Task {task_id} was not cancelled: {why}."
-    if isinstance(answer, NotFoundError):
+    if isinstance(answer, TaskNotFoundError):
         return f"Task {task_id} was not cancelled: LemonData does not know it, or no longer."
+    if verdict(answer) is not Verdict.UNKNOWN:
+        return f"Task {task_id} was not cancelled, and may be charged: {answer}"
     return f"Whether task {task_id} was cancelled is not known, so it may be charged: {answer}"

@@ -113,6 +113,21 @@ class KeyForOneOrigin(httpx.Auth):
             request = response.next_request
 
 
+class _Nothing:
+    """What can be awaited, and what can be left alone."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        return
+        yield
+
+
+def _follow_nothing_but_reads(response: httpx.Response) -> _Nothing:
+    """Forget where a create is redirected to: httpx would read that address, and fail as if nothing had been sent."""
+    if response.request.method != "GET":
+        response.headers.pop("Location", None)
+    return _Nothing()  # one hook for both clients
+
+
 class _Wire:
     """What a call becomes on the wire, and what comes of its answer: the same for both clients."""
 
@@ -125,6 +140,7 @@ class _Wire:
             "timeout": httpx.Timeout(options.get("timeout", READ_SECONDS), connect=CONNECT_SECONDS),
             "limits": LIMITS,
             "follow_redirects": False,
+            "event_hooks": {"response": [_follow_nothing_but_reads]},
             "transport": options.get("transport"),
             # With a transport of the caller's own there is no certificate to check.
             "verify": options.get("transport") is not None or ssl_context(options.get("verify", True)),

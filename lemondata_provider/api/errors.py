@@ -119,7 +119,7 @@ class MissingTaskError(UnreadableAnswerError):
 
 
 class SubmitUnknownError(LemonDataError):
-    """A create may or may not have been accepted and charged; a retry could pay twice, so there is none."""
+    """A create may or may not have been accepted and charged; a retry could pay twice, and only comes if asked for."""
 
     final = True
 
@@ -131,7 +131,12 @@ class RequestChangedError(LemonDataError):
 
 
 class APIError(LemonDataError):
-    """LemonData answered with an error; whether a retry helps is said by the subclass."""
+    """LemonData answered with an error; whether a retry helps is said by the answer itself, or else by the subclass."""
+
+    def __init__(self, message: str, **details: Unpack[ErrorDetails]) -> None:
+        super().__init__(message, **details)
+        if isinstance(told := self.hints.get("retryable"), bool):
+            self.final = not told
 
 
 class BadRequestError(APIError):
@@ -178,11 +183,6 @@ class RateLimitError(APIError):
 
 class ServiceError(APIError):
     """The service has trouble; a retry helps, unless the service itself says that it does not."""
-
-    @property
-    def final(self) -> bool:  # type: ignore[override]  # the only class whose answer decides
-        """Say whether the service called a retry useless."""
-        return self.hints.get("retryable") is False
 
 
 class TaskFailedError(LemonDataError):

@@ -39,8 +39,9 @@ def _has_no_channels(error: LemonDataError) -> bool:
 
 def is_refused_for_now(error: LemonDataError) -> bool:
     """Say whether the service refused the request and invited another one."""
-    no_channels_now = _has_no_channels(error) and error.hints.get("retryable") is True
-    return isinstance(error, RateLimitError) or no_channels_now
+    told = error.hints.get("retryable")
+    invited = told is True or (isinstance(error, RateLimitError) and told is not False)
+    return invited and verdict(error) is Verdict.REFUSED
 
 
 def verdict(error: LemonDataError) -> Verdict:

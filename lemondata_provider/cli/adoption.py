@@ -12,8 +12,11 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from lemondata_provider.api.errors import SubmitUnknownError
+from lemondata_provider.api.models import canonical_poll_url, text_of
 from lemondata_provider.hooks.version_compat import task_state_database
 from lemondata_provider.operators.record import KEY, Record
+
+AT_WORK = {"scheduled", "queued", "running", "restarting", "deferred"}
 
 
 def adopt(args: Namespace, database: Callable[[Namespace], Database] | None = None) -> str:
@@ -24,12 +27,15 @@ def adopt(args: Namespace, database: Callable[[Namespace], Database] | None = No
     :param database: where the record is, default: Airflow's database.
     :raises SystemExit: where nothing could be done, and why.
     """
+    task_id, poll_url = text_of(args.video_task), text_of(args.poll_url)
+    if task_id is None:
+        raise SystemExit("Nothing was changed: --video-task must be the id of a task at LemonData.")
     store = (database or Database)(args)
     found = store.read()
-    if found and found.answered and found.task_id != args.video_task:
+    if found and found.answered:
         raise SystemExit(f"Nothing was changed: the record holds task {found.task_id} already, which is paid for.")
     record = found or Record(fingerprint={}, max_tries=0, deadline=0.0)
-    store.write(replace(record, answered=False, task_id=args.video_task, poll_url=args.poll_url))
+    store.write(replace(record, answered=False, task_id=task_id, poll_url=poll_url or canonical_poll_url(task_id)))
     return f"Task {args.video_task} is adopted. Clear the Airflow task now, and it waits for that video."
 
 
@@ -45,7 +51,7 @@ def forget(args: Namespace, database: Callable[[Namespace], Database] | None = N
     found = store.read()
     if found is None:
         raise SystemExit("Nothing was changed: no submit is stored for this task instance.")
-    if not found.is_intent:
+    if found.answered:
         raise SystemExit(
             f"Nothing was changed: the record holds task {found.task_id}, which is paid for. To pay for another video, "
             'clear the Airflow task with on_clear="regenerate".'
@@ -67,8 +73,11 @@ class Database:
             raise SystemExit("This Airflow has no task state store; 3.3 and newer have.")
         key = {name: getattr(args, name) for name in ("dag_id", "run_id", "task_id", "map_index")}
         with create_session() as session:
-            if session.scalar(select(TaskInstance.id).filter_by(**key)) is None:
-                raise SystemExit(f"There is no such task instance: {key}")
+            states = session.scalars(select(TaskInstance.state).filter_by(**key)).all()
+        if not states:
+            raise SystemExit(f"There is no such task instance: {key}")
+        if states[0] in AT_WORK:
+            raise SystemExit(f"Nothing was changed: the task is {states[0]}, and may be submitting. End it first.")
         self._backend, scope = database
         self._scope = scope(**key)
 
@@ -77,7 +86,7 @@ class Database:
         stored = self._backend.get(self._scope, KEY)
         try:
             return Record.read(stored and json.loads(stored))
-        except SubmitUnknownError as error:
+        except (SubmitUnknownError, ValueError) as error:
             raise SystemExit(f"Nothing was changed. {error}") from None
 
     def write(self, record: Record) -> None:

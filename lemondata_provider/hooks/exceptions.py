@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from lemondata_provider.api.errors import APIError, LemonDataError
 from lemondata_provider.api.verdict import Verdict, verdict
+
+
+class KilledError(AirflowException):
+    """Airflow is ending this process, and nothing was submitted by it; a retry submits."""
 
 
 class LemonDataFailException(AirflowFailException):

@@ -17,7 +17,7 @@ class LemonDataRetryPolicy(RetryPolicy):
 
     A retry repeats authentication, balance, access and contract errors, so these fail at once. Too many requests and
     trouble of the service are retried, after the time that the service asked for. Anything else is Airflow's to decide.
-    Errors about a video that is paid for never come here: they fail the task whatever its policy is.
+    An error about a video that is paid for comes here only where a retry was asked for; otherwise it fails the task.
 
     Source: https://docs.lemondata.cc (error-handling).
     """

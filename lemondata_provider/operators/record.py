@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from lemondata_provider.api.errors import (
     LemonDataError,
@@ -25,10 +24,19 @@ from lemondata_provider.api.errors import (
     TaskNotFoundError,
 )
 from lemondata_provider.api.models import identify
+from lemondata_provider.api.request import MEDIA_FIELDS, REQUEST_FIELDS
 
 KEY = "lemondata_submit"
 HISTORY_KEY = KEY + "_before_{}"  # with the id of the task that was stored before, or "unknown"
 VERSION = 1
+_TYPES: dict[str, tuple[type, ...]] = {  # a person may have edited it
+    "fingerprint": (dict,),
+    "max_tries": (int,),
+    "deadline": (int, float),
+    "answered": (bool,),
+    "task_id": (str, type(None)),
+    "poll_url": (str, type(None)),
+}
 LATER = {"estimated_cost_usd"}  # a record of an earlier version does not have it, and is whole all the same
 
 
@@ -70,7 +78,8 @@ class Record:
             return None
         try:
             known = {name: stored[name] for name in cls.__dataclass_fields__ if name not in LATER or name in stored}
-            if stored["version"] != VERSION or not isinstance(known["fingerprint"], dict):
+            types = {name: type(value) for name, value in known.items()}
+            if stored["version"] != VERSION or any(types[name] not in kinds for name, kinds in _TYPES.items()):
                 raise ValueError("another version")
         except (KeyError, TypeError, ValueError):
             raise SubmitUnknownError(
@@ -97,7 +106,12 @@ class Record:
 
 def fingerprint(body: Mapping[str, Any]) -> dict[str, str]:
     """Digest each field of a request body, without the query strings of URLs: signed links change at every try."""
-    return {name: _digest(_without_queries(value)) for name, value in body.items()}
+    return {name: _digest(_without_queries(value) if _may_be_media(name) else value) for name, value in body.items()}
+
+
+def _may_be_media(name: str) -> bool:
+    """Say whether a field may hold a link; of a field that is newer than this package nobody knows."""
+    return name in MEDIA_FIELDS or name not in REQUEST_FIELDS
 
 
 def _digest(value: Any) -> str:
@@ -106,7 +120,7 @@ def _digest(value: Any) -> str:
 
 def _without_queries(value: Any) -> Any:
     if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
-        return urlunsplit(urlsplit(value)._replace(query="", fragment=""))
+        return value.partition("#")[0].partition("?")[0]
     if isinstance(value, dict):
         return {name: _without_queries(item) for name, item in value.items()}
     return [_without_queries(item) for item in value] if isinstance(value, list) else value

@@ -15,11 +15,12 @@ from dataclasses import dataclass, field, replace
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import Client
-from lemondata_provider.api.errors import LemonDataError, SubmitUnknownError, TaskTimeoutError
+from lemondata_provider.api.errors import LemonDataError, SubmitUnknownError, TaskNotFoundError, TaskTimeoutError
 from lemondata_provider.api.models import Task
 from lemondata_provider.api.polling import DOUBT_SECONDS, Ended, LookAgain, Step, Wait
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.verdict import WITHOUT_RECORD, Verdict, submit_error, verdict, wants_another_model
+from lemondata_provider.hooks.exceptions import KilledError
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.record import (
     HISTORY_KEY,
@@ -62,6 +63,7 @@ class Submission:
     :param record: what is known by now; with the task's id once there is a task.
     :param lost: the error of a request that may have been accepted.
     :param unknown_before: the intent of an earlier try, where this one submits in spite of it.
+    :param killed: whether Airflow is ending this process, which must not begin a create then.
     """
 
     hook: LemonDataHook
@@ -78,6 +80,7 @@ class Submission:
     record: Record = field(init=False)
     lost: LemonDataError | None = None
     unknown_before: Record | None = None
+    killed: bool = False
 
     def __post_init__(self) -> None:
         self.record = self.wanted
@@ -94,6 +97,8 @@ class Submission:
             raise SubmitUnknownError(f"{SEEN_BY_NOBODY} {self._repair()}")
         if found and step is Next.LOOK:
             return self._look(found)
+        if found and found.task_id:
+            self.hook.log.warning("A person cleared this task, and task %s is replaced by another one", found.task_id)
         return self._submit(found, still_running=True)
 
     def forgotten(self) -> LemonDataError | None:
@@ -130,7 +135,7 @@ class Submission:
             estimated_cost_usd=found.estimated_cost_usd,
         )
         who = "adopted by a person" if found.is_adopted else "cleared by a person" if cleared else "a retry"
-        self.hook.log.info("This is %s: looking at task %s, which is paid for", who, found.task_id)
+        self.hook.log.info("This is %s: looking at task %s before anything is paid for", who, found.task_id)
         wait = self._wait(self.record)
         step = self.hook.look(wait)
         while isinstance(step, LookAgain) and step.doubtful:
@@ -139,7 +144,10 @@ class Submission:
         if isinstance(step, Ended) and submits_anew(step.error, cleared, self.options):
             self.hook.log.info("Its video is not there (%s): submitting anew", step.error)
             return self._submit(found)
-        if renewed:  # after the look, so that the next try knows of the clear too if this one dies before it
+        unseen = isinstance(step, Ended) and isinstance(step.error, TaskNotFoundError)
+        # After the look: if this try dies before, the next one knows too that a person wanted it. And what a person
+        # put there and LemonData does not know may be a slip: it can still be put right.
+        if cleared or (found.is_adopted and not unseen):
             self._keep()
         return wait, step
 
@@ -157,15 +165,17 @@ class Submission:
         if self.store and before:
             self.store.set(HISTORY_KEY.format(before.task_id or "unknown"), before.to_json())
         self.unknown_before = before if before and before.is_intent else None
+        refusals: list[LemonDataError] = []
         with self.hook.get_conn() as client:
-            for request in self.requests[:-1]:
+            for request in self.requests:
                 try:
                     return self._submit_one(client, request)
                 except LemonDataError as error:
                     if not wants_another_model(error):
                         raise
-                    self.hook.log.warning("%s cannot be had, trying the next model: %s", request.model, error)
-            return self._submit_one(client, self.requests[-1])
+                    self.hook.log.warning("%s cannot be had: %s", request.model, error)
+                    refusals.append(error)
+        raise next((error for error in refusals if not error.final), refusals[-1])  # what a retry may mend
 
     def _submit_one(self, client: Client, request: VideoRequest) -> tuple[Wait, Step]:
         self.record = replace(
@@ -184,8 +194,9 @@ class Submission:
     def _attempt(self, client: Client, call: calls.Call[Task]) -> Task:
         """Send one request; neither a signal nor a timeout comes between it and the storing of what it brought."""
         with undisturbed():
-            if self.store:
-                self.store.set(KEY, self.record.to_json())
+            if self.killed:
+                raise KilledError("This task was killed before it submitted: nothing was sent by this try.")
+            self._intend()
             try:
                 task = client.send_once(call)
             except LemonDataError as error:
@@ -198,6 +209,14 @@ class Submission:
             self.record = replace(self.record, task_id=task.id, poll_url=task.poll_url, answered=True)
             self._keep()
             return task
+
+    def _intend(self) -> None:
+        try:
+            if self.store:
+                self.store.set(KEY, self.record.to_json())
+        except Exception:
+            self._forget_intent()  # it may have been stored all the same, and nothing was sent
+            raise
 
     def _keep(self) -> None:
         """Store the record, through an outage of Airflow's API server too: what it names is paid for."""
@@ -245,5 +264,6 @@ def undisturbed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        for late in caught:
-            signal.raise_signal(late)
+        for number in HELD_BACK:  # the one whose handler raises is the last
+            if number in caught:
+                signal.raise_signal(number)

@@ -25,7 +25,7 @@ from lemondata_provider.operators.precautions import checked_precautions
 from lemondata_provider.operators.record import Options, Record, fingerprint
 from lemondata_provider.operators.store import Store, store_of
 from lemondata_provider.operators.submission import Submission
-from lemondata_provider.triggers.cancelling import ENDED_BY_SOMEBODY, TaskInstanceKey
+from lemondata_provider.triggers.cancelling import TaskInstanceKey
 from lemondata_provider.triggers.events import read_event, with_video_url
 from lemondata_provider.triggers.task import TaskTrigger
 
@@ -97,7 +97,7 @@ class SubmitVideoOperator(BaseOperator):
         submitting; default ``False``. Trouble in asking stops nothing.
     :param max_cost_usd: refuse, before submitting, what would cost more USD at today's price; default: no limit.
     :param unknown_cost: with a maximum, ``refuse`` what cannot be priced beforehand (default), or ``allow`` it.
-    :param retry_policy: Airflow's (3.3 and newer), default
+    :param retry_policy: Airflow's (3.3 and newer), default and for ``None``
         :class:`~lemondata_provider.hooks.retry_policy.LemonDataRetryPolicy`.
     :raises InvalidRequestError: when the DAG is read: what is literal cannot be right.
     :raises LemonDataFailException: bad input (before anything is sent), a request refused for good, a submit whose
@@ -213,6 +213,8 @@ class SubmitVideoOperator(BaseOperator):
             if forgotten := submission.forgotten():
                 raise for_airflow(forgotten) from None
             raise
+        finally:
+            self._submission = None
 
     def execute_complete(self, context: Context, event: Any, submitted: dict[str, Any] | None = None) -> dict[str, Any]:
         """
@@ -234,23 +236,23 @@ class SubmitVideoOperator(BaseOperator):
     def on_kill(self) -> None:
         """Cancel the task at LemonData if somebody ended this one; a drained worker and a retry do not."""
         submission = self._submission
-        if not self.cancel_on_kill or submission is None or submission.record.task_id is None:
+        if submission is None:
+            return  # before it began, and after it ended
+        submission.killed = True
+        if not self.cancel_on_kill or submission.record.task_id is None:
             return
         # In a thread: the signal may have come in the middle of a request to Airflow, which has to end before another.
         cancelling = threading.Thread(target=self._cancel_if_unwanted, args=(submission, submission.record.task_id))
         cancelling.start()
         cancelling.join(timeout=self.on_kill_seconds)
+        if cancelling.is_alive():
+            self.log.warning("Whether task %s was cancelled is not known yet", submission.record.task_id)
 
     def _cancel_if_unwanted(self, submission: Submission, task_id: str) -> None:
-        try:
-            state = submission.task_instance.state()
-        except Exception as error:  # noqa: BLE001 # in doubt the task is wanted
-            self.log.warning("Task %s is not cancelled: Airflow did not tell who ended this (%s)", task_id, error)
-            return
-        if state in ENDED_BY_SOMEBODY:
-            self.log.warning(self.hook.cancel(task_id))
+        if why := submission.task_instance.why_wanted():
+            self.log.info("Task %s is not cancelled: %s", task_id, why)
         else:
-            self.log.info("Task %s is not cancelled: this task instance is %s", task_id, state)
+            self.log.warning(self.hook.cancel(task_id))
 
     def _prepared(self, context: Context) -> Submission:
         requests = self._checked_requests()
@@ -291,7 +293,8 @@ class SubmitVideoOperator(BaseOperator):
         except LemonDataError as error:
             raise refusal_for_airflow(error, getattr(self, "retry_policy", None)) from error
         known = {name: getattr(submission.record, name) for name in ("model", "operation", "estimated_cost_usd")}
-        if isinstance(step, LookAgain) and not self.wait_for_completion:
+        unfinished = isinstance(step, LookAgain) or isinstance(step.error, TaskTimeoutError)
+        if unfinished and not self.wait_for_completion:
             return wait.seen.result(**known)
         if isinstance(step, LookAgain) and self.deferrable:
             self._defer(wait, wait.seen.result(**known))
@@ -307,9 +310,10 @@ class SubmitVideoOperator(BaseOperator):
         """Return what to raise once the video is paid for: a retry must find its task, or there is none."""
         error = error or LemonDataError("The wait ended with neither a task nor an error")
         if isinstance(error, TaskFailedError) and self.resubmit_failed:
+            error.final = False  # here a retry submits anew
             return error
         if isinstance(error, TaskTimeoutError) and error.task_id and self.on_timeout == "cancel":
-            error.message = f"The deadline came before the video. {self.hook.cancel(error.task_id)}"
+            error.message += f" on_timeout asks to cancel it: {self.hook.cancel(error.task_id)}"
         return for_airflow(error) if self._store(context) else LemonDataFailException(error)
 
     def _defer(self, wait: Wait, submitted: dict[str, Any]) -> NoReturn:

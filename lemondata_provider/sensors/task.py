@@ -42,7 +42,7 @@ class TaskSensor(BaseSensorOperator):
     :param timeout: how long to wait, in seconds or as a timedelta, default 3600; then ``AirflowSensorTimeout``.
     :param deferrable: wait in the triggerer, where minutes of waiting hold no worker; default ``True``, whatever
         Airflow's own default is. With ``False``, ``mode`` says how: ``poke`` or ``reschedule``.
-    :param retry_policy: Airflow's (3.3 and newer), default
+    :param retry_policy: Airflow's (3.3 and newer), default and for ``None``
         :class:`~lemondata_provider.hooks.retry_policy.LemonDataRetryPolicy`.
     :raises LemonDataFailException: the task failed, was cancelled or is not known, or the key was refused three times.
     :raises AirflowSensorTimeout: the task was not finished in time; it may still finish, and is not paid for again.

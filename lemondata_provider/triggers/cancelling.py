@@ -7,6 +7,7 @@ state of the task instance decides.
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,7 +33,7 @@ class TaskInstanceKey:
     def arguments(self) -> str:
         """Return the key as the arguments of a command."""
         mapped = f" --map-index {self.map_index}" if self.map_index >= 0 else ""
-        return f"{self.dag_id} {self.task_id} {self.run_id}{mapped}"
+        return f"{shlex.join([self.dag_id, self.task_id, self.run_id])}{mapped}"
 
     def state(self) -> str:
         """
@@ -48,3 +49,11 @@ class TaskInstanceKey:
         for state in runs.get(self.run_id, {}).values():
             return str(state or "none")
         raise LookupError(f"{self.arguments()} is not there any more")
+
+    def why_wanted(self) -> str | None:
+        """Ask Airflow, and return why the task at LemonData is still wanted; nothing if somebody ended this one."""
+        try:
+            state = self.state()
+        except Exception as error:  # noqa: BLE001 # in doubt it is wanted
+            return f"Airflow did not tell who ended this ({error})"
+        return None if state in ENDED_BY_SOMEBODY else f"this task instance is {state}"

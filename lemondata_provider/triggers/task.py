@@ -16,7 +16,7 @@ from lemondata_provider.api.errors import AnswerLostError, LemonDataError
 from lemondata_provider.api.models import Task
 from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
 from lemondata_provider.hooks.lemondata import LemonDataHook
-from lemondata_provider.triggers.cancelling import ENDED_BY_SOMEBODY, TaskInstanceKey
+from lemondata_provider.triggers.cancelling import TaskInstanceKey
 from lemondata_provider.triggers.events import TaskEvent
 
 
@@ -111,7 +111,9 @@ class TaskTrigger(BaseTrigger):
         while not cancelling.done() and (rest := until - time.monotonic()) > 0:
             with suppress(asyncio.CancelledError):  # Airflow 3.3.2 cancels on_kill after about a second
                 await asyncio.wait({cancelling}, timeout=rest)
-        cancelling.cancel()
+        if not cancelling.done():
+            cancelling.cancel()
+            self.log.warning("Whether task %s was cancelled is not known: no answer came in time", self.awaited)
 
     def _begin_cancelling(self) -> asyncio.Task[None]:
         """Begin once, in a task of its own: Airflow may cancel whatever it runs in, and more than once."""
@@ -120,15 +122,10 @@ class TaskTrigger(BaseTrigger):
         return self._cancelling
 
     async def _cancel_if_unwanted(self) -> None:
-        try:
-            state = await asyncio.to_thread(TaskInstanceKey.of(self.task_instance).state)
-        except Exception as error:  # noqa: BLE001 # in doubt the task is wanted
-            self.log.warning("Task %s is not cancelled: Airflow did not tell who ended this (%s)", self.awaited, error)
-            return
-        if state in ENDED_BY_SOMEBODY:
-            self.log.warning(await LemonDataHook(self.lemondata_conn_id).cancel_from_loop(self.awaited))
+        if why := await asyncio.to_thread(TaskInstanceKey.of(self.task_instance).why_wanted):
+            self.log.info("Task %s is not cancelled: %s", self.awaited, why)
         else:
-            self.log.info("Task %s is not cancelled: this task instance is %s", self.awaited, state)
+            self.log.warning(await LemonDataHook(self.lemondata_conn_id).cancel_from_loop(self.awaited))
 
     async def _ended(self) -> Ended:
         wait = Wait(self.awaited, self.poll_url, poll_interval=self.poll_interval, deadline=self.deadline)

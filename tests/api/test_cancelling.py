@@ -16,7 +16,10 @@ def task(**fields: object) -> Task:
     [
         (task(status="failed", cancelled=True), "Task t was cancelled at LemonData before it began."),
         (task(status="processing"), "was asked to cancel task t, and says that it is processing"),
-        (BadRequestError("409", code="task_not_cancellable"), "not cancelled: it is running already, or has ended"),
+        (
+            BadRequestError("409", code="task_not_cancellable"),
+            "not cancelled: it is running already and is charged, or has ended",
+        ),
         (BadRequestError("400", code="unsupported_task_cancel"), "not cancelled: tasks of this model cannot be"),
         (TaskNotFoundError("404"), "not cancelled: LemonData does not know it"),
         (AnswerLostError("reset"), "is not known, so it may be charged: reset"),

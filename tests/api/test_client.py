@@ -967,3 +967,18 @@ def test_a_refused_key_says_so(send: Any, service: Any) -> None:
     error = send.error(service(refuses(401, "invalid_api_key")), calls.list_models())
     assert type(error) is AuthenticationError
     assert error.task_id is None
+
+
+@pytest.mark.parametrize("location", ["foo:bar", "https://xn--0/", "https://xn--a/v", "/v1/elsewhere"])
+def test_a_create_that_is_redirected_is_unknown_wherever_it_is_sent(location):
+    sent: list[str] = []
+
+    def redirect(request: httpx.Request) -> httpx.Response:
+        sent.append(request.method)
+        return httpx.Response(307, headers={"Location": location})
+
+    client = Client("sk-0123456789", sleep=lambda _: None, transport=httpx.MockTransport(redirect))
+    with pytest.raises(LemonDataError) as refused:
+        client.send(calls.submit_video(VideoRequest.checked(prompt="a cat")))
+    assert sent == ["POST"]
+    assert verdict(refused.value) is Verdict.UNKNOWN

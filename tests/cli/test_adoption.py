@@ -54,6 +54,21 @@ def test_a_task_that_is_paid_for_is_neither_replaced_nor_forgotten(command):
     assert database.record == TASK
 
 
+def test_a_slip_is_put_right():
+    database = FakeDatabase(replace(INTENT, task_id="ldtask_slip"))
+    adopt(ARGS, database)
+    assert database.record.task_id == "ldtask_7"
+    forget(ARGS, database)
+    assert database.record is None
+
+
+def test_nothing_is_no_task():
+    database = FakeDatabase(INTENT)
+    with pytest.raises(SystemExit, match="must be the id of a task"):
+        adopt(Namespace(**{**vars(ARGS), "video_task": " "}), database)
+    assert database.record == INTENT
+
+
 def test_there_may_be_nothing_to_forget():
     with pytest.raises(SystemExit, match="no submit is stored"):
         forget(ARGS, FakeDatabase(None))

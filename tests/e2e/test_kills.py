@@ -18,7 +18,7 @@ from tests.e2e.kill_matrix import ON_KILL, REATTACHED, TRIGGER_ENDED, Instance, 
 
 KINDS = {
     "queued": (200, "was cancelled at LemonData before it began."),
-    "running": (409, "was not cancelled: it is running already, or has ended, and is charged."),
+    "running": (409, "was not cancelled: it is running already and is charged, or has ended."),
     "other": (400, "was not cancelled: tasks of this model cannot be cancelled; it goes on, and is charged."),
 }
 MARKS = {f"marked_{state}": (f"marked {state}", state) for state in ("failed", "success", "skipped")}

@@ -6,7 +6,7 @@ import pytest
 import structlog
 from airflow.sdk.exceptions import AirflowFailException
 
-from lemondata_provider.api.errors import APIError, ModelNotFoundError
+from lemondata_provider.api.errors import APIError, ModelNotFoundError, ServiceError
 from lemondata_provider.operators.video import SubmitVideoOperator
 
 
@@ -29,7 +29,7 @@ def test_the_next_model_is_tried_where_one_cannot_be_had_and_the_result_names_it
         result = operator(model="veo3", fallback_models=["sora-2", "seedance-2.0"]).execute(context)
     assert result["model"] == "sora-2"
     assert [create.model for create in sandbox.ledger.creates] == ["sora-2"]
-    assert "veo3 cannot be had, trying the next model" in str(logs)
+    assert "veo3 cannot be had: " in str(logs)
 
 
 def test_the_models_are_tried_in_order_and_the_last_refusal_is_told(sandbox, context):
@@ -66,3 +66,10 @@ def test_a_finished_video_names_the_model_that_made_it(sandbox, context):
         context
     )
     assert (result["status"], result["model"]) == ("completed", "seedance-2.0")
+
+
+def test_what_a_retry_may_mend_is_not_hidden_by_what_it_may_not(sandbox, context):
+    sandbox.fault("error", status=503, code="all_channels_failed", retryable=True, retry_after=61)
+    with pytest.raises(ServiceError) as refused:
+        operator(model="veo3", fallback_models=["b"]).execute(context)
+    assert (refused.value.final, refused.value.retry_after) == (False, 61)

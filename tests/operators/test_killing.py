@@ -4,25 +4,46 @@ from __future__ import annotations
 
 import threading
 import time
+from functools import cached_property
 from typing import Any
 
 import pytest
 import structlog
 from airflow.sdk.exceptions import AirflowFailException
 
+from lemondata_provider.hooks.exceptions import KilledError
+from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.video import SubmitVideoOperator
 
 
-def operator(**fields: Any) -> SubmitVideoOperator:
+def operator(cls: type[SubmitVideoOperator] = SubmitVideoOperator, **fields: Any) -> SubmitVideoOperator:
     given = {"model": "seedance-2.0", "prompt": "[queued]", "wait_for_completion": True, "deferrable": False}
-    return SubmitVideoOperator(task_id="submit", **{**given, "poll_interval": 0.05, **fields})
+    return cls(task_id="submit", **{**given, "poll_interval": 0.05, **fields})
+
+
+class Stop(BaseException):
+    """The process is gone."""
+
+
+class Killed(SubmitVideoOperator):
+    """The operator, which is killed at its first look."""
+
+    @cached_property
+    def hook(self) -> LemonDataHook:
+        op = self
+
+        class Hook(LemonDataHook):
+            def look(self, wait: Any) -> Any:
+                op.on_kill()
+                raise Stop
+
+        return Hook(self.lemondata_conn_id)
 
 
 def killed(context: Any, **fields: Any) -> None:
-    """Run an operator until it has a task, and kill it then."""
-    op = operator(wait_for_completion=False, **fields)
-    op.execute(context)
-    op.on_kill()
+    """Run an operator until it waits for its task, and kill it then."""
+    with pytest.raises(Stop):
+        operator(Killed, **fields).execute(context)
 
 
 @pytest.mark.parametrize(
@@ -49,9 +70,36 @@ def test_in_doubt_nothing_is_cancelled(sandbox, context, supervisor):
     assert sandbox.ledger.requests("cancel") == 0
 
 
-def test_before_anything_was_submitted_there_is_nothing_to_cancel(supervisor):
+def test_before_it_began_there_is_nothing_to_cancel(supervisor):
     operator().on_kill()
     assert supervisor.asked == []
+
+
+def test_a_task_that_has_returned_is_not_cancelled_any_more(sandbox, context, supervisor):
+    supervisor.states = {"manual__1": {"submit": "success"}}  # which Airflow put there itself
+    op = operator(wait_for_completion=False)
+    op.execute(context)
+    op.on_kill()
+    assert sandbox.ledger.requests("cancel") == 0
+
+
+@pytest.mark.parametrize("cancel_on_kill", [True, False])
+def test_a_process_that_is_being_ended_begins_no_create(sandbox, context, cancel_on_kill):
+    class Ending(SubmitVideoOperator):
+        @cached_property
+        def hook(self) -> LemonDataHook:
+            op = self
+
+            class Hook(LemonDataHook):
+                def get_conn(self) -> Any:
+                    op.on_kill()
+                    return super().get_conn()
+
+            return Hook(self.lemondata_conn_id)
+
+    with pytest.raises(KilledError, match="nothing was sent"):
+        operator(Ending, cancel_on_kill=cancel_on_kill).execute(context)
+    assert sandbox.ledger.requests("create") == 0
 
 
 def test_a_kill_in_the_middle_of_a_request_to_airflow_does_not_wait_for_ever(sandbox, context, supervisor):
@@ -65,12 +113,18 @@ def test_a_kill_in_the_middle_of_a_request_to_airflow_does_not_wait_for_ever(san
 
     supervisor.send = one_at_a_time
     supervisor.states = {"manual__1": {"submit": "failed"}}
-    op = operator(wait_for_completion=False)
+    op = operator(Killed)
     op.on_kill_seconds = 0.1
-    op.execute(context)
-    with busy:
-        op.on_kill()
-        assert sandbox.ledger.requests("cancel") == 0
+    kill = op.on_kill
+
+    def in_the_middle() -> None:
+        with busy:
+            kill()
+            assert sandbox.ledger.requests("cancel") == 0
+
+    op.on_kill = in_the_middle
+    with pytest.raises(Stop):
+        op.execute(context)
     deadline = time.monotonic() + 10
     while not sandbox.ledger.creates[0].cancelled:
         assert time.monotonic() < deadline

@@ -19,7 +19,7 @@ from lemondata_provider.api.polling import Ended
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.record import KEY, Options, Record, fingerprint
-from lemondata_provider.operators.submission import Submission
+from lemondata_provider.operators.submission import Submission, undisturbed
 from lemondata_provider.triggers.cancelling import TaskInstanceKey
 
 REQUEST = VideoRequest.checked(prompt="a cat")
@@ -147,7 +147,11 @@ def test_a_failed_generation_is_final_unless_the_user_wants_it_anew():
     assert service.creates == ["ldtask_1"]
 
 
-@pytest.mark.parametrize("stored", [{}, [], "x", {"version": 2}, {**STORED.to_json(), "fingerprint": None}])
+CHANGES = {"fingerprint": None, "task_id": 7, "deadline": "soon", "answered": "false", "max_tries": None}
+SPOILED = [{**STORED.to_json(), name: value} for name, value in CHANGES.items()]
+
+
+@pytest.mark.parametrize("stored", [{}, [], "x", {"version": 2}, *SPOILED])
 def test_a_record_that_cannot_be_read_is_never_taken_for_nothing(stored):
     with pytest.raises(SubmitUnknownError, match="under Task instance > Storage"):
         Record.read(stored)
@@ -316,3 +320,54 @@ def test_the_check_comes_before_a_submit_and_never_between_a_retry_and_its_task(
             submission.begin()
         assert store.values == {}
     assert service.creates == []
+
+
+def test_an_adopted_task_that_lemondata_does_not_know_can_still_be_put_right():
+    class Unknown(Service):
+        def handle(self, request: httpx.Request) -> httpx.Response:
+            return httpx.Response(404, json={"error": {"code": "async_task_not_found", "message": "no"}})
+
+    store = Store()
+    store.values[KEY] = replace(STORED, answered=False, task_id="ldtask_slip", poll_url=None, deadline=1.0).to_json()
+    a_try(Unknown(), store, 5, Options())
+    assert store.values[KEY]["answered"] is False
+
+
+def test_an_intent_that_may_have_been_stored_in_vain_is_taken_back():
+    class Flaky(Store):
+        def set(self, key: str, value: Any) -> None:
+            super().set(key, value)
+            raise RuntimeError("the API server did not answer")
+
+    service, store = Service(), Flaky()
+    with pytest.raises(RuntimeError):
+        submission_of(service, store).begin()
+    assert (store.values, service.creates) == ({}, [])
+
+
+def test_only_links_lose_their_query_in_the_fingerprint():
+    one, other = (fingerprint({"prompt": f"https://brand.example/style? a {animal}"}) for animal in ("cat", "dog"))
+    assert one != other
+    assert fingerprint({"prompt": "https://[draft] a cat", "newer_url": "https://[draft]?x"})
+
+
+def test_both_signals_that_were_held_back_arrive_and_the_one_that_raises_is_the_last():
+    arrived: list[int] = []
+
+    def too_late(number: int, _: Any) -> None:
+        arrived.append(number)
+        raise AirflowTaskTimeout
+
+    @undisturbed()
+    def held_back() -> None:
+        for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGTERM):
+            os.kill(os.getpid(), number)
+
+    before = signal.signal(signal.SIGALRM, too_late), signal.signal(signal.SIGTERM, lambda n, _: arrived.append(n))
+    try:
+        with pytest.raises(AirflowTaskTimeout):
+            held_back()
+    finally:
+        signal.signal(signal.SIGALRM, before[0])
+        signal.signal(signal.SIGTERM, before[1])
+    assert arrived == [signal.SIGTERM, signal.SIGALRM]

@@ -15,8 +15,15 @@ import structlog
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout, TaskDeferred
 
-from lemondata_provider.api.errors import APIError, ConfigurationError, InvalidRequestError, RateLimitError
+from lemondata_provider.api.errors import (
+    APIError,
+    ConfigurationError,
+    InvalidRequestError,
+    RateLimitError,
+    TaskFailedError,
+)
 from lemondata_provider.hooks.exceptions import LemonDataFailException
+from lemondata_provider.hooks.version_compat import HAS_RETRY_POLICIES
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.triggers.events import TaskEvent
 
@@ -405,3 +412,17 @@ def test_it_resumes_without_what_it_knew_as_airflow_dags_test_does(context):
     event = {"task_id": "t", "poll_url": "/v1/tasks/t", "result": {"task_id": "t", "video_url": "https://x.test/v.mp4"}}
     result = operator(operation="text-to-video").execute_complete(context, event=event)
     assert (result["task_id"], result["model"], result["operation"]) == ("t", "sora-2", "text-to-video")
+
+
+def test_a_failed_generation_that_is_to_be_submitted_anew_is_for_a_retry(sandbox, context):
+    op = operator(prompt="[fail]", wait_for_completion=True, deferrable=False, resubmit_failed=True)
+    with pytest.raises(TaskFailedError) as failed:
+        op.execute(context)
+    assert not failed.value.final
+    if HAS_RETRY_POLICIES:
+        assert op.retry_policy.evaluate(failed.value, 1, 3).action.value == "retry"
+
+
+def test_a_deadline_is_nothing_to_a_task_that_does_not_wait(sandbox, context):
+    sandbox.fault("slow", seconds=0.2)
+    assert operator(timeout=0.1).execute(context)["status"] == "pending"

@@ -13,6 +13,10 @@ def test_a_task_instance_is_named_as_airflows_commands_name_it(map_index, argume
     assert TaskInstanceKey.of(ti).arguments() == arguments
 
 
+def test_the_arguments_are_safe_to_paste():
+    assert TaskInstanceKey("d", "t", "r 1;x").arguments() == "d t 'r 1;x'"
+
+
 @pytest.mark.parametrize(
     ("answer", "map_index", "state"),
     [

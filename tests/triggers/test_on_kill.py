@@ -55,7 +55,7 @@ async def test_the_state_of_the_task_instance_decides(sandbox, supervisor, state
     ("model", "prompt", "said"),
     [
         ("seedance-2.0", "[queued]", "was cancelled at LemonData before it began"),
-        ("seedance-2.0", "[forever]", "it is running already, or has ended, and is charged"),
+        ("seedance-2.0", "[forever]", "it is running already and is charged, or has ended"),
         ("sora-2", "[queued]", "tasks of this model cannot be cancelled; it goes on, and is charged"),
     ],
 )
