@@ -184,6 +184,7 @@ async def test_completed_without_a_video_is_an_error_with_the_poll_url_after_thr
         assert sandbox.ledger.requests("poll") - before >= 4
 
 
+@pytest.mark.slow
 def test_a_task_that_was_forgotten_ends_every_way_of_waiting(varied, context):
     sandbox = varied({"forget_after": 0.0})
 

@@ -12,7 +12,7 @@ import pytest
 
 from lemondata_provider.catalog import load
 
-pytestmark = pytest.mark.processes
+pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[2]
 # What a user does by `airflow db migrate` and by running one day of the DAG, in one process: each takes seconds.

@@ -25,6 +25,7 @@ from lemondata_provider.operators.record import KEY
 from lemondata_provider.triggers.events import TaskEvent
 from tests.operators.exploring import TIMES, TROUBLES, Chooser, MayPayAgain, Operator, Process, World
 
+pytestmark = pytest.mark.slow  # thousands of processes
 RETRIES = 2
 
 

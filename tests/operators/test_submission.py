@@ -14,8 +14,14 @@ import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from lemondata_provider.api.client import Client
-from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, RequestChangedError, SubmitUnknownError
-from lemondata_provider.api.polling import Ended
+from lemondata_provider.api.errors import (
+    InvalidRequestError,
+    LemonDataError,
+    RequestChangedError,
+    SubmitUnknownError,
+    TaskNotFoundError,
+)
+from lemondata_provider.api.polling import Ended, Step, Wait
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.record import KEY, Options, Record, fingerprint
@@ -323,13 +329,15 @@ def test_the_check_comes_before_a_submit_and_never_between_a_retry_and_its_task(
 
 
 def test_an_adopted_task_that_lemondata_does_not_know_can_still_be_put_right():
-    class Unknown(Service):
-        def handle(self, request: httpx.Request) -> httpx.Response:
-            return httpx.Response(404, json={"error": {"code": "async_task_not_found", "message": "no"}})
+    class Unknown(Hook):
+        def look(self, wait: Wait) -> Step:
+            return Ended(error=TaskNotFoundError("404", task_id=wait.task_id))
 
     store = Store()
     store.values[KEY] = replace(STORED, answered=False, task_id="ldtask_slip", poll_url=None, deadline=1.0).to_json()
-    a_try(Unknown(), store, 5, Options())
+    submission = submission_of(Service(), store, max_tries=5)
+    submission.hook = Unknown(Service())
+    submission.begin()
     assert store.values[KEY]["answered"] is False
 
 

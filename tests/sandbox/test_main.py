@@ -16,7 +16,7 @@ import pytest
 
 from lemondata_provider.sandbox.__main__ import main
 
-pytestmark = pytest.mark.processes
+pytestmark = pytest.mark.slow
 
 COMMAND = (sys.executable, "-m", "lemondata_provider.sandbox")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.processes
+pytestmark = pytest.mark.slow
 
 PLUGIN = ("-p", "lemondata_provider.sandbox.pytest_plugin")
 TESTS = """
