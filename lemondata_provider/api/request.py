@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from enum import Enum
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError
@@ -36,6 +36,8 @@ class Operation(str, Enum):
 def _text(value: object) -> str | None:
     if value is None:
         return None
+    if isinstance(value, Enum):
+        value = value.value
     if not isinstance(value, str):
         raise ValueError("must be a text")
     if not value.strip():
@@ -118,14 +120,6 @@ def _media_urls(value: object) -> list[str] | None:
     return [_media_url("" if item is None else item) or "" for item in value]
 
 
-def _operation(value: object) -> str | None:
-    text = _text(value)
-    known = [operation.value for operation in Operation]
-    if text is not None and text not in known:
-        raise ValueError(f"must be one of {', '.join(known)}")
-    return text
-
-
 Text = Annotated[str | None, BeforeValidator(_text)]
 Number = Annotated[float | None, BeforeValidator(_number)]
 Whole = Annotated[int | None, BeforeValidator(_whole)]
@@ -144,11 +138,11 @@ class VideoRequest(BaseModel):
 
     model: Annotated[str, BeforeValidator(_text)] = "sora-2"
     prompt: Text = None
-    operation: Annotated[Operation | None, BeforeValidator(_operation)] = None
+    operation: Text = None
     image_url: MediaUrl = None
     image: Annotated[str | None, BeforeValidator(_data_url)] = None
     reference_images: Annotated[list[str] | None, BeforeValidator(_media_urls)] = None
-    reference_image_type: Literal["asset", "style"] | None = None
+    reference_image_type: Text = None
     start_image: MediaUrl = None
     end_image: MediaUrl = None
     video_url: MediaUrl = None

@@ -21,7 +21,7 @@ from lemondata_provider.catalog.operations import (
     needs_of,
     surplus,
 )
-from lemondata_provider.catalog.values import wrong_values
+from lemondata_provider.catalog.values import wrong_values, wrong_words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from lemondata_provider.catalog.inventory import Catalog, CatalogModel
 
 EXTRA = "extra_params"
+AUDIO_TOGGLES = ("output_audio", "outputAudio")
 SHOWN = 4
 
 
@@ -59,10 +60,12 @@ def check(fields: Mapping[str, Any], catalog: Catalog, undecided: Collection[str
         nothing is said that depends on them.
     """
     model = None if "model" in undecided else catalog.find(str(fields.get("model")))
-    errors = list(wrong_values(fields))
+    errors, words = list(wrong_values(fields)), list(wrong_words(fields))
+    errors += words if model else ()  # a model that is not known here may have words of its own
     if model and model.operations and "operation" not in undecided and isinstance(fields.get("operation", ""), str):
         errors += _operation_errors(fields, model, catalog, undecided)
-    warnings = [*_model_warnings(fields, model, catalog), *plain_http(fields)]
+    unsure = () if model else words
+    warnings = [*_model_warnings(fields, model, catalog), *unsure, *plain_http(fields)]
     return Findings(tuple(errors), tuple(dict.fromkeys(warnings)), tuple(dict.fromkeys(not_public(fields))))
 
 
@@ -128,7 +131,7 @@ def _model_warnings(fields: Mapping[str, Any], model: CatalogModel | None, catal
         nearest = catalog.nearest(name)
         hint = f" Did you mean {nearest!r}?" if nearest else ""
         yield f"The model {name[:80]!r} is not known here, so that its operation and inputs are not checked.{hint}"
-    if model and "output_audio" in fields and model.audio == AUDIO_WITHOUT_TOGGLE:
+    if model and not fields.keys().isdisjoint(AUDIO_TOGGLES) and model.audio == AUDIO_WITHOUT_TOGGLE:
         others = [other.id for other in catalog.models if other.audio == AUDIO_ON]
         hint = f" These have one: {', '.join(others[:SHOWN])}." if others else ""
         yield f"{model.id} has no stable audio toggle: output_audio may be ignored.{hint}"

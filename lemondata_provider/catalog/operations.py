@@ -32,7 +32,7 @@ IMAGES = ("image_url", "image", "reference_images", "start_image", "end_image")
 INPUTS = (*IMAGES, "reference_image_type", "video_url")
 DECIDING = ("prompt", *INPUTS, "audio_url")
 SETTINGS = (
-    *("model", "operation", "output_audio", "duration", "aspect_ratio", "resolution", "fps"),
+    *("model", "operation", "output_audio", "outputAudio", "duration", "aspect_ratio", "resolution", "fps"),
     *("negative_prompt", "seed", "cfg_scale", "motion_strength", "user"),
 )
 _KNOWN = frozenset((*SETTINGS, *DECIDING))
@@ -50,6 +50,8 @@ def infer(fields: Mapping[str, Any], model: CatalogModel | None) -> str | None:
     operations = model.operations if model else ()
     if len(operations) == 1:
         return operations[0]
+    if not operations and "audio_url" in fields:  # the audio may drive the video, or be its sound
+        return None
     possible = [operation for operation in _MEANT if not missing(fields, operation)]
     if "motion-control" in possible and "motion-control" not in operations:
         if not operations:  # the video could be followed, or be made over

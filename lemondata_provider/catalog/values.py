@@ -36,13 +36,17 @@ def wrong_values(fields: Mapping[str, Any]) -> Iterator[str]:
     for name, value in fields.items():
         if name in RANGES:
             yield from _outside(name, value)
-        elif name in CHOICES:
-            yield from _not_among(name, value)
         elif name in MOST_MEGABYTES:
             yield from _too_large(name, value if isinstance(value, (list, tuple)) else [value])
     images = fields.get("reference_images")
     if isinstance(images, (list, tuple)) and len(images) > MOST_REFERENCE_IMAGES:
         yield f"reference_images takes at most {MOST_REFERENCE_IMAGES} images, and {len(images)} were given."
+
+
+def wrong_words(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Yield a sentence for each word that is none of the documented ones."""
+    for name in CHOICES.keys() & fields.keys():
+        yield from _not_among(name, fields[name])
 
 
 def _outside(name: str, value: Any) -> Iterator[str]:
@@ -57,7 +61,7 @@ def _outside(name: str, value: Any) -> Iterator[str]:
 
 
 def _not_among(name: str, value: Any) -> Iterator[str]:
-    if not isinstance(value, str) or value in CHOICES[name]:
+    if not isinstance(value, str) or value.strip().lower() in CHOICES[name]:
         return
     from difflib import get_close_matches  # noqa: PLC0415 # 8 ms in a new interpreter
 

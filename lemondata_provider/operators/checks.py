@@ -16,7 +16,7 @@ from airflow.sdk.configuration import conf
 
 from lemondata_provider.api.errors import ConfigurationError, InvalidRequestError
 from lemondata_provider.api.redaction import redact, unshield
-from lemondata_provider.api.request import REQUEST_FIELDS, Operation, VideoRequest
+from lemondata_provider.api.request import REQUEST_FIELDS, VideoRequest
 from lemondata_provider.catalog import Catalog, CatalogError, load
 from lemondata_provider.catalog.checks import EXTRA, Findings, check
 from lemondata_provider.catalog.media import is_local
@@ -26,7 +26,6 @@ from lemondata_provider.hooks.settings import ConnectionSettings
 
 VALIDATIONS = ("strict", "warn", "off")
 WAY_OUT = 'If this is newer than the package, validation="warn" submits it all the same.'
-_OPERATIONS = {operation.value: operation for operation in Operation}
 
 
 def catalog() -> Catalog:
@@ -48,13 +47,23 @@ def with_operations(requests: list[VideoRequest]) -> list[VideoRequest]:
 
     :param requests: the request, and after it the same one for each fallback model: they do what the first one does.
     """
-    known = catalog()
-    meant = requests[0].operation or _inferred(requests[0], known)
+    if requests[0].operation:
+        return requests
+    known = _catalog_at_hand()
+    meant = _inferred(requests[0], known)
     return [request.model_copy(update={"operation": meant or _inferred(request, known)}) for request in requests]
 
 
-def _inferred(request: VideoRequest, known: Catalog) -> Operation | None:
-    return _OPERATIONS.get(infer(request.body(), known.find(request.model)) or "")
+def _inferred(request: VideoRequest, known: Catalog) -> str | None:
+    return infer(request.body(), known.find(request.model))
+
+
+def _catalog_at_hand() -> Catalog:
+    """Return the inventory, or ours where the one that is named cannot be read: that is told before a submit."""
+    try:
+        return catalog()
+    except ConfigurationError:
+        return load()
 
 
 def check_requests(requests: list[VideoRequest], validation: str, hook: LemonDataHook) -> None:
@@ -68,7 +77,8 @@ def check_requests(requests: list[VideoRequest], validation: str, hook: LemonDat
     """
     if validation == "off":
         return
-    found = _check_all([request.body() for request in requests], catalog())
+    known = catalog() if validation == "strict" else _catalog_at_hand()
+    found = _check_all([request.body() for request in requests], known)
     if validation == "strict":
         _refuse(found.errors)
     elsewhere = found.elsewhere if found.elsewhere and _goes_elsewhere(hook) else ()

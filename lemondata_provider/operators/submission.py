@@ -63,6 +63,7 @@ class Submission:
     :param record: what is known by now; with the task's id once there is a task.
     :param lost: the error of a request that may have been accepted.
     :param unknown_before: the intent of an earlier try, where this one submits in spite of it.
+    :param replaced: the task that is to be cancelled, because another one takes its place.
     :param killed: whether Airflow is ending this process, which must not begin a create then.
     """
 
@@ -80,6 +81,7 @@ class Submission:
     record: Record = field(init=False)
     lost: LemonDataError | None = None
     unknown_before: Record | None = None
+    replaced: Record | None = None
     killed: bool = False
 
     def __post_init__(self) -> None:
@@ -160,8 +162,7 @@ class Submission:
     def _submit(self, before: Record | None, still_running: bool = False) -> tuple[Wait, Step]:
         if self.check:
             self.check()
-        if still_running and before and before.task_id and self.cancel_replaced:
-            self._cancel(before, before.task_id)
+        self.replaced = before if still_running and self.cancel_replaced else None
         if self.store and before:
             self.store.set(HISTORY_KEY.format(before.task_id or "unknown"), before.to_json())
         self.unknown_before = before if before and before.is_intent else None
@@ -181,9 +182,12 @@ class Submission:
         self.record = replace(
             self.wanted,
             model=request.model,
-            operation=request.operation and request.operation.value,
+            operation=request.operation,
             estimated_cost_usd=self.appraise(request),
         )
+        if self.replaced and self.replaced.task_id:  # not before it is known that another one may be submitted
+            self._cancel(self.replaced, self.replaced.task_id)
+            self.replaced = None
         try:
             task = client.send(calls.submit_video(request), lambda call: self._attempt(client, call))
         except LemonDataError as error:

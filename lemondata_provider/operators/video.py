@@ -255,14 +255,15 @@ class SubmitVideoOperator(BaseOperator):
             self.log.warning(self.hook.cancel(task_id))
 
     def _prepared(self, context: Context) -> Submission:
-        requests = self._checked_requests()
+        given = self._checked_requests()
+        requests = with_operations(given)
         body = requests[0].body()
         self.log.info("Wanted from LemonData: %s", redact(body))
         return Submission(
             hook=self.hook,
             requests=requests,
             wanted=Record(
-                fingerprint(body),
+                fingerprint(given[0].body()),  # another package or catalog may infer another operation
                 max_tries=getattr(context["ti"], "max_tries", 0),
                 deadline=time.time() + self.timeout,
                 model=requests[0].model,
@@ -282,10 +283,9 @@ class SubmitVideoOperator(BaseOperator):
         given = {name: unshield(getattr(self, name)) for name in REQUEST_FIELDS}
         try:
             others = _models("fallback_models", self.fallback_models)
-            requests = [VideoRequest.checked(**{**given, "model": model}) for model in (self.model, *others)]
+            return [VideoRequest.checked(**{**given, "model": model}) for model in (self.model, *others)]
         except InvalidRequestError as error:
             raise for_airflow(error) from None
-        return with_operations(requests)
 
     def _video(self, context: Context, submission: Submission) -> dict[str, Any]:
         try:

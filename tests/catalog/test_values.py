@@ -5,17 +5,24 @@ from typing import Any
 
 import pytest
 
-from lemondata_provider.catalog.values import RANGES, wrong_values
+from lemondata_provider.catalog.values import RANGES, wrong_values, wrong_words
 
 MB = 1024 * 1024
 
 
 def problems(**fields: Any) -> list[str]:
-    return list(wrong_values(fields))
+    return [*wrong_values(fields), *wrong_words(fields)]
 
 
 def inline(size: int) -> str:
     return f"data:image/png;base64,{base64.b64encode(bytes(size)).decode()}"
+
+
+@pytest.mark.parametrize(
+    ("name", "spelled"), [("resolution", "4K"), ("resolution", " 1080P"), ("operation", "Text-To-Video")]
+)
+def test_capitals_are_no_other_word(name: str, spelled: str) -> None:
+    assert problems(**{name: spelled}) == []
 
 
 @pytest.mark.parametrize("name", RANGES)
@@ -37,7 +44,6 @@ def test_the_ranges_are_the_widest_that_are_documented() -> None:
     ("name", "given", "meant"),
     [
         ("resolution", "1080", "1080p"),
-        ("resolution", "4K", "4k"),
         ("aspect_ratio", "16x9", "16:9"),
         ("reference_image_type", "styles", "style"),
         ("operation", "text2video", "text-to-video"),

@@ -10,7 +10,7 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
-from lemondata_provider.api.errors import ConfigurationError, InvalidRequestError
+from lemondata_provider.api.errors import APIError, ConfigurationError, InvalidRequestError
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.checks import catalog, check_requests
@@ -170,7 +170,7 @@ def test_validation_is_one_of_three_words():
         ({"operation": "text2video", "prompt": "{{ x }}"}, "did you mean 'text-to-video'"),
         ({"prompt": "{{ x }}", "operation": "image-to-video"}, "sora-2: image-to-video needs image_url or image"),
         ({"prompt": "{{ x }}", "model": "veo3.1", "duration": 61}, "duration must be 1 to 60 seconds"),
-        ({"prompt": "{{ x }}", "model": "{{ m }}", "aspect_ratio": "16x9"}, "did you mean '16:9'"),
+        ({"prompt": "{{ x }}", "model": "veo3.1", "aspect_ratio": "16x9"}, "did you mean '16:9'"),
         ({"model": "topaz-video-upscale", "prompt": "{{ x }}"}, "topaz-video-upscale: video-to-video needs video_url"),
         (
             {"prompt": "x", "fallback_models": ["veo3", "hailuo-2.3-fast"]},
@@ -268,3 +268,29 @@ def test_a_data_file_that_cannot_be_used_is_named(other_catalog):
 def test_an_empty_setting_means_the_shipped_file(monkeypatch):
     monkeypatch.setenv("AIRFLOW__LEMONDATA__CATALOG_PATH", "")
     assert len(catalog().models) == 36
+
+
+@pytest.mark.parametrize("validation", ["warn", "off"])
+def test_what_is_newer_than_this_package_is_submitted_all_the_same_where_that_is_asked_for(
+    sandbox, context, validation
+):
+    sandbox.fault("error", status=400, code="unsupported_operation")  # whatever the service thinks of it
+    with pytest.raises((AirflowFailException, APIError), match="unsupported_operation"):
+        SubmitVideoOperator(
+            task_id="submit", prompt="a cat", operation="lip-sync", resolution="480p", validation=validation
+        ).execute(context)
+    assert sandbox.ledger.requests("create") == 1
+
+
+def test_words_of_a_model_that_is_not_known_here_are_no_errors(sandbox, context):
+    operator = SubmitVideoOperator(task_id="submit", prompt="a cat", model="seedance-2.0", resolution="480p")
+    check_requests([VideoRequest.checked(model=operator.model, resolution="480p", prompt="x")], "strict", operator.hook)
+
+
+@pytest.mark.parametrize("validation", ["warn", "off"])
+def test_an_inventory_that_cannot_be_read_stops_nothing_where_nothing_is_to_be_refused(
+    sandbox, context, validation, monkeypatch
+):
+    operator = SubmitVideoOperator(task_id="submit", prompt="a cat", validation=validation)
+    monkeypatch.setenv("AIRFLOW__LEMONDATA__CATALOG_PATH", "/nowhere/models.json")
+    assert operator.execute(context)["operation"] == "text-to-video"

@@ -379,3 +379,23 @@ def test_both_signals_that_were_held_back_arrive_and_the_one_that_raises_is_the_
         signal.signal(signal.SIGALRM, before[0])
         signal.signal(signal.SIGTERM, before[1])
     assert arrived == [signal.SIGTERM, signal.SIGALRM]
+
+
+def test_the_task_that_is_replaced_is_cancelled_only_when_another_one_may_be_submitted():
+    def refuse(_: VideoRequest) -> str:
+        raise InvalidRequestError("it would cost too much")
+
+    looked: list[str] = []
+
+    class Watched(Hook):
+        def look(self, wait: Wait) -> Step:
+            looked.append(wait.task_id)
+            return super().look(wait)
+
+    store = Store()
+    store.values[KEY] = STORED.to_json()
+    submission = submission_of(Service(), store, max_tries=5, options=Options(on_clear="regenerate"))
+    submission.hook, submission.cancel_replaced, submission.appraise = Watched(Service()), True, refuse
+    with pytest.raises(InvalidRequestError):
+        submission.begin()
+    assert looked == []

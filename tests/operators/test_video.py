@@ -199,7 +199,7 @@ def test_a_connection_that_is_not_defined_may_be_retried(context):
             {"model": "veo3.1", "reference_images": "https://x.example/a.png"},
             "reference_images must be a list of URLs",
         ),
-        ({"operation": "text2video", "validation": "off"}, "operation must be one of text-to-video"),
+        ({"operation": "{{ 'text2video' }}"}, "operation must be one of text-to-video"),
         ({"duration": "four"}, "duration must be a number, not 'four'"),
         ({"duration": 4.5}, "duration must be a whole number, not '4.5'"),
         ({"duration": True}, "duration must be a number, not 'True'"),
