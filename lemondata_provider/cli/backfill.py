@@ -17,7 +17,7 @@ from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from lemondata_provider.api.errors import LemonDataError
+from lemondata_provider.api.errors import AuthenticationError, ConfigurationError, LemonDataError
 from lemondata_provider.api.prices import Estimate, estimate, plain
 from lemondata_provider.cli.dag_facts import submits_of
 from lemondata_provider.cli.hook import CommandLineHook
@@ -48,26 +48,28 @@ class Service:
     """What the connections of a DAG tell: prices, and how many requests they allow."""
 
     def __init__(self) -> None:
-        self._trouble: dict[str, str] = {}
+        self._trouble: dict[tuple[str, str | None], str] = {}  # of a model, or of a connection as a whole
 
     def limit(self, conn_id: str) -> float | None:
         """Return the requests per minute of a connection, or nothing where it cannot be used."""
         try:
             return CommandLineHook(conn_id).settings().requests_per_minute
         except LemonDataError as error:
-            self._trouble[conn_id] = error.message
+            self._trouble[conn_id, None] = error.message
             return None
 
     def appraise(self, conn_id: str | None, clip: Clip) -> Estimate:
         """Say what a clip costs at today's prices."""
         if conn_id is None or clip.model is None:
             return Estimate(None, f"the {'connection' if conn_id is None else 'model'} is {AT_RUN_TIME}")
-        if conn_id not in self._trouble:
+        trouble = self._trouble.get((conn_id, None)) or self._trouble.get((conn_id, clip.model))
+        if trouble is None:
             try:
                 return estimate(CommandLineHook(conn_id).get_prices(clip.model), clip.seconds)
             except LemonDataError as error:
-                self._trouble[conn_id] = error.message
-        return Estimate(None, f"no price could be asked for: {self._trouble[conn_id]}")
+                of_all = isinstance(error, (AuthenticationError, ConfigurationError))
+                trouble = self._trouble[conn_id, None if of_all else clip.model] = error.message
+        return Estimate(None, f"no price could be asked for: {trouble}")
 
 
 def find_dag(dag_id: str) -> Any:

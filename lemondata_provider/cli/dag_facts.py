@@ -15,12 +15,13 @@ from lemondata_provider.cli.plan import AT_RUN_TIME, Clip, Submits
 from lemondata_provider.operators.video import SubmitVideoOperator
 
 FIELDS = ("model", "duration", "video_url", "audio_url", "lemondata_conn_id", "wait_for_completion", "poll_interval")
+SOURCES = ("video_url", "audio_url")  # a video that is made from one of them is as long as it
 LATER = object()  # a value that is known at run time only
 
 
 def submits_of(tasks: Iterable[Any]) -> list[Submits]:
-    """Return what these tasks will submit in a run; those of other operators submit nothing."""
-    return [_submits(task) for task in tasks if _is_submit(task)]
+    """Return what these tasks will submit in a run, by connection; those of other operators submit nothing."""
+    return [found for task in tasks if _is_submit(task) for found in _submits(task)]
 
 
 def _is_submit(task: Any) -> bool:
@@ -28,35 +29,55 @@ def _is_submit(task: Any) -> bool:
     return isinstance(kind, type) and issubclass(kind, SubmitVideoOperator)
 
 
-def _submits(task: Any) -> Submits:
+def _submits(task: Any) -> list[Submits]:
     group = task.get_closest_mapped_task_group()
     expansions = [group._expand_input] if group else []
     expansions += [task.expand_input] if isinstance(task, MappedOperator) else []
     known = [_expanded(expansion) for expansion in expansions]
     fields = _fields(task)
     if any(one is None for one in known):
-        variants = [{**fields, **{name: LATER for expansion in expansions[-1:] for name in _names(task, expansion)}}]
+        variants = [{**fields, **_unknown(task, expansions[-1])}]
     else:
         combined = itertools.product(*(one for one in known if one is not None))
         variants = [_with(fields, dict(itertools.chain(*(one.items() for one in several)))) for several in combined]
-    first = variants[0] if variants else fields
-    interval = first["poll_interval"]
-    waits = first["wait_for_completion"] is True and isinstance(interval, (int, float))
-    return Submits(
-        task_id=task.task_id,
-        conn_id=conn_id if isinstance(conn_id := first["lemondata_conn_id"], str) and _is_literal(conn_id) else None,
-        clips=tuple(_clip(variant) for variant in variants),
-        number_unknown=f"how many is {AT_RUN_TIME}" if any(one is None for one in known) else "",
-        poll_interval=float(interval) if waits else None,
+    clips: dict[tuple[str | None, float | None], list[Clip]] = {} if variants else {_where(fields): []}
+    for variant in variants:
+        clips.setdefault(_where(variant), []).append(_clip(variant))
+    number_unknown = f"how many is {AT_RUN_TIME}" if any(one is None for one in known) else ""
+    return [
+        Submits(task.task_id, conn_id, tuple(ours), number_unknown, interval)
+        for (conn_id, interval), ours in clips.items()
+    ]
+
+
+def _where(fields: Mapping[str, Any]) -> tuple[str | None, float | None]:
+    """Return the connection, and the seconds between two looks where the task waits; nothing of what is unknown."""
+    conn_id, interval = fields["lemondata_conn_id"], fields["poll_interval"]
+    waits = fields["wait_for_completion"] is True and isinstance(interval, (int, float))
+    return (
+        conn_id if isinstance(conn_id, str) and _is_literal(conn_id) else None,
+        float(interval) if waits else None,
     )
 
 
 def _fields(task: Any) -> dict[str, Any]:
     if not isinstance(task, MappedOperator):
         return {name: getattr(task, name) for name in FIELDS}
-    parameters = inspect.signature(task.operator_class.__init__).parameters
-    defaults = {name: parameters[name].default for name in FIELDS if name in parameters}
-    return {**defaults, **{name: value for name, value in task.partial_kwargs.items() if name in FIELDS}}
+    given = {**_default_args(task), **task.partial_kwargs}
+    init = task.operator_class.__init__
+    parameters = inspect.signature(SubmitVideoOperator.__init__).parameters
+    defaults = {name: parameters[name].default for name in FIELDS}
+    if init is not SubmitVideoOperator.__init__:  # what it passes on where nothing is given is up to its code
+        own = {*task.partial_kwargs, *inspect.signature(init).parameters}
+        given = {name: value for name, value in given.items() if name in own}
+        defaults = dict.fromkeys(FIELDS, LATER)
+    return {**defaults, **{name: value for name, value in given.items() if name in FIELDS}}
+
+
+def _default_args(task: Any) -> dict[str, Any]:
+    """Return what Airflow fills in when it makes a task of a mapped one: a group's goes before its DAG's."""
+    told = (getattr(holder, "default_args", None) for holder in (task.dag, task.task_group))
+    return {name: value for one in told for name, value in (one or {}).items()}
 
 
 def _expanded(expansion: Any) -> list[dict[str, Any]] | None:
@@ -71,11 +92,13 @@ def _expanded(expansion: Any) -> list[dict[str, Any]] | None:
     return [dict(item) for item in value] if literal else None
 
 
-def _names(task: Any, expansion: Any) -> Iterable[str]:
-    """Return which arguments of a task a mapping gives that is not known yet; what a group gives stands in them."""
+def _unknown(task: Any, expansion: Any) -> dict[str, Any]:
+    """Return the arguments that a mapping gives which is not known yet; what a group gives stands in them."""
     if not isinstance(task, MappedOperator):
-        return ()
-    return expansion.value if isinstance(expansion, DictOfListsExpandInput) else FIELDS[:4]
+        return {}
+    if not isinstance(expansion, DictOfListsExpandInput):
+        return dict.fromkeys(FIELDS, LATER)
+    return {name: value if name in SOURCES else LATER for name, value in expansion.value.items()}
 
 
 def _with(fields: dict[str, Any], mapped: dict[str, Any]) -> dict[str, Any]:
@@ -93,15 +116,21 @@ def _clip(fields: Mapping[str, Any]) -> Clip:
 
 
 def _seconds(fields: Mapping[str, Any]) -> Seconds:
-    if fields["video_url"] is not None or fields["audio_url"] is not None:
+    sources, duration = [fields[name] for name in SOURCES], fields["duration"]
+    if any(source is not None and source is not LATER for source in sources):
         return FROM_SOURCE
-    duration = fields["duration"]
-    if duration is None:
-        return NO_DURATION
+    if LATER in sources or not (duration is None or _is_literal(duration)):
+        return f"the length is {AT_RUN_TIME}"
+    return NO_DURATION if duration is None else _whole(duration)
+
+
+def _whole(duration: Any) -> Seconds:
     try:
-        return int(duration) if _is_literal(duration) else f"the length is {AT_RUN_TIME}"
-    except ValueError:
-        return f"{duration!r} is no length"
+        seconds = int(duration)
+    except (ValueError, OverflowError):
+        seconds = 0
+    exact = isinstance(duration, str) or (seconds == duration and not isinstance(duration, bool))
+    return seconds if seconds > 0 and exact else f"{duration!r} is no length"
 
 
 def _is_literal(value: Any) -> bool:

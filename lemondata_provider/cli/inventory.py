@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import tempfile
 from argparse import Namespace
 from collections.abc import Iterable
 from pathlib import Path
 
-from lemondata_provider.api.errors import LemonDataError
+from lemondata_provider.api.errors import ConfigurationError, LemonDataError
 from lemondata_provider.api.inventory import Model
-from lemondata_provider.catalog import Catalog, CatalogModel
+from lemondata_provider.catalog import Catalog, CatalogError, CatalogModel, load
+from lemondata_provider.catalog.operations import OPERATIONS
 from lemondata_provider.cli.hook import CommandLineHook
 from lemondata_provider.cli.table import table
 from lemondata_provider.operators.checks import catalog
@@ -24,14 +27,58 @@ def models(args: Namespace) -> str:
     """
     if args.output and (args.operation or args.family):
         raise SystemExit("--output writes the whole inventory: a model that is left out would count as unknown.")
-    ours = catalog()
+    ours = configured(needed=args.diff or not (args.output or args.live))
     shown = live(args.conn_id, ours) if args.live or args.diff else ours
     if args.output:
-        Path(args.output).write_text(known(shown).to_json(), encoding="utf-8")
+        write(Path(args.output), known(shown))
+    if args.diff and args.json:
+        return json.dumps(changes(ours, shown), indent=2)
     if args.diff:
         return "\n".join(changes(ours, shown)) or "No differences."
     found = chosen(shown, args.operation, args.family)
     return json.dumps([model._asdict() for model in found], indent=2) if args.json else table(map(row, found))
+
+
+def configured(needed: bool) -> Catalog:
+    """
+    Return the inventory that DAGs are checked by; the shipped one where its file is broken, and is to be written anew.
+
+    :raises SystemExit: what is wrong with it, where it is needed.
+    """
+    try:
+        return catalog()
+    except ConfigurationError as error:
+        if needed:
+            raise SystemExit(error.message) from None
+        return load()
+
+
+def write(path: Path, inventory: Catalog) -> None:
+    """
+    Write an inventory that was read again before it takes its place: every DAG is checked by that file.
+
+    :raises SystemExit: why it was not written.
+    """
+    if not inventory.models:
+        raise SystemExit("Nothing was written: there is no video model whose operations are known.")
+    path = Path(os.path.realpath(path))  # a link to the file stays one
+    if path.exists() and not path.is_file():
+        raise SystemExit(f"{path} cannot be written: it is no file.")
+    draft = None
+    try:
+        with tempfile.NamedTemporaryFile("w", encoding="utf-8", dir=path.parent, delete=False) as file:
+            draft = Path(file.name)
+            file.write(inventory.to_json())
+        draft.chmod(path.stat().st_mode & 0o777 if path.exists() else 0o644)  # a draft is its owner's alone
+        load(str(draft))
+        os.replace(draft, path)
+    except OSError as error:
+        raise SystemExit(f"{path} cannot be written: {error.strerror}") from None
+    except CatalogError as error:
+        raise SystemExit(f"Nothing was written. {error}") from None
+    finally:
+        if draft is not None:
+            draft.unlink(missing_ok=True)
 
 
 def live(conn_id: str, ours: Catalog) -> Catalog:
@@ -44,14 +91,27 @@ def live(conn_id: str, ours: Catalog) -> Catalog:
 
 def merged(told: Iterable[Model], ours: Catalog) -> Catalog:
     """Put what the service tells into the catalog's form; what it does not tell is taken from our entry."""
-    here = (_entry(model, ours.find(model.id)) for model in told if model.category in (None, "video"))
-    return Catalog(here, ours.recommendations)
+    here: dict[str, CatalogModel] = {}
+    for model in told:
+        if model.category in (None, "video"):
+            new, before = _entry(model), here.get(model.id)
+            here[model.id] = before._replace(operations=_each(before.operations + new.operations)) if before else new
+    return Catalog((_completed(model, ours.find(model.id)) for model in here.values()), ours.recommendations)
 
 
-def _entry(told: Model, ours: CatalogModel | None) -> CatalogModel:
-    if ours is not None:
-        return ours._replace(operations=told.supported_operations or ours.operations)
-    return CatalogModel(told.id, told.owned_by or "Other", told.supported_operations)
+def _entry(told: Model) -> CatalogModel:
+    return CatalogModel(told.id, told.owned_by or "Other", _each(told.supported_operations))
+
+
+def _completed(told: CatalogModel, ours: CatalogModel | None) -> CatalogModel:
+    """Prefer our entry, but for operations in words that are known: those of another vocabulary would refuse all."""
+    if ours is None:
+        return told
+    return ours._replace(operations=told.operations) if set(OPERATIONS) & set(told.operations) else ours
+
+
+def _each(operations: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(operation for operation in operations if operation.strip()))
 
 
 def known(inventory: Catalog) -> Catalog:

@@ -28,7 +28,7 @@ class Clip:
 @dataclass(frozen=True)
 class Submits:
     """
-    What one task submits in each run.
+    What one task submits in each run by one connection; a mapped task may have several of these.
 
     :param task_id: its id in the DAG.
     :param conn_id: its connection; none where it is known at run time only.
@@ -108,12 +108,12 @@ class Plan:
     @property
     def unknown_videos(self) -> list[str]:
         """Return the tasks of which it is unknown how many videos they submit."""
-        return [row.task_id for row in self.rows if row.videos is None]
+        return list(dict.fromkeys(row.task_id for row in self.rows if row.videos is None))
 
     @property
     def unknown_usd(self) -> list[str]:
         """Return the tasks of which it is unknown what they cost."""
-        return [row.task_id for row in self.rows if row.usd is None]
+        return list(dict.fromkeys(row.task_id for row in self.rows if row.usd is None))
 
     @property
     def seconds(self) -> float | None:

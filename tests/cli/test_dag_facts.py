@@ -3,7 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, task, task_group
+from airflow.sdk import DAG, TaskGroup, task, task_group
 
 from lemondata_provider.api.prices import FROM_SOURCE, NO_DURATION
 from lemondata_provider.cli.dag_facts import submits_of
@@ -115,3 +115,63 @@ def test_a_group_that_is_mapped_over_another_task_is_of_unknown_length(dag):
 def test_other_operators_submit_nothing(dag):
     prompts()
     assert submits_of(dag.tasks) == []
+
+
+class Styled(SubmitVideoOperator):
+    def __init__(self, *, style: str, model: str = "kling", **more: Any) -> None:
+        super().__init__(model=model, prompt=style, **more)
+
+
+class Plain(SubmitVideoOperator):
+    pass
+
+
+def test_default_arguments_reach_a_mapped_task():
+    given = {"model": "veo3", "duration": 8, "lemondata_conn_id": "paid"}
+    with DAG("defaults", default_args=given) as dag:
+        SubmitVideoOperator.partial(task_id="t", prompt="x").expand(seed=[1, 2])
+        with TaskGroup("group", default_args={"duration": 4}):
+            Plain.partial(task_id="g", prompt="x", model="sora-2").expand(seed=[1])
+    one, two = submits_of(dag.tasks)
+    assert (one.conn_id, one.clips) == ("paid", (Clip("veo3", 8),) * 2)
+    assert (two.conn_id, two.clips) == ("paid", (Clip("sora-2", 4),))
+    mapped = dag.task_dict["t"].unmap({"seed": 1})
+    assert (mapped.model, mapped.duration, mapped.lemondata_conn_id) == ("veo3", 8, "paid")
+
+
+def test_what_a_mapped_subclass_may_choose_itself_is_known_at_run_time_only(dag):
+    Styled.partial(task_id="a", duration=4, wait_for_completion=True).expand(style=["x", "y"])
+    Styled.partial(task_id="b", model="veo3", lemondata_conn_id="mine").expand(style=["x"])
+    one, two = submits_of(dag.tasks)
+    assert (one.conn_id, one.clips, one.poll_interval) == (None, (Clip(None, LATER),) * 2, None)
+    assert (two.conn_id, two.clips) == ("mine", (Clip("veo3", LATER),))
+
+
+def test_a_mapped_subclass_that_changes_no_argument_is_known(dag):
+    Plain.partial(task_id="clip", duration=4).expand(prompt=["x"])
+    assert (facts(dag).conn_id, facts(dag).clips) == ("lemondata_default", (Clip("sora-2", 4),))
+
+
+@pytest.mark.parametrize("duration", [float("inf"), float("nan"), 4.5, True, -4])
+def test_what_is_no_whole_number_of_seconds_is_no_length(dag, duration):
+    SubmitVideoOperator(task_id="clip", prompt="x", duration=duration, validation="off")
+    assert facts(dag).clips == (Clip("sora-2", f"{duration!r} is no length"),)
+
+
+def test_each_variant_is_counted_where_it_is_submitted_and_waits_as_it_does(dag):
+    SubmitVideoOperator.partial(task_id="a", duration=4).expand(prompt=["x", "y"], lemondata_conn_id=["one", "two"])
+    assert [(found.conn_id, found.clips) for found in submits_of(dag.tasks)] == [
+        ("one", (Clip("sora-2", 4),) * 2),
+        ("two", (Clip("sora-2", 4),) * 2),
+    ]
+
+
+def test_each_variant_waits_for_itself(dag):
+    SubmitVideoOperator.partial(task_id="a", prompt="x").expand(wait_for_completion=[False, True])
+    assert [(found.poll_interval, len(found.clips)) for found in submits_of(dag.tasks)] == [(None, 1), (10.0, 1)]
+
+
+def test_a_map_over_sources_of_another_task_is_as_long_as_they_are(dag):
+    SubmitVideoOperator.partial(task_id="one", prompt="x").expand(video_url=prompts())
+    SubmitVideoOperator.partial(task_id="two").expand_kwargs(prompts().map(lambda text: {"prompt": text}))
+    assert [found.clips[0].seconds for found in submits_of(dag.tasks)] == [FROM_SOURCE, LATER]

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import json
 from argparse import Namespace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lemondata_provider.api.inventory import Model
 from lemondata_provider.catalog import Catalog, CatalogModel, load
+from lemondata_provider.cli import inventory
 from lemondata_provider.cli.inventory import changes, chosen, known, merged, models, row
 from lemondata_provider.cli.table import table
 
@@ -76,3 +78,82 @@ def test_our_own_inventory_is_listed_without_a_connection():
 def test_a_filtered_inventory_is_no_data_file(tmp_path):
     with pytest.raises(SystemExit, match="--output writes the whole inventory"):
         models(args(output=str(tmp_path / "x.json"), family="Google"))
+
+
+@pytest.fixture
+def broken(tmp_path, monkeypatch):
+    monkeypatch.setenv("AIRFLOW__LEMONDATA__CATALOG_PATH", str(tmp_path / "inventory.json"))
+    return tmp_path / "inventory.json"
+
+
+@pytest.fixture
+def service(monkeypatch):
+    listed: list[Model] = []
+
+    class Hook:
+        def __init__(self, conn_id: str) -> None: ...
+
+        def list_models(self) -> list[Model]:
+            return listed
+
+    monkeypatch.setattr(inventory, "CommandLineHook", Hook)
+    return listed
+
+
+def test_a_broken_catalog_is_said_and_does_not_block_what_writes_it(broken, service):
+    for options in ({}, {"diff": True}):
+        with pytest.raises(SystemExit, match=r"catalog_path: .*inventory\.json cannot be read"):
+            models(args(**options))
+    service.append(told(id="sora-2"))
+    models(args(live=True, output=str(broken)))
+    assert [model.id for model in load(str(broken)).models] == ["sora-2"]
+    assert models(args()).splitlines()[2].startswith("sora-2")
+
+
+@pytest.mark.parametrize("path", ["no/such/x.json", ".", "/dev/null"])
+def test_where_nothing_can_be_written_is_said(tmp_path, path):
+    with pytest.raises(SystemExit, match="cannot be written"):
+        models(args(output=str(tmp_path / path)))
+    assert list(tmp_path.iterdir()) == []
+    assert not Path("/dev/null").is_file()
+
+
+def test_a_link_to_a_file_stays_one(tmp_path):
+    (tmp_path / "link").symlink_to(tmp_path / "x.json")
+    models(args(output=str(tmp_path / "link")))
+    assert (tmp_path / "link").is_symlink()
+    assert load(str(tmp_path / "x.json")).models == load().models
+
+
+def test_a_file_is_written_as_a_whole_or_stays_as_it_was(tmp_path, monkeypatch):
+    path = tmp_path / "x.json"
+    path.write_text("before")
+    monkeypatch.setattr(Catalog, "to_json", lambda self: '{"models": [{}]}')
+    with pytest.raises(SystemExit, match="Nothing was written"):
+        models(args(output=str(path)))
+    assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("x.json", "before")]
+
+
+def test_an_inventory_of_nothing_is_not_written(tmp_path, service):
+    service.append(told(id="new"))
+    with pytest.raises(SystemExit, match="no video model"):
+        models(args(live=True, output=str(tmp_path / "x.json")))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_that_is_told_twice_has_the_operations_of_both_and_none_is_blank():
+    lists = (["lip-sync", ""], [" ", "text-to-video", "lip-sync"])
+    theirs = merged([told(id="zz", owned_by=" ", supported_operations=one) for one in lists], OURS)
+    assert theirs.models == (CatalogModel("zz", "Other", ("lip-sync", "text-to-video")),)
+
+
+def test_operations_in_other_words_do_not_replace_ours():
+    theirs = merged([told(id="sora-2", supported_operations=["text_to_video", "image_to_video"])], OURS)
+    assert theirs.models == OURS.models[:1]
+
+
+def test_differences_are_json_where_json_is_asked_for(service):
+    service.append(told(id="new"))
+    assert json.loads(models(args(diff=True, json=True)))[0] == "+ new: "
+    service[:] = [Model(id=model.id) for model in load().models]
+    assert json.loads(models(args(diff=True, json=True))) == []

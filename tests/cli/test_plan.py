@@ -10,6 +10,7 @@ CONN = "lemondata_default"
 CLIP = Submits("clip", CONN, (Clip("sora-2", 4),), poll_interval=5.0)
 UPSCALE = Submits("upscale", CONN, (Clip("topaz-video-upscale", FROM_SOURCE),))
 MAPPED = Submits("mapped", CONN, (Clip("sora-2", 4),), number_unknown="how many is known at run time only")
+OF_TWO = (("a", 5.0), ("b", None))
 VARIED = Submits("varied", "other", (Clip("sora-2", 4), Clip("sora-2", 8), Clip("kling", 5)))
 
 
@@ -58,3 +59,10 @@ def test_as_json_amounts_are_decimal_strings():
     assert (told["known_usd"], told["tasks"][0]["usd"], told["tasks"][1]["usd"]) == ("2.40", "2.40", None)
     assert (told["runs"], told["existing_runs"], told["known_videos"]) == (6, 1, 6)
     assert told["rate_limits"][0]["requests"] == 12
+
+
+def test_a_task_of_several_connections_is_named_once_and_counted_by_each():
+    parts = [Submits("up", name, (Clip("topaz", FROM_SOURCE),), poll_interval=look) for name, look in OF_TWO]
+    found = plan("d", (2, 0), parts, appraise, {"a": 60.0, "b": 60.0})
+    assert (found.unknown_usd, found.videos) == (["up"], 4)
+    assert [pace.requests for pace in found.paces] == [4, 2]

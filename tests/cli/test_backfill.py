@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from lemondata_provider.api.errors import APIError, AuthenticationError, ConfigurationError, LemonDataError
+from lemondata_provider.api.inventory import ModelPrice
+from lemondata_provider.cli import backfill
+from lemondata_provider.cli.plan import Clip
+
+
+@pytest.mark.parametrize(
+    ("error", "left"),
+    [
+        (APIError("500"), [None, "0.4"]),
+        (AuthenticationError("401"), [None, None]),
+        (ConfigurationError("no"), [None] * 2),
+    ],
+    ids=["of a model", "of a key", "of a connection"],
+)
+def test_only_a_connections_own_trouble_unprices_all_its_models(monkeypatch, error: LemonDataError, left: list[Any]):
+    asked = []
+
+    class Hook:
+        def __init__(self, conn_id: str) -> None: ...
+
+        def get_prices(self, model: str) -> list[ModelPrice]:
+            asked.append(model)
+            if model == "bad":
+                raise error
+            return [ModelPrice(model=model, per_request="0.4")]
+
+    monkeypatch.setattr(backfill, "CommandLineHook", Hook)
+    service = backfill.Service()
+    first = [service.appraise("c", Clip(model, 4)) for model in ("bad", "sora-2")]
+    assert [one.usd and str(one.usd) for one in first] == left
+    assert str(error) in service.appraise("c", Clip("bad", 4)).reason
+    assert asked.count("bad") == 1
+    assert str(service.appraise("d", Clip("sora-2", 4)).usd) == "0.4"
