@@ -6,19 +6,18 @@ Source: https://docs.lemondata.cc (get-model: ``lemondata.public_contract``).
 
 from __future__ import annotations
 
-import difflib
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from lemondata_provider.api.errors import InvalidRequestError
 from lemondata_provider.api.inventory import Model
-from lemondata_provider.api.request import VideoRequest
+from lemondata_provider.api.request import Operation, VideoRequest
 
-_ALLOWED = {
-    "duration": "allowed_durations",
-    "resolution": "allowed_resolutions",
-    "aspect_ratio": "allowed_aspect_ratios",
-}
+# What is told in other words ("auto", "any", "adaptive", "landscape") is not understood, and forbids nothing.
+_RESOLUTION = re.compile(r"\s*\d+[pk]\s*", re.IGNORECASE)
+_ASPECT_RATIO = re.compile(r"\s*[\d.]+:[\d.]+\s*")
+_ANYTHING = {"auto", "any", "adaptive"}
 
 
 def check_contract(request: VideoRequest, model: Model) -> None:
@@ -28,8 +27,13 @@ def check_contract(request: VideoRequest, model: Model) -> None:
     :raises InvalidRequestError: with what is allowed, and what comes nearest.
     """
     given = request.body()
-    hints = {hint: _choices(model.public_contract.get(hint)) for hint in _ALLOWED.values()}
-    allowed = {name: hints[hint] for name, hint in _ALLOWED.items()} | {"operation": list(model.supported_operations)}
+    told = model.public_contract
+    allowed: dict[str, Sequence[Any]] = {
+        "duration": _durations(told.get("allowed_durations")),
+        "resolution": _texts(told.get("allowed_resolutions"), _RESOLUTION),
+        "aspect_ratio": _texts(told.get("allowed_aspect_ratios"), _ASPECT_RATIO),
+        "operation": _operations(model.supported_operations),
+    }
     problems = [
         f"{name} {given[name]!r} is not allowed (allowed: {', '.join(map(str, choices))}; "
         f"nearest: {nearest(given[name], choices)!r})"
@@ -48,16 +52,42 @@ def nearest(value: Any, choices: Sequence[Any]) -> Any:
     numbers = [choice for choice in choices if isinstance(choice, int)]
     if isinstance(value, int) and numbers:
         return min(numbers, key=lambda choice: (abs(choice - value), choice))
+    import difflib  # noqa: PLC0415 # every DAG file that imports an operator would pay for it
+
     likest = difflib.get_close_matches(str(value), [str(choice) for choice in choices], n=1, cutoff=0.0)
     return likest[0] if likest else choices[0]
 
 
-def _choices(told: object) -> list[Any]:
-    """Return a list of plain values; in any other form the contract is not understood, and forbids nothing."""
-    plain = isinstance(told, list) and all(isinstance(item, (int, str)) for item in told)
-    return list(told) if plain and isinstance(told, list) else []
+def _durations(told: object) -> list[int]:
+    """Return the lengths that are allowed, or none unless all of them are whole seconds."""
+    seconds = [_whole(item) for item in told] if isinstance(told, list) else []
+    known = [item for item in seconds if item is not None]
+    return known if len(known) == len(seconds) else []
+
+
+def _whole(told: object) -> int | None:
+    if isinstance(told, bool) or not isinstance(told, (int, float, str)):
+        return None
+    try:
+        number = float(told)
+    except (ValueError, OverflowError):
+        return None
+    return int(number) if number > 0 and number.is_integer() else None  # -1 is how some models spell "auto"
+
+
+def _texts(told: object, form: re.Pattern[str]) -> list[str]:
+    """Return the texts that are allowed, or none unless all of them have this form."""
+    choices = told if isinstance(told, list) else []
+    return choices if all(isinstance(item, str) and form.fullmatch(item) for item in choices) else []
+
+
+def _operations(told: Sequence[str]) -> list[str]:
+    """Return the operations that are allowed, or none unless they are told in our words."""
+    words = {_same(item) for item in told}
+    known = any(operation.value in words for operation in Operation)
+    return list(told) if known and not words & _ANYTHING else []
 
 
 def _same(value: object) -> str:
-    """Return what two spellings of one value have in common: ``8`` and ``"8"``, ``4K`` and ``4k``."""
-    return str(value).strip().casefold()
+    """Return what spellings of one value have in common: ``4K`` and ``4k``, ``text_to_video`` and ``text-to-video``."""
+    return str(value).strip().casefold().replace("_", "-")

@@ -6,7 +6,7 @@ Sources: https://docs.lemondata.cc (list-models, get-model, get-pricing, get-mod
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
@@ -29,6 +29,10 @@ def _decimal(value: object) -> Decimal | None:
 
 
 Price = Annotated[Decimal | None, BeforeValidator(_decimal)]
+
+
+def _yes(value: object) -> bool:
+    return value.strip().casefold() in ("true", "yes", "1") if isinstance(value, str) else value == 1
 
 
 class Model(Answer):
@@ -74,13 +78,16 @@ class ModelPrice(Answer):
     pricing_unit: Text = None
     per_request: Price = None
     per_second: Price = None
-    has_complex_pricing: Annotated[bool, BeforeValidator(lambda value: value is True)] = False
+    has_complex_pricing: Annotated[bool, BeforeValidator(_yes)] = False
     raw: dict[str, Any] = Field(default={}, repr=False)
 
     @classmethod
     def read(cls, payload: Mapping[str, Any], currency: object = None) -> ModelPrice | None:
         """Read one price in any of the documented forms; an entry without a model is no price."""
-        facts = {**_told(payload, "pricing_summary"), **_not_none(payload), **_told(payload, "pricing")}
+        layers = [_told(payload, "pricing_summary"), _not_none(payload), _told(payload, "pricing")]
+        facts = _merged(layers)
+        if facts.get("is_lock_price") is False:
+            facts = _merged(map(_unlocked, layers))
         if not (model := text_of(facts.get("model"))):
             return None
         return cls(
@@ -110,6 +117,19 @@ def _told(payload: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 def _not_none(facts: Mapping[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in facts.items() if value is not None}
+
+
+def _merged(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: value for layer in layers for name, value in layer.items()}
+
+
+def _unlocked(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what only a locked price means: without one, a request of 0 is a blank and not a gift."""
+    return {
+        name: value
+        for name, value in facts.items()
+        if not name.startswith("lock_price_") and not (name == "per_request" and _decimal(value) == 0)
+    }
 
 
 def _price(facts: Mapping[str, Any], name: str) -> Any:

@@ -104,9 +104,10 @@ class LemonDataHook(BaseHook):
         """
         settings = self._look_up()
         whose = (settings.base_url, settings.api_key, model)
-        known = self.price_cache.get(*whose)
-        if known or (known is not None and not patient):
+        known = self.price_cache.get(*whose, patient)
+        if known is not None:
             return known
+        prices: list[ModelPrice] | None = None
         try:
             with self._asking(settings, patient) as send:
                 prices = ask(send, model)
@@ -114,9 +115,8 @@ class LemonDataHook(BaseHook):
             if patient:
                 raise
             self.log.info("The price of %s is not known: %s", model, error)
-            prices = []
         self.price_cache.put(*whose, prices)
-        return prices
+        return prices or []
 
     def estimate(self, request: VideoRequest, patient: bool = True) -> Estimate:
         """Say what a request would cost, and why; see :meth:`get_prices`."""

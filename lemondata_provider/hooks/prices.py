@@ -47,37 +47,48 @@ class PriceCache:
     @property
     def folder(self) -> Path:
         """Return where the files are."""
-        return self._folder or Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser() / "lemondata-prices"
+        if self._folder:
+            return self._folder
+        home = os.environ.get("AIRFLOW_HOME") or "~/airflow"
+        return Path(os.path.expanduser(home)) / "lemondata-prices"  # as Airflow does; it never raises
 
-    def get(self, base_url: str, api_key: str, model: str) -> list[ModelPrice] | None:
-        """Return what was told of a model: prices, none if there were none, or nothing if it is not known any more."""
+    def get(self, base_url: str, api_key: str, model: str, patient: bool = True) -> list[ModelPrice] | None:
+        """
+        Return what was told of a model: prices, none if there were none, or nothing if it is not known any more.
+
+        :param patient: where the service could not be asked, nothing is known; otherwise there are no prices.
+        """
         name = _name(base_url, api_key, model)
         try:
             entry = self._entries.get(name) or json.loads((self.folder / name).read_text())
             if not 0 <= entry["until"] - self._clock() <= KNOWN_SECONDS:
                 return None
-            prices = [ModelPrice.model_validate(price) for price in entry["prices"]]
-        except (OSError, ValueError, LookupError, TypeError, ValidationError):
-            return None
+            told = entry["prices"]
+            prices = None if told is None else [ModelPrice.model_validate(price) for price in told]
+        except (OSError, ValueError, LookupError, TypeError, ArithmeticError, RuntimeError, ValidationError):
+            return None  # a RecursionError, which is a RuntimeError, comes from nested brackets
         self._entries[name] = entry
-        return prices
+        return [] if prices is None and not patient else prices
 
-    def put(self, base_url: str, api_key: str, model: str, prices: list[ModelPrice]) -> None:
-        """Remember what was told of a model."""
+    def put(self, base_url: str, api_key: str, model: str, prices: list[ModelPrice] | None) -> None:
+        """Remember what was told of a model, or that the service could not be asked."""
         until = self._clock() + (KNOWN_SECONDS if prices else UNKNOWN_SECONDS)
-        told = [price.model_dump(mode="json", exclude={"raw"}) for price in prices]
+        told = None if prices is None else [price.model_dump(mode="json", exclude={"raw"}) for price in prices]
         name = _name(base_url, api_key, model)
         self._entries[name] = {"until": until, "prices": told}
         try:
             _write(self.folder / name, json.dumps(self._entries[name]))
-        except OSError as error:
+        except (OSError, RuntimeError) as error:
             log.debug("Prices are remembered by this process only: %s", error)
 
     def clear(self) -> None:
         """Forget everything."""
         self._entries.clear()
-        for path in self.folder.glob("*.json"):
-            path.unlink(missing_ok=True)
+        try:
+            for path in self.folder.glob("*.json"):
+                path.unlink(missing_ok=True)
+        except (OSError, RuntimeError) as error:
+            log.debug("Prices are forgotten by this process only: %s", error)
 
 
 def ask(send: Callable[[calls.Call[list[ModelPrice]]], list[ModelPrice]], model: str) -> list[ModelPrice]:
@@ -95,10 +106,9 @@ def ask(send: Callable[[calls.Call[list[ModelPrice]]], list[ModelPrice]], model:
         except NotFoundError:
             continue  # one of the two editions does not have it
         # The newer price list takes no model, and answers with all of them.
-        if found := [
-            price for price in prices if price.unit and (price.model == model or call.target != "/v1/pricing")
-        ]:
-            return found
+        found = [price for price in prices if price.model == model or call.target != "/v1/pricing"]
+        if any(price.unit for price in found):
+            return found  # with those that cannot be read: one of them may be the dearest
     return []
 
 
@@ -111,6 +121,9 @@ def _write(path: Path, text: str) -> None:
     """Write a whole file or none: another task may be reading it."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, draft = tempfile.mkstemp(dir=path.parent, prefix=".")
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-    Path(draft).replace(path)
+    try:
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        Path(draft).replace(path)
+    finally:
+        Path(draft).unlink(missing_ok=True)  # it is there only if something failed

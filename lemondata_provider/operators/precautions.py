@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from dataclasses import dataclass
 from decimal import Decimal
@@ -15,6 +14,7 @@ from lemondata_provider.api.errors import (
     InvalidRequestError,
     LemonDataError,
     ModelNotFoundError,
+    ServiceError,
     UnreadableAnswerError,
 )
 from lemondata_provider.api.prices import Estimate, plain
@@ -95,6 +95,8 @@ def check_live(hook: LemonDataHook, request: VideoRequest) -> None:
         model = hook.get_model(request.model, patient=False)
     except ModelNotFoundError as error:
         names = [model.id for model in catalog().models]
+        import difflib  # noqa: PLC0415 # every DAG file that imports an operator would pay for it
+
         close = difflib.get_close_matches(request.model, names, n=3, cutoff=0.5)
         told = any(error.hints.get(name) for name in ("did_you_mean", "suggestions"))
         suggested = {} if told or not close else {"did_you_mean": close[0], "suggestions": close}
@@ -135,6 +137,15 @@ def _amount(value: Any) -> Decimal:
 
 def _not_submitted(error: LemonDataError) -> LemonDataError:
     """Return the error of a question before the submit: one that may mean a lost submit elsewhere does not here."""
-    if not isinstance(error, (AnswerLostError, UnreadableAnswerError)):
+    if not isinstance(error, (AnswerLostError, UnreadableAnswerError, ServiceError)):
         return error
-    return ConnectionFailedError(f"The price could not be asked for, and nothing was submitted: {error.message}")
+    found = ConnectionFailedError(
+        f"The price could not be asked for, and nothing was submitted: {error.message}",
+        status=error.status,
+        code=error.code,
+        param=error.param,
+        hints=error.hints,
+        retry_after=error.retry_after,
+    )
+    found.final = error.final  # the service may say itself that a retry does not help
+    return found

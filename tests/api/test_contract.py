@@ -54,10 +54,39 @@ def test_a_violation_tells_what_is_allowed_and_what_comes_nearest(fields, told):
         ({"allowed_durations": {"min": 1, "max": 4}}, {"duration": 7}),
         ({"allowed_durations": [{"seconds": 4}]}, {"duration": 7}),
         ({}, {"duration": 7, "operation": "motion-control"}),
+        ({"allowed_durations": ["4.0", 8.0]}, {"duration": 8}),
+        *[
+            ({"allowed_durations": choices}, {"duration": 7})
+            for choices in (["4s", "8s"], ["4-12"], [4, "auto"], [4.5, 8], ["nan", "1e400"], [-1], [True], [None])
+        ],
+        *[
+            ({"allowed_resolutions": choices}, {"resolution": "1080p"})
+            for choices in (["auto"], ["720p", "Any"], ["1280x720"], [720])
+        ],
+        *[
+            ({"allowed_aspect_ratios": choices}, {"aspect_ratio": "1:1"})
+            for choices in (["16:9", "adaptive"], ["any"], ["landscape", "portrait"])
+        ],
+        *[
+            ({"supported_operations": choices}, {"operation": "text-to-video"})
+            for choices in (["text_to_video"], ["t2v"], ["any"], ["auto", "image-to-video"])
+        ],
+        ({"supported_operations": ["image-to-video", "text_to_video"]}, {"operation": "text-to-video"}),
     ],
 )
 def test_what_the_contract_allows_or_does_not_tell_passes(contract, fields):
     checked(contract, **fields)
+
+
+@pytest.mark.parametrize("choices", [["4", "8"], ["4.0", "8.0"], [4.0, 8.0]])
+def test_whole_seconds_are_understood_in_every_spelling(choices):
+    with pytest.raises(InvalidRequestError, match=r"allowed: 4, 8; nearest: 8\)"):
+        checked({"allowed_durations": choices}, duration=7)
+
+
+def test_an_operation_that_is_not_known_here_does_not_hide_the_others():
+    with pytest.raises(InvalidRequestError, match="operation 'text-to-video' is not allowed"):
+        checked({"supported_operations": ["image-to-video", "dream"]}, operation="text-to-video")
 
 
 def test_of_two_numbers_that_are_as_near_the_smaller_costs_less():

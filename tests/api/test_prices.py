@@ -37,6 +37,14 @@ def usd(*prices: ModelPrice, seconds: int | str = 8) -> str | None:
         ({"pricing_unit": "per_second", "per_request": "0.35"}, None),
         ({"pricing_summary": "0.10 a second"}, None),
         ({"per_second": "-1"}, None),
+        ({"is_lock_price": False, "lock_price_per_request": "0"}, None),
+        ({"is_lock_price": False, "lock_price_per_request": "0.35"}, None),
+        ({"pricing": {"is_lock_price": False, "per_request": "0"}}, None),
+        ({"pricing": {"is_lock_price": False, "per_request": "0.00", "per_second": "0.10"}}, "per_second"),
+        ({"is_lock_price": False, "per_request": "0.00", "pricing_summary": {"per_second": "0.10"}}, "per_second"),
+        ({"is_lock_price": False, "per_request": 0, "pricing_summary": {"per_request": "0.35"}}, "per_request"),
+        ({"is_lock_price": False, "per_request": "0.35"}, "per_request"),
+        ({"is_lock_price": True, "lock_price_per_request": "0"}, "per_request"),
         ({"per_second": "1e-400000"}, None),
         ({}, None),
     ],
@@ -59,7 +67,10 @@ def test_a_request_is_paid_for_once_and_a_video_by_the_second_exactly():
         ([], "tells no price"),
         ([price()], "tells no price"),
         ([price(per_request="1", currency="EUR")], "told in EUR"),
-        ([price(per_request="1", has_complex_pricing=True)], "depends on more"),
+        *[
+            ([price(per_request="1", has_complex_pricing=told)], "depends on more")
+            for told in (True, "true", " Yes", "1", 1, 1.0)
+        ],
         ([price(per_request="1"), price()], "tells no price"),
     ],
 )
@@ -88,6 +99,11 @@ def test_without_a_length_only_a_price_per_request_is_known(why):
     assert usd(price(per_second="0.05"), seconds=why) is None
     assert estimate([price(per_second="0.05")], why).reason == f"0.05 a second, and {why}"
     assert usd(price(per_request="0.10"), seconds=why) == "0.10"
+
+
+@pytest.mark.parametrize("told", [False, None, "false", "no", 0, "", [], {}])
+def test_a_price_is_simple_unless_it_is_told_to_be_complex(told):
+    assert usd(price(per_request="1", has_complex_pricing=told)) == "1"
 
 
 def test_of_several_providers_the_dearest_counts():

@@ -8,9 +8,10 @@ import pytest
 
 from lemondata_provider.api.errors import ConnectionFailedError, LemonDataError
 from lemondata_provider.api.inventory import ModelPrice
+from lemondata_provider.api.prices import estimate
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
-from lemondata_provider.hooks.prices import KNOWN_SECONDS, UNKNOWN_SECONDS, PriceCache
+from lemondata_provider.hooks.prices import KNOWN_SECONDS, UNKNOWN_SECONDS, PriceCache, ask
 
 CLIP = VideoRequest.checked(prompt="a", duration=8)
 PRICES = [ModelPrice(model="m", per_second=Decimal("0.10"))]
@@ -72,10 +73,13 @@ def test_prices_of_another_key_or_service_are_not_mixed_up(tmp_path, clock):
         assert cache.get(*other) is None
 
 
-BROKEN = ["", "[]", '{"until": "x", "prices": []}', '{"until": 9e99, "prices": []}', '{"until": 1001}']
+BROKEN = [
+    *("", "[]", '{"until": "x", "prices": []}', '{"until": 9e99, "prices": []}', '{"until": 1001}'),
+    *('{"until": 1' + 400 * "0" + ', "prices": []}', "[" * 100_000),
+]
 
 
-@pytest.mark.parametrize("text", BROKEN)
+@pytest.mark.parametrize("text", BROKEN, ids=range(len(BROKEN)))
 def test_a_file_that_cannot_be_read_is_no_price(tmp_path, clock, text):
     PriceCache(tmp_path, clock).put("u", "k", "m", PRICES)
     next(tmp_path.iterdir()).write_text(text)
@@ -87,6 +91,78 @@ def test_without_a_folder_that_can_be_written_this_process_remembers(tmp_path, c
     cache = PriceCache(tmp_path / "file" / "prices", clock)
     cache.put("u", "k", "m", PRICES)
     assert cache.get("u", "k", "m") == PRICES
+
+
+def test_a_home_of_nobody_is_no_reason_to_fail(tmp_path, monkeypatch, clock):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("AIRFLOW_HOME", "~nosuchuser/airflow")
+    cache = PriceCache(clock=clock)
+    cache.put("u", "k", "m", PRICES)
+    assert cache.get("u", "k", "m") == PRICES
+    cache.clear()
+    assert cache.get("u", "k", "m") is None
+
+
+def test_a_folder_that_cannot_be_told_is_no_reason_to_fail(monkeypatch, clock):
+    def nowhere(_: object) -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(PriceCache, "folder", property(nowhere))
+    cache = PriceCache(clock=clock)
+    assert cache.get("u", "k", "m") is None
+    cache.put("u", "k", "m", PRICES)
+    assert cache.get("u", "k", "m") == PRICES
+    cache.clear()
+    assert cache.get("u", "k", "m") is None
+
+
+def test_a_draft_that_could_not_be_finished_is_not_left_behind(tmp_path, monkeypatch, clock):
+    def full(*_: object) -> None:
+        raise OSError("No space left on device")
+
+    monkeypatch.setattr(Path, "replace", full)
+    PriceCache(tmp_path, clock).put("u", "k", "m", PRICES)
+    assert list(tmp_path.iterdir()) == []
+
+
+def told(*offers: dict[str, object]) -> dict[str, object]:
+    return {"object": "list", "data": [{"model": "m", "pricing": offer} for offer in offers]}
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"pricing_unit": "per_token", "per_request": "9"},
+        {"has_complex_pricing": True},
+        {"per_request": "$9.00"},
+        {"per_request": "0.01", "per_second": "5"},
+    ],
+)
+def test_a_price_that_cannot_be_read_is_not_left_out_beside_one_that_can(other):
+    answer = told({"per_request": "0.10"}, other)
+    prices = ask(lambda call: call.read(answer), "m")
+    assert len(prices) == 2
+    assert estimate(prices, 8).usd is None
+
+
+def test_where_one_endpoint_tells_no_price_that_can_be_read_the_other_is_asked():
+    answers = {"/v1/models/m/pricing": told({"per_request": "$9"}), "/v1/pricing": told({"per_request": "9"})}
+    prices = ask(lambda call: call.read(answers[call.target]), "m")
+    assert estimate(prices, 8).usd == Decimal(9)
+    assert ask(lambda call: call.read(told({"per_request": "$9"})), "m") == []
+
+
+def test_that_no_price_is_told_is_known_to_all_for_a_minute(monkeypatch, sandbox, hook, clock):
+    asked = []
+    monkeypatch.setattr("lemondata_provider.hooks.lemondata.ask", lambda _, model: asked.append(model) or [])
+    for patient in (True, True, False):
+        assert hook.get_prices("sora-2", patient=patient) == []
+    hook.price_cache = PriceCache(hook.price_cache.folder, clock)
+    assert hook.get_prices("sora-2") == []
+    assert asked == ["sora-2"]
+    clock.now += UNKNOWN_SECONDS + 1
+    hook.get_prices("sora-2")
+    assert len(asked) == 2
 
 
 def test_a_model_that_the_service_does_not_know_has_no_price(sandbox, hook):

@@ -9,10 +9,11 @@ import pytest
 import structlog
 from airflow.sdk.exceptions import AirflowFailException
 
+from lemondata_provider.api import errors
 from lemondata_provider.api.errors import ConnectionFailedError, InvalidRequestError, LemonDataError
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
-from lemondata_provider.operators.precautions import Precautions
+from lemondata_provider.operators.precautions import Precautions, _not_submitted
 from lemondata_provider.operators.record import KEY, Options, Record, fingerprint
 from lemondata_provider.operators.submission import Submission
 from lemondata_provider.operators.video import SubmitVideoOperator
@@ -110,12 +111,20 @@ class Deaf(LemonDataHook):
         raise self.error("no answer")
 
 
-@pytest.mark.parametrize("name", ["AnswerLostError", "UnreadableAnswerError"])
+@pytest.mark.parametrize("name", ["AnswerLostError", "UnreadableAnswerError", "ServiceError"])
 def test_an_answer_that_got_lost_before_the_submit_does_not_look_like_a_lost_submit(name):
-    error = next(kind for kind in LemonDataError.__subclasses__() if kind.__name__ == name)
+    error = getattr(errors, name)
     careful = Precautions(max_cost_usd=Decimal(1))
     with pytest.raises(ConnectionFailedError, match="nothing was submitted: no answer"):
         careful.take(Deaf(error), VideoRequest.checked(prompt="a"))
+
+
+@pytest.mark.parametrize("told", [True, False, None])
+def test_what_the_service_says_of_a_retry_outlives_the_translation(told):
+    trouble = errors.ServiceError("down", status=503, code="all_channels_failed", hints={"retryable": told})
+    found = _not_submitted(trouble)
+    assert (type(found), found.final) == (ConnectionFailedError, trouble.final)
+    assert (found.status, found.code, found.hints) == (503, "all_channels_failed", trouble.hints)
 
 
 @pytest.mark.parametrize(
