@@ -1,7 +1,11 @@
-"""``airflow lemondata``. Every Airflow command imports this module, so it imports nothing but what that command has."""
+"""``airflow lemondata``. Every Airflow command imports this module: it imports nothing that such a command has not."""
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import logging
+import sys
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -25,7 +29,7 @@ def get_commands() -> list[CLICommand]:
         Arg,
         GroupCommand,
     )
-    from airflow.sdk.timezone import parse  # noqa: PLC0415
+    from airflow.sdk.timezone import parse  # noqa: PLC0415 # the same
 
     def argument(flag: str, **options: Any) -> Arg:
         return Arg((flag,), **options)  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
@@ -84,11 +88,6 @@ def _printing(module: str, name: str) -> Callable[[Namespace], None]:
     """Load a command when it is called, and print what it returns: what was printed or logged before is no answer."""
 
     def command(args: Namespace) -> None:
-        import contextlib  # noqa: PLC0415
-        import importlib  # noqa: PLC0415
-        import logging  # noqa: PLC0415
-        import sys  # noqa: PLC0415
-
         logging.disable(
             logging.CRITICAL if getattr(args, "json", False) else logging.INFO
         )  # Airflow 3.2 logs to stdout

@@ -13,7 +13,7 @@ try:
     HAS_RETRY_POLICIES = True
 except ImportError:  # Airflow 3.2
     HAS_RETRY_POLICIES = False
-    RetryPolicy = RetryDecision = object  # type: ignore[assignment,misc]
+    RetryPolicy = RetryDecision = object  # type: ignore[assignment,misc]  # a class to inherit from all the same
 
 __all__ = [
     "HAS_RETRY_POLICIES",

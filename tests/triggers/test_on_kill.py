@@ -100,7 +100,7 @@ async def test_it_cancels_once_also_where_airflow_does_not_come_to_call_it(sandb
     running.cancel("user-action")  # as the triggerer does
     with suppress(asyncio.CancelledError):
         await running
-    while not sandbox.ledger.creates[0].cancelled:  # noqa: ASYNC110
+    while not sandbox.ledger.creates[0].cancelled:  # noqa: ASYNC110 # as above
         await asyncio.sleep(0.01)
     await trigger.on_kill()
     assert sandbox.ledger.requests("cancel") == 1
