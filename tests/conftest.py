@@ -24,6 +24,8 @@ os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # the s
 
 import pytest
 
+from tests.task_state import TaskStateStore
+
 if TYPE_CHECKING:
     from lemondata_provider.sandbox.server import Sandbox
 
@@ -50,23 +52,13 @@ def context() -> dict[str, Any]:
     return {"ti": RecordingTaskInstance()}
 
 
-class TaskStateStore(dict[str, Any]):
-    """Airflow's task state store, as far as an operator of ours uses it."""
-
-    def set(self, key: str, value: Any, retention: Any = None) -> None:
-        self[key] = value
-
-    def delete(self, key: str) -> None:
-        del self[key]
-
-
 @pytest.fixture
 def task_state_store(context: dict[str, Any]) -> TaskStateStore:
     """A store in the context."""
     import airflow.sdk  # noqa: PLC0415 # after the home of these tests is set
 
     if not hasattr(airflow.sdk, "NEVER_EXPIRE"):
-        pytest.skip("this Airflow has no task state store")
+        pytest.skip("this Airflow has no task state store")  # 3.2, on a user's machine as here
     context["task_state_store"] = TaskStateStore()
     return context["task_state_store"]
 

@@ -21,6 +21,7 @@ from lemondata_provider.api.prices import Estimate, plain
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.verdict import MODEL_NOT_FOUND
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.operators.arguments import choice, flag
 from lemondata_provider.operators.checks import catalog
 
 
@@ -117,11 +118,11 @@ def checked_precautions(check_live: Any, max_cost_usd: Any, unknown_cost: Any) -
 
     :raises InvalidRequestError: if one of them cannot be meant.
     """
-    if not isinstance(check_live, bool):
-        raise InvalidRequestError(f"check_live must be True or False, not {type(check_live).__name__}")
-    if unknown_cost not in ("refuse", "allow"):
-        raise InvalidRequestError(f"unknown_cost must be one of refuse, allow, not {unknown_cost!r}")
-    return Precautions(check_live, None if max_cost_usd is None else _amount(max_cost_usd), unknown_cost)
+    return Precautions(
+        flag("check_live", check_live),
+        None if max_cost_usd is None else _amount(max_cost_usd),
+        choice("unknown_cost", unknown_cost, ("refuse", "allow")),
+    )
 
 
 def _amount(value: Any) -> Decimal:

@@ -93,7 +93,7 @@ class Submission:
 
         :raises LemonDataError: nothing was submitted, or nobody knows whether something was.
         """
-        found = Record.read(self.store.get(KEY)) if self.store else None
+        found = Record.read(self.store.get(KEY)) if self.store is not None else None
         step = first_step(found, self.wanted, self.options)
         if step is Next.ASK:
             raise SubmitUnknownError(f"{SEEN_BY_NOBODY} {self._repair()}")
@@ -113,7 +113,7 @@ class Submission:
     def _repair(self) -> str:
         if self.options.on_unknown_submit == "resubmit":
             return "As on_unknown_submit asks for, a retry submits it again, which may pay for it twice."
-        return repair(self.task_instance.arguments()) if self.store else WITHOUT_RECORD
+        return repair(self.task_instance.arguments()) if self.store is not None else WITHOUT_RECORD
 
     def _error(self, error: LemonDataError) -> LemonDataError:
         """Return the error to raise for a failed create; what a retry is to submit again is not final."""
@@ -163,7 +163,7 @@ class Submission:
         if self.check:
             self.check()
         self.replaced = before if still_running and self.cancel_replaced else None
-        if self.store and before:
+        if self.store is not None and before:
             self.store.set(HISTORY_KEY.format(before.task_id or "unknown"), before.to_json())
         self.unknown_before = before if before and before.is_intent else None
         refusals: list[LemonDataError] = []
@@ -216,7 +216,7 @@ class Submission:
 
     def _intend(self) -> None:
         try:
-            if self.store:
+            if self.store is not None:
                 self.store.set(KEY, self.record.to_json())
         except Exception:
             self._forget_intent()  # it may have been stored all the same, and nothing was sent
@@ -225,7 +225,7 @@ class Submission:
     def _keep(self) -> None:
         """Store the record, through an outage of Airflow's API server too: what it names is paid for."""
         until = time.monotonic() + STORE_SECONDS
-        while self.store:
+        while self.store is not None:
             try:
                 self.store.set(KEY, self.record.to_json())
                 return
@@ -238,9 +238,9 @@ class Submission:
     def _forget_intent(self) -> None:
         """Take the intent back: surely nothing was submitted; where that fails, the next try asks a person."""
         try:
-            if self.store and self.unknown_before:
+            if self.store is not None and self.unknown_before:
                 self.store.set(KEY, self.unknown_before.to_json())
-            elif self.store:
+            elif self.store is not None:
                 self.store.delete(KEY)
         except Exception as error:  # noqa: BLE001 # the reason why nothing was submitted must not be lost
             self.hook.log.warning("The key %s could not be deleted from the task state store: %s", KEY, error)

@@ -20,6 +20,7 @@ from lemondata_provider.api.request import REQUEST_FIELDS, VideoRequest
 from lemondata_provider.hooks.exceptions import LemonDataFailException, for_airflow, refusal_for_airflow
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.retry_policy import with_retry_policy
+from lemondata_provider.operators.arguments import choice, flag, names_of_models
 from lemondata_provider.operators.checks import VALIDATIONS, check_literals, check_requests, with_operations
 from lemondata_provider.operators.precautions import checked_precautions
 from lemondata_provider.operators.record import Options, Record, fingerprint
@@ -179,18 +180,18 @@ class SubmitVideoOperator(BaseOperator):
         self.user = user
         self.extra_params = shield_literal(extra_params)
         self.lemondata_conn_id = lemondata_conn_id
-        self.wait_for_completion = _flag("wait_for_completion", wait_for_completion)
-        self.deferrable = _flag("deferrable", deferrable)
+        self.wait_for_completion = flag("wait_for_completion", wait_for_completion)
+        self.deferrable = flag("deferrable", deferrable)
         self.poll_interval = in_seconds("poll_interval", poll_interval)
         self.timeout = in_seconds("timeout", timeout)
-        self.durable = _flag("durable", durable)
-        self.on_unknown_submit = _choice("on_unknown_submit", on_unknown_submit, ("fail", "resubmit"))
-        self.on_clear = _choice("on_clear", on_clear, ("reuse", "regenerate"))
-        self.resubmit_failed = _flag("resubmit_failed", resubmit_failed)
-        self.cancel_on_kill = _flag("cancel_on_kill", cancel_on_kill)
-        self.on_timeout = _choice("on_timeout", on_timeout, ("leave", "cancel"))
+        self.durable = flag("durable", durable)
+        self.on_unknown_submit = choice("on_unknown_submit", on_unknown_submit, ("fail", "resubmit"))
+        self.on_clear = choice("on_clear", on_clear, ("reuse", "regenerate"))
+        self.resubmit_failed = flag("resubmit_failed", resubmit_failed)
+        self.cancel_on_kill = flag("cancel_on_kill", cancel_on_kill)
+        self.on_timeout = choice("on_timeout", on_timeout, ("leave", "cancel"))
         self.fallback_models = fallback_models
-        self.validation = _choice("validation", validation, VALIDATIONS)
+        self.validation = choice("validation", validation, VALIDATIONS)
         check_literals(self)
         self.precautions = checked_precautions(check_live, max_cost_usd, unknown_cost)
         self._submission: Submission | None = None
@@ -282,7 +283,7 @@ class SubmitVideoOperator(BaseOperator):
         """Return the request, and after it the same one for each fallback model."""
         given = {name: unshield(getattr(self, name)) for name in REQUEST_FIELDS}
         try:
-            others = _models("fallback_models", self.fallback_models)
+            others = names_of_models("fallback_models", self.fallback_models)
             return [VideoRequest.checked(**{**given, "model": model}) for model in (self.model, *others)]
         except InvalidRequestError as error:
             raise for_airflow(error) from None
@@ -314,7 +315,7 @@ class SubmitVideoOperator(BaseOperator):
             return error
         if isinstance(error, TaskTimeoutError) and error.task_id and self.on_timeout == "cancel":
             error.message += f" on_timeout asks to cancel it: {self.hook.cancel(error.task_id)}"
-        return for_airflow(error) if self._store(context) else LemonDataFailException(error)
+        return for_airflow(error) if self._store(context) is not None else LemonDataFailException(error)
 
     def _defer(self, wait: Wait, submitted: dict[str, Any]) -> NoReturn:
         self.defer(
@@ -328,23 +329,3 @@ class SubmitVideoOperator(BaseOperator):
             time.sleep(step.delay)
             step = self.hook.look(wait)
         return step
-
-
-def _flag(name: str, value: bool) -> bool:
-    if not isinstance(value, bool):
-        raise InvalidRequestError(f"{name} must be True or False, not {type(value).__name__}")
-    return value
-
-
-def _models(name: str, value: Any) -> list[str]:
-    if value is None:
-        return []
-    if not isinstance(value, (list, tuple)) or not all(isinstance(model, str) and model.strip() for model in value):
-        raise InvalidRequestError(f"{name} must be a list of names of models")
-    return list(value)
-
-
-def _choice(name: str, value: str, allowed: tuple[str, ...]) -> str:
-    if value not in allowed:
-        raise InvalidRequestError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
-    return value

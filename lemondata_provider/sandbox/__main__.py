@@ -17,8 +17,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Serve until Ctrl-C or TERM."""
     options = _parser().parse_args(arguments)
     try:
-        from lemondata_provider.sandbox.server import Sandbox  # noqa: PLC0415 - the extra may be missing
-        from lemondata_provider.sandbox.settings import SettingError, Settings  # noqa: PLC0415
+        from lemondata_provider.sandbox.server import Sandbox  # noqa: PLC0415 # the extra may be missing
+        from lemondata_provider.sandbox.settings import SettingError, Settings  # noqa: PLC0415 # the same
     except ImportError as missing:
         return _complain(f"{missing.name} is missing: pip install 'airflow-provider-lemondata[sandbox]'.")
     values = {"generation_seconds": options.generation_seconds, **dict(options.set)}

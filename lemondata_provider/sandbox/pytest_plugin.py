@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 def _lemondata_sandbox_server() -> Iterator[Sandbox]:
     # pytest loads this module in every project that installs the provider: only those who ask for it pay.
     try:
-        from lemondata_provider.sandbox.server import Sandbox  # noqa: PLC0415
-        from lemondata_provider.sandbox.settings import Settings  # noqa: PLC0415
+        from lemondata_provider.sandbox.server import Sandbox  # noqa: PLC0415 # the extra may be missing
+        from lemondata_provider.sandbox.settings import Settings  # noqa: PLC0415 # the same
     except ImportError as missing:
         wanted = "pip install 'airflow-provider-lemondata[sandbox]'"
         pytest.skip(f"lemondata_sandbox needs {wanted}: {missing.name} is missing.")

@@ -155,7 +155,7 @@ def test_any_media_will_do_without_a_prompt(name: str) -> None:
 
 def test_a_request_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
-        VideoRequest.checked(prompt="a cat").prompt = "a dog"  # type: ignore[misc]
+        VideoRequest.checked(prompt="a cat").prompt = "a dog"  # type: ignore[misc] # it is refused: that is the test
 
 
 # --- what is refused

@@ -231,7 +231,7 @@ LEAST = {  # situations, processes, paths
 def test_no_path_pays_twice_without_the_users_word_or_loses_what_is_paid_for(mode, said, request):
     word = WORDS[said]
     if word.begin.store is not None and not hasattr(airflow.sdk, "NEVER_EXPIRE"):
-        pytest.skip("this Airflow has no task state store")
+        pytest.skip("this Airflow has no task state store")  # 3.2, on a user's machine as here
     explorer = Explorer(Operator(task_id="submit", prompt="a cat", **TIMES, **MODES[mode], **word.options), word)
     with structlog.testing.capture_logs():
         paths = explorer.paths(Situation("execute", word.begin))

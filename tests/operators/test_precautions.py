@@ -19,6 +19,7 @@ from lemondata_provider.operators.submission import Submission
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.sensors.task import TaskSensor
 from lemondata_provider.triggers.cancelling import TaskInstanceKey
+from tests.task_state import TaskStateStore
 
 UPSCALE = {"model": "topaz-video-upscale", "prompt": None, "video_url": "https://x.test/v.mp4"}
 
@@ -142,23 +143,7 @@ def test_what_cannot_be_meant_is_refused_in_the_constructor(option, value):
         operator(**{option: value})
 
 
-class Memory:
-    """A store in memory."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-
-    def get(self, key: str) -> Any:
-        return self.values.get(key)
-
-    def set(self, key: str, value: Any) -> None:
-        self.values[key] = value
-
-    def delete(self, key: str) -> None:
-        del self.values[key]
-
-
-def submission(store: Memory, precautions: Precautions) -> Submission:
+def submission(store: TaskStateStore, precautions: Precautions) -> Submission:
     request = VideoRequest.checked(prompt="a", duration=8)
     wanted = Record(fingerprint(request.body()), max_tries=2, deadline=4e9)
     hook = LemonDataHook()
@@ -175,7 +160,7 @@ def submission(store: Memory, precautions: Precautions) -> Submission:
 
 
 def test_a_retry_that_finds_its_task_asks_nothing_and_still_knows_the_estimate(sandbox):
-    store = Memory()
+    store = TaskStateStore()
     submission(store, Precautions(check_live=True)).begin()
     asked = sandbox.ledger.requests("models")
     retry = submission(store, Precautions(check_live=True, max_cost_usd=Decimal(0)))
@@ -184,9 +169,9 @@ def test_a_retry_that_finds_its_task_asks_nothing_and_still_knows_the_estimate(s
 
 
 def test_a_record_of_before_there_were_estimates_is_whole(sandbox):
-    store = Memory()
+    store = TaskStateStore()
     submission(store, Precautions()).begin()
-    del store.values[KEY]["estimated_cost_usd"]
+    del store[KEY]["estimated_cost_usd"]
     retry = submission(store, Precautions())
     retry.begin()
     assert retry.record.estimated_cost_usd is None
@@ -194,10 +179,10 @@ def test_a_record_of_before_there_were_estimates_is_whole(sandbox):
 
 
 def test_a_refusal_leaves_no_intent_behind(sandbox):
-    store = Memory()
+    store = TaskStateStore()
     with pytest.raises(InvalidRequestError):
         submission(store, Precautions(max_cost_usd=Decimal(0))).begin()
-    assert store.values == {}
+    assert store == {}
 
 
 def test_the_contract_of_today_joins_the_checks(sandbox, context):

@@ -50,7 +50,7 @@ def test_it_says_where_it_listens_and_ends_when_told_to(number, tmp_path):
 
 
 def test_it_warns_when_other_machines_can_reach_it():
-    with served("--host", "0.0.0.0") as (process, line):  # noqa: S104 - that is what is warned of
+    with served("--host", "0.0.0.0") as (process, line):  # noqa: S104 # that is what is warned of
         assert line.startswith("LemonData sandbox: http://0.0.0.0:")
         process.terminate()
         assert "can be reached from other machines" in process.stderr.read()

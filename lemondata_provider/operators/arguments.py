@@ -1,0 +1,42 @@
+"""Arguments of operators, checked when the operator is made: what cannot be meant is refused in one sentence."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from lemondata_provider.api.errors import InvalidRequestError
+
+
+def flag(name: str, value: Any) -> bool:
+    """
+    Return a truth value, and no guess at one.
+
+    :raises InvalidRequestError: if it is none.
+    """
+    if not isinstance(value, bool):
+        raise InvalidRequestError(f"{name} must be True or False, not {type(value).__name__}")
+    return value
+
+
+def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
+    """
+    Return one of the words that are allowed.
+
+    :raises InvalidRequestError: if it is none of them.
+    """
+    if value not in allowed:
+        raise InvalidRequestError(f"{name} must be one of {', '.join(allowed)}, not {value!r}")
+    return str(value)
+
+
+def names_of_models(name: str, value: Any) -> list[str]:
+    """
+    Return a list of names of models, empty for nothing.
+
+    :raises InvalidRequestError: if it is anything else.
+    """
+    if value is None:
+        return []
+    if not isinstance(value, (list, tuple)) or not all(isinstance(model, str) and model.strip() for model in value):
+        raise InvalidRequestError(f"{name} must be a list of names of models")
+    return list(value)
