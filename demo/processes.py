@@ -81,10 +81,9 @@ def end(mark: str, processes: Iterable[subprocess.Popen[bytes]] = (), *, patienc
 def _wait_for_end(mark: str, processes: Iterable[subprocess.Popen[bytes]], patience: float) -> list[psutil.Process]:
     deadline = time.monotonic() + patience
     while True:
-        for process in processes:
-            process.poll()  # reaps it
         left = marked(mark)
-        if not left or time.monotonic() > deadline:
+        dying = [process for process in processes if process.poll() is None]  # without a mark, and not reaped yet
+        if not (left or dying) or time.monotonic() > deadline:
             return left
         time.sleep(0.1)
 

@@ -144,3 +144,17 @@ def test_what_ignores_termination_is_killed(tmp_path: Path) -> None:
     processes.end("deaf", [deaf], patience=0.5)
     assert deaf.returncode == -signal.SIGKILL
     assert processes.marked("deaf") == []
+
+
+def test_what_is_on_its_way_out_is_waited_for(tmp_path: Path) -> None:
+    """A dying process loses its environment, and so its mark, a moment before it can be reaped."""
+    dying = processes.spawn(
+        ["sh", "-c", "trap 'sleep 0.3; exit 3' TERM; touch ready; while :; do sleep 0.05; done"],
+        mark="lost",
+        environment={"PATH": os.environ["PATH"]},
+        output=tmp_path / "out",
+    )
+    while not (tmp_path / "ready").exists():
+        time.sleep(0.05)
+    processes.end("found by nobody", [dying])
+    assert dying.returncode == 3
