@@ -60,8 +60,14 @@ def get_provider_info() -> dict[str, Any]:
                     "requests_per_minute": {
                         "label": "Requests per minute",
                         "description": "The rate limit of your key: 1000 (user), 3000 (partner) or 10000 (VIP). "
-                        "Default: 1000. Nothing is paced by it yet.",
+                        "Deferred waits are paced by it. Default: 1000.",
                         "schema": {"type": ["number", "null"], "exclusiveMinimum": 0},
+                    },
+                    "triggerers": {
+                        "label": "Triggerers",
+                        "description": "How many triggerers wait with this key: each takes its part of the rate limit. "
+                        "Default: 1.",
+                        "schema": {"type": ["integer", "null"], "minimum": 1},
                     },
                     "verify": {
                         "label": "CA file",

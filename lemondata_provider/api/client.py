@@ -33,6 +33,7 @@ from lemondata_provider.api.errors import (
     UnreadableAnswerError,
     error_from,
 )
+from lemondata_provider.api.pacing import RateLimit
 from lemondata_provider.api.redaction import redact
 from lemondata_provider.api.repeating import repeating
 from lemondata_provider.api.urls import DEFAULT_BASE_URL, BaseUrl
@@ -45,7 +46,8 @@ T = TypeVar("T")
 
 CONNECT_SECONDS = 10.0
 READ_SECONDS = 60.0
-LIMITS = httpx.Limits(max_connections=4, max_keepalive_connections=4, keepalive_expiry=90)
+# Requests are paced before they come here, so connections are few unless answers are slow: then they must not queue.
+LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=4, keepalive_expiry=90)
 MAX_REDIRECTS = 5
 KEY_LENGTH = 8  # a shorter one is a placeholder, for a gateway that has the real one
 USER_AGENT = f"airflow-provider-lemondata/{__version__}"
@@ -58,6 +60,7 @@ class ClientOptions(TypedDict, total=False):
     verify: bool | str
     user_agent: str
     transport: Any
+    on_rate_limit: Callable[[RateLimit], None]
 
 
 def ssl_context(verify: bool | str = True) -> ssl.SSLContext:
@@ -134,6 +137,7 @@ class _Wire:
     def __init__(self, base_url: str, api_key: str, options: ClientOptions) -> None:
         self.base = BaseUrl.parse(base_url)
         self._key = checked_key(api_key)
+        self._on_rate_limit = options.get("on_rate_limit")
         self.http_options: dict[str, Any] = {
             "auth": KeyForOneOrigin(self.base, api_key),
             "headers": {"User-Agent": options.get("user_agent", USER_AGENT), "Accept": "application/json"},
@@ -156,6 +160,8 @@ class _Wire:
 
     def read(self, call: Call[T], response: httpx.Response) -> T:
         """Turn an answer into what the call asked for, or raise what it means."""
+        if self._on_rate_limit and (limit := RateLimit.read(response.headers)):
+            self._on_rate_limit(limit)
         try:
             return self._read(call, response)
         except RecursionError:
@@ -232,7 +238,8 @@ class Client:
     :param base_url: with or without scheme, ``/v1`` and a slash at the end; default ``https://api.lemondata.cc``.
     :param api_key: the LemonData key, sent to the base URL's origin only.
     :param sleep: how to wait between two attempts.
-    :param options: ``timeout`` (seconds to read an answer, default 60), ``verify``, ``user_agent``, ``transport``.
+    :param options: ``timeout`` (seconds to read an answer, default 60), ``verify``, ``user_agent``, ``transport``, and
+        ``on_rate_limit``, which is told what answers say about the rate limit.
     :raises LemonDataError: from every call; see :mod:`lemondata_provider.api.errors`.
     """
 
@@ -301,6 +308,11 @@ class AsyncClient:
         with _errors_of_the_wire(call):
             response = await self._http.request(**self._wire.request(call))
         return self._wire.read(call, response)
+
+    @property
+    def is_closed(self) -> bool:
+        """Say whether the connections are closed."""
+        return self._http.is_closed
 
     async def close(self) -> None:
         """Close the connections."""

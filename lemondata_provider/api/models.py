@@ -162,6 +162,11 @@ class Task(Answer):
             }
         )
 
+    @property
+    def seconds(self) -> float | None:
+        """Return how long it took from its creation to its last change, as the service tells it."""
+        return (self.updated - self.created).total_seconds() if self.created and self.updated else None
+
     def result(
         self, model: str | None = None, operation: str | None = None, estimated_cost_usd: str | None = None
     ) -> dict[str, Any]:

@@ -23,13 +23,13 @@ from lemondata_provider.api.errors import (
     TaskNotFoundError,
     TaskTimeoutError,
 )
+from lemondata_provider.api.forecast import Course, Forecast
 from lemondata_provider.api.models import Task, TaskStatus
 
 REFUSALS = 3  # looks in a row at which the connection did not work
 LOOKS_FOR_VIDEO = 3  # more looks at a completed task that shows no video
 DOUBT_SECONDS = 10.0  # a task is gone when two looks this far apart say so
-SHORTEST_PAUSE = 1.0  # before a look that progress calls for
-WRONG_GUESSES = 2  # looks that progress called for too early, after which it is not believed
+NEWS_SECONDS = 30.0  # after which some more progress is worth telling, however little
 LONGEST_PAUSE = 60.0  # between two looks while the service has trouble, if the poll interval is not longer
 
 
@@ -41,11 +41,13 @@ class LookAgain:
     :param delay: seconds until the next look.
     :param trouble: why this look told nothing, if it did not.
     :param doubtful: whether this may be an end that another look has to confirm.
+    :param foretold: whether the end is foretold for then.
     """
 
     delay: float
     trouble: LemonDataError | None = None
     doubtful: bool = False
+    foretold: bool = False
 
     @property
     def needs_connection(self) -> bool:
@@ -88,48 +90,90 @@ class Wait:
     :param poll_url: where it is looked at.
     :param poll_interval: the pause aimed at between two looks, in seconds.
     :param deadline: Unix seconds; the task is looked at once more when it has come.
+    :param created: Unix seconds at which the task was created, if that is known; otherwise answers tell it.
+    :param pause: the pause between two looks that nothing else calls for, in seconds; default ``poll_interval``.
+    :param forecast: what is known of the ends of tasks of this model; default: nothing yet.
     :param jitter: random numbers from 0 to 1.
     """
 
-    def __init__(
+    # Without a dict: a triggerer may hold ten thousand of these.
+    __slots__ = (
+        "_course",
+        "_forecast",
+        "_gone_since",
+        "_jitter",
+        "_looks_for_video",
+        "_refusals",
+        "_told",
+        "_troubles",
+        "deadline",
+        "pause",
+        "poll_interval",
+        "poll_url",
+        "seen",
+        "task_id",
+    )
+
+    def __init__(  # noqa: PLR0913 # all but two have a name, and most a default
         self,
         task_id: str,
         poll_url: str,
         *,
         poll_interval: float,
         deadline: float,
+        created: float | None = None,
+        pause: float | None = None,
+        forecast: Forecast | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
         self.task_id = task_id
         self.poll_url = poll_url
         self.poll_interval = poll_interval
         self.deadline = deadline
+        self.pause = poll_interval if pause is None else pause
+        self.seen: Task | None = None  # as the last answer described it
+        self._course = Course(created)
+        self._forecast = forecast or Forecast()
         self._jitter = jitter
         self._troubles = 0
         self._refusals = 0
         self._gone_since: float | None = None
         self._looks_for_video = 0
-        self._told: tuple[TaskStatus, float] | None = None
-        self.seen = Task(id=task_id, poll_url=poll_url)  # as the last answer described it
-        self._guessed = False
-        self._wrong_guesses = 0
+        self._told: tuple[TaskStatus, float, float] | None = None
 
-    def start(self, now: float) -> LookAgain:
-        """Return when to look first: the create is just behind us, so after one pause, or at a deadline before it."""
-        return self._pause(self.poll_interval, now)
+    @property
+    def created(self) -> float | None:
+        """Return when the task was created, in Unix seconds, as far as that is known."""
+        return self._course.created
 
-    def answered(self, task: Task, now: float) -> Step:
-        """Decide after an answer."""
+    def start(self, now: float, turn: float = 0.0) -> LookAgain:
+        """
+        Return when to look first: the create is just behind us, so after one pause at the least.
+
+        :param now: Unix seconds.
+        :param turn: seconds until everybody's turn comes again, where many tasks share a rate limit.
+        """
+        return self._pause(self._forecast.first_look(self._course, now, self.poll_interval, turn), now)
+
+    def answered(self, task: Task, now: float, turn: float = 0.0) -> Step:
+        """Decide after an answer; see :meth:`start`."""
         self.seen = task
         self._troubles = self._refusals = 0
         self._gone_since = None
+        if self._course.created is None and task.created:
+            self._course.created = min(task.created.timestamp(), now)
         if task.status is TaskStatus.FAILED:
+            self._forecast.ended(self._course, now, task.seconds)
             return Ended(error=self._failure(task))
         if task.status is TaskStatus.COMPLETED:
-            return Ended(task=task) if task.videos else self._without_video()
+            if not task.videos:
+                return self._without_video()
+            self._forecast.ended(self._course, now, task.seconds)
+            return Ended(task=task)
         if now >= self.deadline:
             return self._timed_out(f"it was {task.status.value} when last seen")
-        return self._pause(self._until_next(task, now), now)
+        delay, foretold = self._forecast.next_look(self._course, task.progress, now, self.pause, turn)
+        return self._pause(delay, now, foretold=foretold)
 
     def failed(self, error: LemonDataError, now: float) -> Step:
         """Decide after a look that brought no answer: most troubles pass, and never end a wait that is paid for."""
@@ -146,21 +190,16 @@ class Wait:
             return self._pause(self.poll_interval, now, error, doubtful=True)
         return self._pause(self._after_trouble(error), now, error)
 
-    def news(self, task: Task) -> str | None:
-        """Return what is worth telling of an answer: another status, or ten percent more."""
+    def news(self, task: Task, now: float) -> str | None:
+        """Return what is worth telling of an answer: another status, ten percent more, or some more after a while."""
         progress = task.progress or 0.0
-        if self._told and self._told[0] is task.status and progress < self._told[1] + 10:
-            return None
-        self._told = (task.status, progress)
+        if self._told and self._told[0] is task.status:
+            _, told, at = self._told
+            if progress < told + 10 and (progress <= told or now < at + NEWS_SECONDS):
+                return None
+        self._told = (task.status, progress, now)
         percent = "" if task.progress is None else f", {task.progress:.0f} %"
         return f"Task {self.task_id} is {task.status.value}{percent}"
-
-    def _until_next(self, task: Task, now: float) -> float:
-        """Return the interval, or less where progress foretells the end before it: a video is then noticed at once."""
-        self._wrong_guesses += self._guessed
-        foretold = _foretold_end(task, now) if self._wrong_guesses < WRONG_GUESSES else None
-        self._guessed = foretold is not None and foretold < self.poll_interval
-        return max(foretold or 0.0, min(SHORTEST_PAUSE, self.poll_interval)) if self._guessed else self.poll_interval
 
     def _after_trouble(self, error: LemonDataError) -> float:
         if error.retry_after is not None:
@@ -168,10 +207,8 @@ class Wait:
         backoff = self.poll_interval * 2.0 ** min(self._troubles - 1, 10)
         return max(self.poll_interval, min(backoff, LONGEST_PAUSE) * (0.5 + self._jitter() / 2))
 
-    def _pause(
-        self, seconds: float, now: float, trouble: LemonDataError | None = None, doubtful: bool = False
-    ) -> LookAgain:
-        return LookAgain(min(seconds, max(self.deadline - now, 0.0)), trouble, doubtful)
+    def _pause(self, seconds: float, now: float, trouble: LemonDataError | None = None, **why: bool) -> LookAgain:
+        return LookAgain(min(seconds, max(self.deadline - now, 0.0)), trouble, **why)
 
     def _not_found(self, error: TaskNotFoundError, now: float) -> Step:
         if self._gone_since is None:
@@ -209,11 +246,3 @@ class Wait:
     def _about_this_task(self, error: LemonDataError) -> LemonDataError:
         error.task_id, error.poll_url = self.task_id, self.poll_url
         return error
-
-
-def _foretold_end(task: Task, now: float) -> float | None:
-    """Return the seconds until the end if the task goes on as fast as it did so far; nothing where that is not told."""
-    if not (task.created and task.progress):
-        return None
-    age = now - task.created.timestamp()
-    return age * (100.0 / task.progress - 1.0) if age > 0 else None

@@ -33,8 +33,8 @@ class LemonDataHook(BaseHook):
     Source: https://docs.lemondata.cc (authentication).
 
     :param lemondata_conn_id: connection of type ``lemondata``: Password = API key, Host = base URL (default
-        ``https://api.lemondata.cc``), extras ``timeout`` (seconds, default 60), ``requests_per_minute`` (default 1000)
-        and ``verify`` (a CA file).
+        ``https://api.lemondata.cc``), extras ``timeout`` (seconds, default 60), ``requests_per_minute`` (default 1000),
+        ``triggerers`` (how many share it, default 1) and ``verify`` (a CA file).
     :raises ConfigurationError: from every call, if the connection is missing or cannot be used.
     """
 
@@ -56,9 +56,16 @@ class LemonDataHook(BaseHook):
 
     async def get_async_conn(self) -> AsyncClient:
         """Return a client for this connection and event loop, without ever blocking the loop."""
-        settings = await self._look_up_from_loop()
-        await asyncio.to_thread(self._load_certificates, settings)
+        settings = await self.get_settings_from_loop()
         return AsyncClient(**settings.client_arguments())
+
+    async def get_settings_from_loop(self) -> ConnectionSettings:
+        """Look up what the connection says, and load its certificates, without ever blocking the loop."""
+        with self._errors_of_looking_up():
+            connection = await self.aget_connection(self.lemondata_conn_id)
+        settings = self._read(connection)
+        await asyncio.to_thread(self._load_certificates, settings)
+        return settings
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask for the list of video models, which is free: the button "Test" of the connection form."""
@@ -146,7 +153,7 @@ class LemonDataHook(BaseHook):
         except LemonDataError as error:
             self.log.warning("Task %s could not be looked at: %s", wait.task_id, error)
             return wait.failed(error, time.time())
-        if news := wait.news(task):
+        if news := wait.news(task, time.time()):
             self.log.info(news)
         return wait.answered(task, time.time())
 
@@ -184,11 +191,6 @@ class LemonDataHook(BaseHook):
     def _look_up(self) -> ConnectionSettings:
         with self._errors_of_looking_up():
             connection = self.get_connection(self.lemondata_conn_id)
-        return self._read(connection)
-
-    async def _look_up_from_loop(self) -> ConnectionSettings:
-        with self._errors_of_looking_up():
-            connection = await self.aget_connection(self.lemondata_conn_id)
         return self._read(connection)
 
     @contextmanager

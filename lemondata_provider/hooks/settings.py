@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import platform
 from collections.abc import Callable
@@ -27,7 +28,8 @@ class ConnectionSettings:
     :param api_key: the password.
     :param base_url: host, port and schema (a path prefix), default ``https://api.lemondata.cc``.
     :param timeout: extra; seconds to read one answer, default 60.
-    :param requests_per_minute: extra; the budget of the key, default 1000.
+    :param requests_per_minute: extra; the rate limit of the key, default 1000.
+    :param triggerers: extra; how many triggerers wait with this key, each with the same part of it, default 1.
     :param verify: extra; ``True``, ``False`` or the path of a CA file, default ``True``.
     """
 
@@ -35,7 +37,13 @@ class ConnectionSettings:
     base_url: str
     timeout: float = 60.0
     requests_per_minute: float = 1000.0
+    triggerers: int = 1
     verify: bool | str = True
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Return what names the account without telling its key: whoever shares it shares a rate limit."""
+        return self.base_url, hashlib.sha256(self.api_key.encode()).hexdigest()
 
     def client_arguments(self) -> dict[str, Any]:
         """Return the arguments of :class:`Client` and :class:`AsyncClient`."""
@@ -84,6 +92,13 @@ def _positive(value: object) -> float:
     return number
 
 
+def _count(value: object) -> int:
+    number = _positive(value)
+    if number != int(number):
+        raise ValueError("must be a whole number above 0")
+    return int(number)
+
+
 def _verify(value: object) -> bool | str:
     if isinstance(value, bool):
         return value
@@ -96,6 +111,7 @@ def _verify(value: object) -> bool | str:
 _EXTRAS: dict[str, Callable[[object], Any]] = {
     "timeout": _positive,
     "requests_per_minute": _positive,
+    "triggerers": _count,
     "verify": _verify,
 }
 

@@ -22,6 +22,7 @@ from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.verdict import WITHOUT_RECORD, Verdict, submit_error, verdict, wants_another_model
 from lemondata_provider.hooks.exceptions import KilledError
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.tracing import span
 from lemondata_provider.operators.record import (
     HISTORY_KEY,
     KEY,
@@ -189,10 +190,11 @@ class Submission:
             self._cancel(self.replaced, self.replaced.task_id)
             self.replaced = None
         try:
-            task = client.send(calls.submit_video(request), lambda call: self._attempt(client, call))
+            with span("lemondata.submit", model=request.model, operation=request.operation):
+                task = client.send(calls.submit_video(request), lambda call: self._attempt(client, call))
         except LemonDataError as error:
             raise self._error(error) from error
-        wait = self._wait(self.record)
+        wait = self._wait(self.record, created=time.time())
         return wait, wait.answered(task, time.time())
 
     def _attempt(self, client: Client, call: calls.Call[Task]) -> Task:
@@ -245,12 +247,13 @@ class Submission:
         except Exception as error:  # noqa: BLE001 # the reason why nothing was submitted must not be lost
             self.hook.log.warning("The key %s could not be deleted from the task state store: %s", KEY, error)
 
-    def _wait(self, record: Record) -> Wait:
+    def _wait(self, record: Record, created: float | None = None) -> Wait:
         return Wait(
             record.task_id or "",
             record.poll_url or "",
             poll_interval=self.poll_interval,
             deadline=record.deadline,
+            created=created,
         )
 
 

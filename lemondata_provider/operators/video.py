@@ -14,6 +14,7 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskFailedError, TaskTimeoutError
+from lemondata_provider.api.models import Task
 from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait, in_seconds
 from lemondata_provider.api.redaction import redact, shield, shield_literal, unshield
 from lemondata_provider.api.request import REQUEST_FIELDS, VideoRequest
@@ -295,10 +296,11 @@ class SubmitVideoOperator(BaseOperator):
             raise refusal_for_airflow(error, getattr(self, "retry_policy", None)) from error
         known = {name: getattr(submission.record, name) for name in ("model", "operation", "estimated_cost_usd")}
         unfinished = isinstance(step, LookAgain) or isinstance(step.error, TaskTimeoutError)
+        seen = wait.seen or Task(id=wait.task_id, poll_url=wait.poll_url)  # where a retry could not look at it
         if unfinished and not self.wait_for_completion:
-            return wait.seen.result(**known)
+            return seen.result(**known)
         if isinstance(step, LookAgain) and self.deferrable:
-            self._defer(wait, wait.seen.result(**known))
+            self._defer(wait, seen.result(**known))
         ended = self._wait_in_worker(wait, step)
         if ended.task is None:
             raise self._failure(context, ended.error)
@@ -319,7 +321,7 @@ class SubmitVideoOperator(BaseOperator):
 
     def _defer(self, wait: Wait, submitted: dict[str, Any]) -> NoReturn:
         self.defer(
-            trigger=TaskTrigger.of(wait, self.lemondata_conn_id, self.cancel_on_kill),
+            trigger=TaskTrigger.of(wait, self.lemondata_conn_id, self.cancel_on_kill, submitted.get("model")),
             method_name="execute_complete",
             kwargs={"submitted": submitted},
         )

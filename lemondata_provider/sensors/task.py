@@ -140,7 +140,7 @@ class TaskSensor(BaseSensorOperator):
 
     def _defer(self, wait: Wait) -> NoReturn:
         self.defer(
-            trigger=TaskTrigger.of(wait, self.lemondata_conn_id),
+            trigger=TaskTrigger.of(wait, self.lemondata_conn_id, model=self._known()["model"]),
             method_name="execute_complete",
             kwargs={"deadline": wait.deadline},
         )

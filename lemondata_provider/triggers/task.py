@@ -6,18 +6,20 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import suppress
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from lemondata_provider.api import calls
-from lemondata_provider.api.client import AsyncClient
-from lemondata_provider.api.errors import AnswerLostError, LemonDataError
-from lemondata_provider.api.models import Task
-from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
+from lemondata_provider.api.errors import LemonDataError
+from lemondata_provider.api.polling import Ended, Wait
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.tracing import span
 from lemondata_provider.triggers.cancelling import TaskInstanceKey
 from lemondata_provider.triggers.events import TaskEvent
+from lemondata_provider.triggers.hub import Waiting
+
+if TYPE_CHECKING:
+    from lemondata_provider.triggers.hubs import Hubs
 
 
 class TaskTrigger(BaseTrigger):
@@ -29,15 +31,18 @@ class TaskTrigger(BaseTrigger):
     :param task_id: LemonData's id of the task.
     :param poll_url: where it is looked at, as the create answer gave it.
     :param lemondata_conn_id: the connection; its key is never among the arguments.
-    :param poll_interval: the pause aimed at between two looks, in seconds.
+    :param poll_interval: the pause aimed at between two looks, in seconds; less while the rate limit has room, and
+        more where many tasks share it.
     :param deadline: Unix seconds at which the wait ends, whatever restarts in between.
     :param cancel_on_kill: whether the task is cancelled when somebody ends the Airflow task (Airflow 3.3 and newer).
+    :param model: which model generates, if that is known: when its tasks are likely to end is learned.
+    :param created: Unix seconds at which the task was created, if that is known.
+    :param asked_at: Unix seconds of the last request about the task, which used the rate limit; default: just now.
     """
 
-    look_seconds = 120.0  # for one look, however slowly its answer drips in
     cancel_seconds = 30.0  # for asking Airflow and LemonData: 40 tasks that were killed at once took 8 s
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 # what a trigger is stored as
         self,
         *,
         task_id: str,
@@ -46,6 +51,9 @@ class TaskTrigger(BaseTrigger):
         lemondata_conn_id: str = LemonDataHook.default_conn_name,
         poll_interval: float = 5.0,
         cancel_on_kill: bool = False,
+        model: str | None = None,
+        created: float | None = None,
+        asked_at: float | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
         # Not self.task_id: there the triggerer puts the id of the Airflow task.
@@ -55,12 +63,16 @@ class TaskTrigger(BaseTrigger):
         self.poll_interval = poll_interval
         self.deadline = deadline
         self.cancel_on_kill = cancel_on_kill
-        self._client: AsyncClient | None = None
+        self.model = model
+        self.created = created
+        self.asked_at = asked_at
         self._cancelling: asyncio.Task[None] | None = None
 
     @classmethod
-    def of(cls, wait: Wait, lemondata_conn_id: str, cancel_on_kill: bool = False) -> TaskTrigger:
-        """Return the trigger that goes on with a wait."""
+    def of(
+        cls, wait: Wait, lemondata_conn_id: str, cancel_on_kill: bool = False, model: str | None = None
+    ) -> TaskTrigger:
+        """Return the trigger that goes on with a wait, which has just looked."""
         return cls(
             task_id=wait.task_id,
             poll_url=wait.poll_url,
@@ -68,6 +80,9 @@ class TaskTrigger(BaseTrigger):
             lemondata_conn_id=lemondata_conn_id,
             poll_interval=wait.poll_interval,
             cancel_on_kill=cancel_on_kill,
+            model=model,
+            created=wait.created,
+            asked_at=time.time(),
         )
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -81,6 +96,9 @@ class TaskTrigger(BaseTrigger):
                 "poll_interval": self.poll_interval,
                 "deadline": self.deadline,
                 "cancel_on_kill": self.cancel_on_kill,
+                "model": self.model,
+                "created": self.created,
+                "asked_at": self.asked_at,
             },
         )
 
@@ -98,8 +116,6 @@ class TaskTrigger(BaseTrigger):
             message = f"The trigger broke: {type(error).__name__}: {error}"
             broken = Ended(error=LemonDataError(message, task_id=self.awaited, poll_url=self.poll_url))
             event = TaskEvent.of(broken, self.awaited, self.poll_url)
-        finally:
-            await self._disconnect()
         yield TriggerEvent(event.model_dump(mode="json"))  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
 
     async def on_kill(self) -> None:
@@ -127,45 +143,22 @@ class TaskTrigger(BaseTrigger):
         else:
             self.log.warning(await LemonDataHook(self.lemondata_conn_id).cancel_from_loop(self.awaited))
 
+    @property
+    def hubs(self) -> Hubs:
+        """Return where all triggers of this event loop wait together."""
+        from lemondata_provider.triggers.hubs import hubs_of_this_loop  # noqa: PLC0415 # DAG files do not wait
+
+        return hubs_of_this_loop()
+
     async def _ended(self) -> Ended:
-        wait = Wait(self.awaited, self.poll_url, poll_interval=self.poll_interval, deadline=self.deadline)
-        step: Step = wait.start(time.time())
-        while isinstance(step, LookAgain):
-            await asyncio.sleep(step.delay)
-            step = await self._look(wait)
-            if isinstance(step, LookAgain) and step.needs_connection:
-                await self._disconnect()
-        return step
-
-    async def _look(self, wait: Wait) -> Step:
-        """Send exactly one request; it is repeated by the schedule only."""
-        try:
-            task = await self._answer()
-        except LemonDataError as error:
-            self.log.warning("Task %s could not be looked at: %s", self.awaited, error)
-            return wait.failed(error, time.time())
-        if news := wait.news(task):
-            self.log.info(news)
-        return wait.answered(task, time.time())
-
-    async def _answer(self) -> Task:
-        look = asyncio.ensure_future(self._send())
-        try:
-            # Not asyncio.wait_for: before Python 3.12 it loses a cancellation that comes together with the answer.
-            await asyncio.wait({look}, timeout=self.look_seconds)
-            if not look.done():
-                raise AnswerLostError(f"No whole answer within {self.look_seconds:g} s")
-            return look.result()
-        finally:
-            look.cancel()
-
-    async def _send(self) -> Task:
-        if self._client is None:
-            self._client = await LemonDataHook(self.lemondata_conn_id).get_async_conn()
-        return await self._client.send_once(calls.get_task(self.poll_url, self.awaited))
-
-    async def _disconnect(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            with suppress(Exception):  # what was seen counts, not how the connection closed
-                await client.close()
+        waiting = Waiting(
+            self.awaited,
+            self.poll_url,
+            self.lemondata_conn_id,
+            self.poll_interval,
+            self.deadline,
+            self.model,
+            self.created,
+        )
+        with span("lemondata.wait", task_id=self.awaited, model=self.model):
+            return await self.hubs.follow(waiting, self.asked_at)

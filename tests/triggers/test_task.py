@@ -3,16 +3,19 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from functools import cached_property, partial
 from typing import Any
 
 import pytest
-import structlog
 
 from lemondata_provider.api import calls
+from lemondata_provider.api.client import AsyncClient
 from lemondata_provider.api.errors import LemonDataError
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.triggers.events import TaskEvent, read_event
+from lemondata_provider.triggers.hub import Hub
+from lemondata_provider.triggers.hubs import Hubs
 from lemondata_provider.triggers.task import TaskTrigger
 
 
@@ -155,9 +158,20 @@ async def test_a_connection_that_cannot_be_used_ends_the_wait_after_three_looks(
     assert (error.final, error.poll_url) == (False, task.poll_url)
 
 
+class WithClient(TaskTrigger):
+    """A trigger whose hub has another client."""
+
+    make_client: Any = None
+    look_seconds = 120.0
+
+    @cached_property
+    def hubs(self) -> Hubs:
+        return Hubs(make_hub=partial(Hub, make_client=self.make_client, look_seconds=self.look_seconds))
+
+
 async def test_something_unforeseen_becomes_an_event_and_no_exception(sandbox):
-    class Broken(TaskTrigger):
-        async def _send(self) -> Any:
+    class Broken(WithClient):
+        def make_client(self, **options: Any) -> Any:
             raise RuntimeError("nobody thought of this")
 
     task = submit()
@@ -168,7 +182,8 @@ async def test_something_unforeseen_becomes_an_event_and_no_exception(sandbox):
 
 
 async def test_a_look_whose_answer_never_ends_is_given_up(sandbox):
-    class Impatient(TaskTrigger):
+    class Impatient(WithClient):
+        make_client = AsyncClient
         look_seconds = 0.2
 
     task = submit()
@@ -178,25 +193,26 @@ async def test_a_look_whose_answer_never_ends_is_given_up(sandbox):
 
 
 async def test_a_connection_that_cannot_be_closed_loses_no_result(sandbox):
-    class Stuck(TaskTrigger):
-        async def _send(self) -> Any:
-            task = await super()._send()
-            self._client = Unclosable()
-            return task
-
-    class Unclosable:
-        async def send_once(self, call: Any) -> Any:
-            async with await LemonDataHook().get_async_conn() as client:
-                return await client.send_once(call)
-
+    class Unclosable(AsyncClient):
         async def close(self) -> None:
+            await super().close()
             raise RuntimeError("stuck")
+
+    class Stuck(WithClient):
+        make_client = Unclosable
 
     assert (await event_of(Stuck(**trigger_for(submit()).serialize()[1]))).result["status"] == "completed"
 
 
 async def test_cancelling_it_leaves_no_event_and_no_open_connection(sandbox):
-    trigger = trigger_for(submit("[forever]"))
+    clients = []
+
+    class Watched(WithClient):
+        def make_client(self, **options: Any) -> Any:
+            clients.append(AsyncClient(**options))
+            return clients[0]
+
+    trigger = Watched(**trigger_for(submit("[forever]")).serialize()[1])
     events = []
 
     async def collect() -> None:
@@ -209,20 +225,22 @@ async def test_cancelling_it_leaves_no_event_and_no_open_connection(sandbox):
     with pytest.raises(asyncio.CancelledError):
         await running
     assert events == []
-    assert trigger._client is None
+    assert [client.is_closed for client in clients] == [True]
 
 
-async def test_progress_is_told_and_not_every_look(sandbox):
+async def test_progress_is_told_and_not_every_look(sandbox, caplog):
     sandbox.configure(generation_seconds=1.0)
-    with structlog.testing.capture_logs() as logs:
+    with caplog.at_level("INFO"):
         await event_of(trigger_for(submit(), poll_interval=0.02))
-    told = [log["event"] for log in logs if "is processing" in log["event"]]
+    told = [message for message in caplog.messages if "is processing" in message]
     assert 1 <= len(told) <= 11
     assert sandbox.ledger.requests("poll") > len(told)
-    assert sandbox.api_key not in str(logs)
+    assert sandbox.api_key not in caplog.text
 
 
-async def test_fifty_triggers_on_a_slow_service_leave_the_event_loop_responsive(sandbox):
+async def test_fifty_triggers_on_a_slow_service_leave_the_event_loop_responsive(sandbox, monkeypatch):
+    vip = {**json.loads(sandbox.connection_uri), "extra": {"requests_per_minute": 10_000}}
+    monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", json.dumps(vip))
     tasks = [submit() for _ in range(50)]
     sandbox.configure(answer_delay=1.0)
     lags: list[float] = []

@@ -1,0 +1,142 @@
+"""When a request may be sent: never more than a key's rate limit allows, and evenly. Source: docs.lemondata.cc."""
+
+from __future__ import annotations
+
+import math
+from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass
+from itertools import islice
+
+WINDOW = 60.0  # seconds that the service counts requests over
+SHARE = 0.97  # of what is allowed; the rest is for clocks and networks that are not exact
+LEAST = 0.1  # the part that a 429 leaves to us
+EPSILON = 1e-9
+
+
+@dataclass(frozen=True)
+class RateLimit:
+    """
+    What an answer says about the rate limit of its key.
+
+    :param limit: requests in a minute.
+    :param remaining: how many of them are left.
+    """
+
+    limit: float
+    remaining: float
+
+    @classmethod
+    def read(cls, headers: Mapping[str, str]) -> RateLimit | None:
+        """Read ``X-RateLimit-Limit`` and ``-Remaining``, which only some editions of the service send."""
+        if "x-ratelimit-limit" not in headers:
+            return None
+        try:
+            limit, remaining = (float(headers[f"x-ratelimit-{name}"]) for name in ("limit", "remaining"))
+        except (KeyError, ValueError):
+            return None
+        usable = math.isfinite(limit) and math.isfinite(remaining) and limit >= 1
+        return cls(limit, min(max(remaining, 0.0), limit)) if usable else None
+
+
+class Budget:
+    """
+    The requests that one process may send with one key; all instants are those of one monotonic clock, in seconds.
+
+    Requests that others send with the key, such as the creates of workers, are counted as far as they are known: what
+    they leave is spread over the minute, so that it neither runs out in a burst nor comes back in one.
+
+    :param per_minute: the rate limit of the key.
+    :param sharers: how many processes share it, each with the same part.
+    """
+
+    def __init__(self, per_minute: float, sharers: int = 1) -> None:
+        self._sent: deque[float] = deque()
+        self._elsewhere: deque[float] = deque()
+        self._credit = 1.0
+        self._credited: float | None = None  # until when the credit has grown
+        self._last = -math.inf
+        self._held_until = -math.inf
+        self.change(per_minute, sharers)
+
+    def change(self, per_minute: float, sharers: int = 1) -> None:
+        """Take another rate limit."""
+        self.per_minute = per_minute
+        self.sharers = sharers
+        self.allowed = max(SHARE * per_minute / sharers, 1.0)
+
+    def rate(self) -> float:
+        """Return how many requests a second others leave to us now."""
+        return max(self.allowed - len(self._elsewhere), 0.0) / WINDOW
+
+    def count_elsewhere(self, at: float, requests: int = 1) -> None:
+        """Count requests that somebody else sent; what happened out of order counts as a little later."""
+        self._advance(at)
+        at = max(at, self._elsewhere[-1]) if self._elsewhere else at
+        self._elsewhere.extend([at] * requests)
+
+    def hold(self, until: float) -> None:
+        """Send nothing until then: the service asked for it."""
+        self._held_until = max(self._held_until, until)
+
+    def correct(self, limit: RateLimit, now: float) -> None:
+        """Learn from an answer how much of the limit is used: what we did not send, somebody else did."""
+        self._advance(now)
+        most = min(self.per_minute, limit.limit)
+        self.allowed = max(SHARE * most / self.sharers, 1.0)
+        self._count_unknown(limit.limit / self.sharers - limit.remaining, now)
+
+    def exhaust(self, now: float) -> None:
+        """Learn from a 429 that others use the limit too; something is left to us, since it may be of another kind."""
+        self._advance(now)
+        self._count_unknown((1 - LEAST) * self.allowed, now)
+
+    def _count_unknown(self, used: float, now: float) -> None:
+        """Count what was used of our part of the limit, and not sent by us."""
+        unknown = math.floor(used) - len(self._sent) - len(self._elsewhere)
+        if unknown > 0:
+            self.count_elsewhere(now, unknown)
+
+    def next_at(self, now: float) -> float:
+        """Return the earliest instant at which a request may be sent."""
+        self._advance(now)
+        at = max(self._credited_at(now), self._last + WINDOW / self.allowed, self._held_until, now)
+        over = math.floor(len(self._sent) + len(self._elsewhere) + 1 - self.allowed + EPSILON)
+        return at if over <= 0 else max(at, self._nth_oldest(over) + WINDOW)
+
+    def spend(self, now: float) -> None:
+        """Count a request of ours."""
+        self._advance(now)
+        self._sent.append(now)
+        self._credit -= 1.0
+        self._last = now
+
+    def _advance(self, now: float) -> None:
+        while self._sent and self._sent[0] <= now - WINDOW:
+            self._sent.popleft()
+        while self._elsewhere and self._elsewhere[0] <= now - WINDOW:
+            self._grow(self._elsewhere[0] + WINDOW)
+            self._elsewhere.popleft()
+        self._grow(now)
+
+    def _grow(self, now: float) -> None:
+        passed = max(now - self._credited, 0.0) if self._credited is not None else 0.0
+        self._credit = min(self._credit + self.rate() * passed, self.allowed)
+        self._credited = max(now, self._credited or now)
+
+    def _credited_at(self, now: float) -> float:
+        """Return when there is credit for one request; the rate rises whenever a request of somebody else expires."""
+        at, missing, others = now, 1.0 - self._credit, len(self._elsewhere)
+        if missing <= EPSILON:
+            return now
+        for sent in self._elsewhere:
+            rate = max(self.allowed - others, 0.0) / WINDOW
+            expires = max(sent + WINDOW, at)
+            if missing <= rate * (expires - at):
+                return at + missing / rate
+            missing -= rate * (expires - at)
+            at, others = expires, others - 1
+        return at + missing * WINDOW / self.allowed
+
+    def _nth_oldest(self, number: int) -> float:
+        return sorted([*islice(self._sent, number), *islice(self._elsewhere, number)])[number - 1]

@@ -1,0 +1,179 @@
+"""The poll hubs of an event loop, and the connections that lead to them: looked up once a minute, not by each wait."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import logging
+import time
+from collections import Counter, OrderedDict
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+
+from airflow.observability.stats import Stats
+
+from lemondata_provider.api.errors import LemonDataError
+from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
+from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.settings import ConnectionSettings
+from lemondata_provider.triggers.hub import Hub, Metrics, Waiting
+
+log = logging.getLogger(__name__)
+
+SOONEST_SECONDS = 0.5  # between two look-ups of a connection whose key is refused
+KEYS = 32  # whose hubs are remembered when nobody waits any more
+
+LookUp = Callable[[str], Awaitable[ConnectionSettings]]
+
+
+async def _look_up(lemondata_conn_id: str) -> ConnectionSettings:
+    return await LemonDataHook(lemondata_conn_id).get_settings_from_loop()
+
+
+class Hubs:
+    """
+    All hubs of one event loop.
+
+    :param look_up: looks a connection up.
+    :param metrics: Airflow's statistics.
+    :param make_hub: makes a hub.
+    :param look_up_seconds: after how many seconds each connection is looked up again.
+    """
+
+    def __init__(
+        self,
+        look_up: LookUp = _look_up,
+        metrics: Metrics = Stats,
+        make_hub: Callable[..., Hub] = Hub,
+        look_up_seconds: float = 45.0,  # a changed connection is noticed within a minute
+    ) -> None:
+        self._look_up = look_up
+        self._metrics = metrics
+        self._make_hub = make_hub
+        self._look_up_seconds = look_up_seconds
+        self._hubs: OrderedDict[tuple[str, str], Hub] = OrderedDict()
+        self._settings: dict[str, asyncio.Future[ConnectionSettings]] = {}
+        self._in_use: Counter[str] = Counter()
+        self._suspected = asyncio.Event()
+        self._refresher: asyncio.Task[None] | None = None
+
+    async def follow(self, waiting: Waiting, asked_at: float | None = None) -> Ended:
+        """
+        Wait for the end of a task, with the connection as it is at any time.
+
+        :param waiting: the task.
+        :param asked_at: Unix seconds of the last request about it; default: just now.
+        """
+        conn_id = waiting.lemondata_conn_id
+        self._enter(conn_id)
+        try:
+            while True:
+                hub = await self._hub(waiting)
+                if isinstance(hub, Ended):
+                    return hub
+                ended = await hub.follow(waiting, asked_at)
+                if ended is not None:
+                    return ended
+                asked_at = 0.0  # it was counted already
+        finally:
+            self._exit(conn_id)
+
+    def _enter(self, conn_id: str) -> None:
+        self._in_use[conn_id] += 1
+        self._metrics.gauge("lemondata.tasks_in_flight", self._in_use.total())
+        if self._refresher is None:
+            self._refresher = contextvars.Context().run(asyncio.ensure_future, self._refresh())
+
+    def _exit(self, conn_id: str) -> None:
+        self._in_use[conn_id] -= 1
+        self._metrics.gauge("lemondata.tasks_in_flight", self._in_use.total())
+        if not self._in_use[conn_id]:
+            del self._in_use[conn_id]
+            self._settings.pop(conn_id, None)
+        if not self._in_use and self._refresher is not None:
+            self._refresher.cancel()
+            self._refresher = None
+
+    async def _hub(self, waiting: Waiting) -> Hub | Ended:
+        """Return the hub of a connection; where that cannot be used, try again until the wait ends."""
+        wait = Wait(
+            waiting.task_id,
+            waiting.poll_url,
+            poll_interval=waiting.poll_interval,
+            deadline=waiting.deadline,
+        )
+        while True:
+            try:
+                return self._hub_for(await self._known(waiting.lemondata_conn_id))
+            except LemonDataError as error:
+                log.warning("Task %s could not be looked at: %s", waiting.task_id, error)
+                step: Step = wait.failed(error, time.time())
+            if not isinstance(step, LookAgain):
+                return step
+            await asyncio.sleep(step.delay)
+
+    async def _known(self, conn_id: str) -> ConnectionSettings:
+        """Return what a connection says; whoever asks at the same time shares one look-up."""
+        known = self._settings.get(conn_id)
+        if known is None or (known.done() and (known.cancelled() or known.exception())):
+            known = self._settings[conn_id] = asyncio.ensure_future(self._look_up(conn_id))
+        return await asyncio.shield(known)  # one that is cancelled takes nothing from the others
+
+    def _hub_for(self, settings: ConnectionSettings) -> Hub:
+        hub = self._hubs.get(settings.key)
+        if hub is None:
+            hub = self._make_hub(settings, self._metrics, self._suspect)
+            self._hubs[settings.key] = hub
+        self._hubs.move_to_end(settings.key)
+        for key in [key for key, other in self._hubs.items() if not len(other)][:-KEYS]:
+            del self._hubs[key]
+        return hub
+
+    def _suspect(self, _conn_id: str) -> None:
+        self._suspected.set()
+
+    async def _refresh(self) -> None:
+        """Look the connections up again and again, and at once when a key was refused."""
+        while True:
+            with suppress(asyncio.TimeoutError):
+                await asyncio.wait_for(self._suspected.wait(), self._look_up_seconds)
+            for conn_id in list(self._in_use):
+                await self._renew(conn_id)
+            self._suspected.clear()
+            await asyncio.sleep(SOONEST_SECONDS)
+
+    async def _renew(self, conn_id: str) -> None:
+        known = self._settings.get(conn_id)
+        if known is None or not known.done() or known.cancelled() or known.exception():
+            return  # it is being looked up by those who wait with it
+        before = known.result()
+        try:
+            found = await self._look_up(conn_id)
+        except LemonDataError as error:
+            log.warning("%s; going on as before", error)
+            return
+        if found == before or conn_id not in self._in_use:
+            return
+        self._settings[conn_id] = done = asyncio.get_running_loop().create_future()
+        done.set_result(found)
+        hub = self._hubs.get(before.key)
+        if hub is None:
+            return
+        if found.key == before.key:
+            hub.adopt(found)
+        else:
+            log.info("The connection %s has another key now", conn_id)
+            hub.release(conn_id)
+
+
+_HUBS: dict[asyncio.AbstractEventLoop, Hubs] = {}
+
+
+def hubs_of_this_loop() -> Hubs:
+    """Return the hubs of the running event loop: what belongs to one loop cannot be used in another."""
+    loop = asyncio.get_running_loop()
+    if loop not in _HUBS:
+        for other in [other for other in _HUBS if other.is_closed()]:
+            del _HUBS[other]
+        _HUBS[loop] = Hubs()
+    return _HUBS[loop]

@@ -1,0 +1,303 @@
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import time
+from collections import Counter
+from typing import Any
+
+import pytest
+
+from lemondata_provider.api.errors import AuthenticationError, RateLimitError, ServiceError
+from lemondata_provider.api.models import Task
+from lemondata_provider.api.pacing import RateLimit
+from lemondata_provider.hooks.settings import ConnectionSettings
+from lemondata_provider.triggers.hub import MODELS, Hub, Waiting
+
+FAST = 600_000.0  # requests per minute: one every 0.1 ms
+
+
+def settings(**changes: Any) -> ConnectionSettings:
+    return ConnectionSettings(
+        **{"api_key": "sk-a-key-1234", "base_url": "http://127.0.0.1:1", "requests_per_minute": FAST, **changes}
+    )
+
+
+def waiting(name: str = "one", seconds: float = 30, **changes: Any) -> Waiting:
+    given = {"task_id": name, "poll_url": f"/v1/tasks/{name}", "lemondata_conn_id": "lemondata_default"}
+    return Waiting(**{**given, "poll_interval": 0.01, "deadline": time.time() + seconds, **changes})
+
+
+def answer(task_id: str, status: str = "completed", **fields: Any) -> Task:
+    payload = {"status": status, "video_url": "https://cdn/clip.mp4" if status == "completed" else None, **fields}
+    return Task.read(payload, task_id, f"/v1/tasks/{task_id}")
+
+
+class Service:
+    """What every client that it makes talks to: says how each task is, and counts who asked."""
+
+    def __init__(self) -> None:
+        self.ends: dict[str, Any] = {}  # what comes instead of "processing", by task
+        self.delays: dict[str, float] = {}
+        self.asked: Counter[str] = Counter()
+        self.times: list[float] = []
+        self.clients: list[Client] = []
+        self.in_flight = self.most_in_flight = 0
+
+    def client(self, **options: Any) -> Client:
+        self.clients.append(Client(self, options))
+        return self.clients[-1]
+
+
+class Client:
+    def __init__(self, service: Service, options: dict[str, Any]) -> None:
+        self.service = service
+        self.options = options
+        self.closed = False
+
+    async def send_once(self, call: Any) -> Task:
+        service, task_id = self.service, call.about["task_id"]
+        service.asked[task_id] += 1
+        service.times.append(time.monotonic())
+        service.in_flight += 1
+        service.most_in_flight = max(service.most_in_flight, service.in_flight)
+        try:
+            await asyncio.sleep(service.delays.get(task_id, 0))
+        finally:
+            service.in_flight -= 1
+        end = service.ends.get(task_id, answer(task_id, "processing"))
+        if isinstance(end, list):
+            end = end.pop(0) if end else answer(task_id)
+        if callable(end):
+            end = end()
+        if isinstance(end, BaseException):
+            raise end
+        return end
+
+    async def close(self) -> None:
+        self.closed = True
+
+
+class Metrics:
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.levels: list[tuple[str, float]] = []
+        self.times: list[tuple[str, float, Any]] = []
+
+    def incr(self, stat: str, count: int = 1, *, tags: Any = None) -> None:
+        self.counts[stat] += count
+
+    def gauge(self, stat: str, value: float, *, tags: Any = None) -> None:
+        self.levels.append((stat, value))
+
+    def timing(self, stat: str, dt: Any, *, tags: Any = None) -> None:
+        self.times.append((stat, dt.total_seconds(), tags))
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def hub(service: Service, metrics: Metrics) -> Hub:
+    return Hub(settings(), metrics, make_client=service.client)
+
+
+async def until(done: Any) -> None:
+    deadline = time.monotonic() + 10
+    while not done():
+        assert time.monotonic() < deadline
+        await asyncio.sleep(0.005)
+
+
+async def test_all_waits_share_one_client_and_each_gets_its_own_end(hub, service):
+    names = [f"task{number}" for number in range(20)]
+    service.ends = {name: [answer(name, "processing"), answer(name)] for name in names}
+    ended = await asyncio.gather(*(hub.follow(waiting(name)) for name in names))
+    assert [end.task.id for end in ended] == names
+    assert service.asked == dict.fromkeys(names, 2)
+    assert len(service.clients) == 1
+
+
+async def test_it_ends_with_its_last_wait_and_begins_again(hub, service):
+    service.ends["one"] = answer("one")
+    before = asyncio.all_tasks()
+    for _ in range(2):
+        assert (await hub.follow(waiting())).task.id == "one"
+        await until(lambda: asyncio.all_tasks() == before)
+    assert [client.closed for client in service.clients] == [True, True]
+    assert len(hub) == 0
+
+
+async def test_parked_waits_have_no_timer_of_their_own(hub, service):
+    parked = [asyncio.ensure_future(hub.follow(waiting(str(n), poll_interval=3600))) for n in range(500)]
+    await asyncio.sleep(0)
+    loop: Any = asyncio.get_running_loop()
+    await until(lambda: len(hub) == 500)
+    assert sum(not timer.cancelled() for timer in loop._scheduled) <= 2  # that of the hub, and that of this test
+    for wait in parked:
+        wait.cancel()
+    await asyncio.gather(*parked, return_exceptions=True)
+    assert len(hub) == 0
+
+
+async def test_an_answer_that_does_not_come_delays_nobody_else(hub, service):
+    stuck = [asyncio.ensure_future(hub.follow(waiting(f"stuck{number}"))) for number in range(40)]
+    service.delays = {f"stuck{number}": 60 for number in range(40)}
+    await until(lambda: service.in_flight == 40)
+    service.ends["quick"] = answer("quick")
+    assert (await asyncio.wait_for(hub.follow(waiting("quick")), 2)).task.id == "quick"
+    for wait in stuck:
+        wait.cancel()
+    await asyncio.gather(*stuck, return_exceptions=True)
+
+
+async def test_an_answer_that_is_too_slow_is_given_up_and_asked_for_again(service, metrics):
+    hub = Hub(settings(), metrics, make_client=service.client, look_seconds=0.05)
+    service.delays["one"] = 60
+    ending = asyncio.ensure_future(hub.follow(waiting()))
+    await until(lambda: service.asked["one"] >= 2)
+    service.delays.clear()
+    service.ends["one"] = answer("one")
+    assert (await ending).task.id == "one"
+
+
+async def test_looks_are_paced_and_never_come_in_a_burst(service, metrics):
+    hub = Hub(settings(requests_per_minute=6000.0), metrics, make_client=service.client)  # 97 a second
+    waits = [asyncio.ensure_future(hub.follow(waiting(str(number)), asked_at=0.0)) for number in range(50)]
+    await until(lambda: len(service.times) >= 60)
+    gaps = [after - before for before, after in zip(service.times, service.times[1:], strict=False)]
+    assert min(gaps) >= 60 / (6000 * 0.97) - 0.002
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def test_a_429_holds_everybody_for_as_long_as_it_says(hub, service, metrics):
+    service.ends["refused"] = [RateLimitError("too many", status=429, retry_after=0.4)]
+    others = [asyncio.ensure_future(hub.follow(waiting(str(number)))) for number in range(5)]
+    refused = asyncio.ensure_future(hub.follow(waiting("refused")))
+    await until(lambda: metrics.counts["lemondata.rate_limited"] == 1)
+    at = service.times[-1]
+    await until(lambda: service.times[-1] > at + 0.1)
+    assert min(asked for asked in service.times if asked > at + 0.01) >= at + 0.4 - 0.02
+    assert (await refused).task.id == "refused"
+    for other in others:
+        other.cancel()
+    await asyncio.gather(*others, return_exceptions=True)
+
+
+async def test_the_headers_of_an_answer_tell_what_others_use(service, metrics):
+    hub = Hub(settings(requests_per_minute=1000.0), metrics, make_client=service.client)
+    service.ends["one"] = answer("one")
+    await hub.follow(waiting(), asked_at=0.0)
+    service.clients[0].options["on_rate_limit"](RateLimit(limit=1000, remaining=100))
+    assert hub._budget.rate() == pytest.approx((970 - 899) / 60)
+
+
+async def test_a_wait_whose_request_was_just_sent_uses_the_budget_and_one_of_long_ago_does_not(service, metrics):
+    hub = Hub(settings(requests_per_minute=1000.0), metrics, make_client=service.client)
+    service.ends = {"one": answer("one"), "two": answer("two")}
+    for name, asked_at in [("one", None), ("two", time.time() - 300)]:
+        await hub.follow(waiting(name), asked_at)
+    assert hub._budget.rate() == pytest.approx((970 - 1) / 60)
+
+
+async def test_released_waits_look_up_their_connection_again_and_others_stay(hub, service):
+    gone = asyncio.ensure_future(hub.follow(waiting("one", lemondata_conn_id="changed")))
+    stays = asyncio.ensure_future(hub.follow(waiting("two", lemondata_conn_id="other")))
+    await until(lambda: len(hub) == 2)
+    hub.release("changed")
+    assert await gone is None
+    assert not stays.done()
+    service.ends["two"] = answer("two")
+    assert (await stays).task.id == "two"
+
+
+async def test_a_connection_that_changed_all_but_its_key_gets_a_new_client_and_a_new_pace(hub, service):
+    ending = asyncio.ensure_future(hub.follow(waiting()))
+    await until(lambda: service.asked["one"] >= 1)
+    hub.adopt(settings(timeout=7.0, requests_per_minute=60_000.0, triggerers=2))
+    assert hub._budget.allowed == 0.97 * 30_000
+    service.ends["one"] = answer("one")
+    assert (await ending).task.id == "one"
+    assert [client.options["timeout"] for client in service.clients] == [60.0, 7.0]
+    await until(lambda: all(client.closed for client in service.clients))
+
+
+async def test_who_was_refused_is_told(service, metrics):
+    told: list[str] = []
+    hub = Hub(settings(), metrics, on_refused=told.append, make_client=service.client)
+    service.ends["one"] = [AuthenticationError("no", status=401), ServiceError("busy", status=500)]
+    await hub.follow(waiting(lemondata_conn_id="mine"))
+    assert told == ["mine"]
+
+
+async def test_what_nobody_foresaw_rises_where_the_task_is_waited_for(hub, service):
+    service.ends = {"one": RuntimeError("nobody thought of this"), "two": [answer("two", "processing")]}
+    other = asyncio.ensure_future(hub.follow(waiting("two")))
+    with pytest.raises(RuntimeError, match="nobody thought of this"):
+        await hub.follow(waiting())
+    assert (await other).task.id == "two"
+
+
+async def test_a_driver_that_breaks_ends_every_wait(hub):
+    def broken(now: float) -> float:
+        raise ArithmeticError("a bug")
+
+    hub._schedule.next_at = broken
+    with pytest.raises(ArithmeticError):
+        await asyncio.wait_for(hub.follow(waiting()), 2)
+
+
+async def test_what_is_told_of_a_task_is_told_in_the_context_of_its_trigger(hub, service):
+    trigger: contextvars.ContextVar[str] = contextvars.ContextVar("trigger")
+    seen: list[str] = []
+
+    async def follow(name: str) -> None:
+        trigger.set(name)
+        await hub.follow(waiting(name))
+
+    class Telling(Client):
+        async def send_once(self, call: Any) -> Task:
+            seen.append(f"{trigger.get('nobody')} asks for {call.about['task_id']}")
+            return await super().send_once(call)
+
+    hub.make_client = lambda **options: Telling(service, options)
+    service.ends = {"a": answer("a"), "b": answer("b")}
+    await asyncio.gather(*(asyncio.ensure_future(follow(name)) for name in "ab"))
+    assert sorted(seen) == ["a asks for a", "b asks for b"]
+
+
+async def test_more_tasks_than_requests_in_a_minute_are_warned_of_once_with_numbers(service, metrics, caplog):
+    hub = Hub(settings(requests_per_minute=100.0), metrics, make_client=service.client)
+    waits = [asyncio.ensure_future(hub.follow(waiting(str(number)), asked_at=0.0)) for number in range(150)]
+    await until(lambda: len(service.times) >= 1)
+    told = [message for message in caplog.messages if "noticed late" in message]
+    assert len(told) == 1
+    assert "150 tasks are waited for with 97 requests a minute: one look at each takes 93 s" in told[0]
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
+
+
+async def test_what_is_learned_is_bounded(hub, service):
+    service.ends = {str(number): answer(str(number)) for number in range(MODELS + 10)}
+    await asyncio.gather(*(hub.follow(waiting(str(n), model=f"model{n}")) for n in range(MODELS + 10)))
+    assert len(hub._forecasts) == MODELS
+
+
+async def test_ends_are_measured_by_model(hub, service, metrics):
+    now = time.time()
+    service.ends["one"] = answer("one", created=now - 100, updated=now - 10)
+    await hub.follow(waiting(model="sora-2"))
+    measured = {stat: (seconds, tags) for stat, seconds, tags in metrics.times}
+    assert measured["lemondata.generation_seconds"] == (pytest.approx(90), {"model": "sora-2"})
+    assert measured["lemondata.detection_lag"] == (pytest.approx(10, abs=1), {"model": "sora-2"})
+    assert metrics.counts["lemondata.polls"] == 1

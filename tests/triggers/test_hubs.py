@@ -1,0 +1,144 @@
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from functools import partial
+from typing import Any
+
+import pytest
+
+from lemondata_provider.api.errors import AuthenticationError, ConfigurationError, ConnectionFailedError
+from lemondata_provider.triggers.hub import Hub
+from lemondata_provider.triggers.hubs import Hubs, hubs_of_this_loop
+from tests.triggers.test_hub import Metrics, Service, answer, settings, until, waiting
+
+
+class Connections:
+    """What the connections say, and how often they were looked up."""
+
+    def __init__(self) -> None:
+        self.say: dict[str, Any] = {}
+        self.asked: Counter[str] = Counter()
+
+    async def look_up(self, conn_id: str) -> Any:
+        self.asked[conn_id] += 1
+        await asyncio.sleep(0.01)
+        said = self.say.get(conn_id, settings())
+        if isinstance(said, Exception):
+            raise said
+        return said
+
+
+@pytest.fixture
+def service() -> Service:
+    return Service()
+
+
+@pytest.fixture
+def connections() -> Connections:
+    return Connections()
+
+
+@pytest.fixture
+def metrics() -> Metrics:
+    return Metrics()
+
+
+@pytest.fixture
+def hubs(service: Service, connections: Connections, metrics: Metrics) -> Hubs:
+    return Hubs(connections.look_up, metrics, partial(Hub, make_client=service.client))
+
+
+async def test_a_connection_is_looked_up_once_for_all_who_wait_with_it(hubs, service, connections):
+    names = [str(number) for number in range(30)]
+    service.ends = {name: answer(name) for name in names}
+    await asyncio.gather(*(hubs.follow(waiting(name)) for name in names))
+    assert connections.asked == {"lemondata_default": 1}
+    assert len(service.clients) == 1
+
+
+async def test_connections_with_one_key_share_a_hub_and_others_do_not(hubs, service, connections):
+    connections.say = {"a": settings(), "b": settings(timeout=5.0), "c": settings(api_key="sk-another-key")}
+    waits = [asyncio.ensure_future(hubs.follow(waiting(name, lemondata_conn_id=name))) for name in "abc"]
+    await until(lambda: len(service.asked) == 3)
+    assert [client.options["api_key"] for client in service.clients] == ["sk-a-key-1234", "sk-another-key"]
+    service.ends = {name: answer(name) for name in "abc"}
+    await asyncio.gather(*waits)
+
+
+async def test_a_key_that_was_refused_is_looked_up_again_and_the_new_one_used(hubs, service, connections):
+    def refuse() -> Exception:
+        connections.say["lemondata_default"] = settings(api_key="sk-the-new-key")
+        return AuthenticationError("no", status=401)
+
+    service.ends["one"] = [refuse]
+    connections.say["lemondata_default"] = settings(api_key="sk-the-old-key")
+    assert (await hubs.follow(waiting(poll_interval=0.3))).task.id == "one"
+    assert [client.options["api_key"] for client in service.clients] == ["sk-the-old-key", "sk-the-new-key"]
+
+
+async def test_a_changed_connection_is_noticed_without_a_refusal(service, connections, metrics):
+    hubs = Hubs(connections.look_up, metrics, partial(Hub, make_client=service.client), look_up_seconds=0.05)
+    ending = asyncio.ensure_future(hubs.follow(waiting()))
+    await until(lambda: service.asked["one"] >= 1)
+    connections.say["lemondata_default"] = settings(api_key="sk-the-new-key")
+    await until(lambda: len(service.clients) == 2)
+    connections.say["lemondata_default"] = settings(api_key="sk-the-new-key", timeout=3.0)
+    await until(lambda: len(service.clients) == 3)
+    assert service.clients[2].options["timeout"] == 3.0
+    service.ends["one"] = answer("one")
+    assert (await ending).task.id == "one"
+
+
+async def test_a_connection_that_cannot_be_looked_up_any_more_changes_nothing(service, connections, metrics, caplog):
+    hubs = Hubs(connections.look_up, metrics, partial(Hub, make_client=service.client), look_up_seconds=0.05)
+    ending = asyncio.ensure_future(hubs.follow(waiting()))
+    await until(lambda: service.asked["one"] >= 1)
+    connections.say["lemondata_default"] = ConnectionFailedError("the secrets backend is away")
+    await until(lambda: "the secrets backend is away; going on as before" in caplog.text)
+    service.ends["one"] = answer("one")
+    assert (await ending).task.id == "one"
+
+
+async def test_a_connection_that_cannot_be_used_ends_the_wait_after_three_looks(hubs, connections):
+    connections.say["lemondata_default"] = ConfigurationError("The API key is empty")
+    ended = await hubs.follow(waiting())
+    assert "The API key is empty" in str(ended.error)
+    assert connections.asked["lemondata_default"] == 3
+
+
+async def test_a_secrets_backend_that_is_away_for_a_while_ends_no_wait(hubs, service, connections):
+    connections.say["lemondata_default"] = ConnectionFailedError("the secrets backend is away")
+    service.ends["one"] = answer("one")
+    ending = asyncio.ensure_future(hubs.follow(waiting()))
+    await until(lambda: connections.asked["lemondata_default"] >= 4)
+    del connections.say["lemondata_default"]
+    assert (await ending).task.id == "one"
+
+
+async def test_a_look_up_that_one_wait_is_cancelled_in_serves_the_others(hubs, service):
+    service.ends["two"] = answer("two")
+    first = asyncio.ensure_future(hubs.follow(waiting("one")))
+    second = asyncio.ensure_future(hubs.follow(waiting("two")))
+    await asyncio.sleep(0)
+    first.cancel()
+    assert (await second).task.id == "two"
+
+
+async def test_nothing_runs_when_nobody_waits_and_the_level_is_told(hubs, service, metrics):
+    before = asyncio.all_tasks()
+    service.ends = {"one": answer("one"), "two": answer("two")}
+    await asyncio.gather(hubs.follow(waiting("one")), hubs.follow(waiting("two")))
+    await until(lambda: asyncio.all_tasks() == before)
+    levels = [value for stat, value in metrics.levels if stat == "lemondata.tasks_in_flight"]
+    assert (max(levels), levels[-1]) == (2, 0)
+
+
+def test_each_event_loop_has_its_own_and_a_closed_one_is_forgotten():
+    async def mine() -> Any:
+        return hubs_of_this_loop(), hubs_of_this_loop()
+
+    first, again = asyncio.run(mine())
+    second, _ = asyncio.run(mine())
+    assert first is again
+    assert first is not second
