@@ -59,7 +59,7 @@ def test_the_connection_form_shows_what_is_needed_and_hides_the_rest():
         for name, widget in manager.connection_form_widgets.items()
         if name.startswith("extra__lemondata__")
     }
-    assert set(fields) == {"timeout", "requests_per_minute", "verify"}
+    assert set(fields) == {"timeout", "requests_per_minute", "triggerers", "verify"}
     assert all(field["description"] and field["schema"]["title"] for field in fields.values())
 
 

@@ -15,6 +15,7 @@ from lemondata_provider.api.verdict import is_refused_for_now, was_not_sent
 
 log = logging.getLogger(__name__)
 
+LONGEST_BACKOFF = 16.0  # seconds
 PATIENCE_SECONDS = 60.0  # how long a request is repeated before the error rises to the caller
 
 
@@ -28,10 +29,17 @@ def may_repeat(call: Call[Any], error: BaseException) -> bool:
 
 
 def pause(attempt: int, error: BaseException | None, jitter: Callable[[], float] = random.random) -> float:
-    """Return the seconds to wait after a failure: 1, 2, 4 … 16 with jitter, or more if the service asks for it."""
-    backoff = min(2.0 ** (attempt - 1), 16.0) * (0.5 + jitter())
+    """
+    Return the seconds to wait after a failure: 1, 2, 4 … 16 with jitter.
+
+    What the service asks for is waited first, and then as long a time again at random, or up to the backoff: hundreds
+    of workers that were refused in one second must not come back in one.
+    """
+    backoff = min(2.0 ** (attempt - 1), LONGEST_BACKOFF)
     asked = getattr(error, "retry_after", None)
-    return backoff if asked is None else max(float(asked) + jitter(), backoff)
+    if asked is None:
+        return backoff * (0.5 + jitter())
+    return float(asked) + max(backoff, min(asked, LONGEST_BACKOFF)) * jitter()
 
 
 def repeating(call: Call[Any]) -> dict[str, Any]:

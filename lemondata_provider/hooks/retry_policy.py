@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import random
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
 from lemondata_provider.api.errors import LemonDataError
 from lemondata_provider.hooks.version_compat import HAS_RETRY_POLICIES, RetryDecision, RetryPolicy
 
-LONGEST_DELAY = timedelta(days=1)  # whatever the service asks for
+LONGEST_SECONDS = 86_400.0  # whatever the service asks for
+SPREAD_SECONDS = 10.0
 
 
 class LemonDataRetryPolicy(RetryPolicy):
@@ -35,9 +38,7 @@ class LemonDataRetryPolicy(RetryPolicy):
             return RetryDecision.default()
         if exception.final:
             return RetryDecision.fail(reason=str(exception))
-        asked = exception.retry_after
-        delay = None if asked is None else min(timedelta(seconds=min(asked, 1e9)), LONGEST_DELAY)
-        return RetryDecision.retry(delay=delay, reason=str(exception))
+        return RetryDecision.retry(delay=delay_after(exception.retry_after), reason=str(exception))
 
     def serialize(self) -> dict[str, Any]:
         """Return what the policy is made of: nothing."""
@@ -47,6 +48,18 @@ class LemonDataRetryPolicy(RetryPolicy):
     def deserialize(cls, data: dict[str, Any]) -> LemonDataRetryPolicy:
         """Return the policy that :meth:`serialize` told."""
         return cls(**data)
+
+
+def delay_after(asked: float | None, jitter: Callable[[], float] = random.random) -> timedelta | None:
+    """
+    Return how long to wait before a retry, or nothing where the task's own delay holds.
+
+    :param asked: the seconds that the service asked for; some more at random keep tasks from coming back all at once.
+    :param jitter: random numbers from 0 to 1.
+    """
+    if asked is None:
+        return None
+    return timedelta(seconds=min(asked, LONGEST_SECONDS) + min(asked, SPREAD_SECONDS) * jitter())
 
 
 def with_retry_policy(arguments: dict[str, Any], retry_policy: Any) -> dict[str, Any]:

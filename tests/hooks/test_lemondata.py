@@ -25,7 +25,7 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, **connection: object) -> Connec
 
 def test_a_connection_of_only_a_key_leads_to_the_public_api(monkeypatch):
     settings = settings_of(monkeypatch)
-    assert settings == ConnectionSettings(KEY, "https://api.lemondata.cc", 60.0, 1000.0, True)
+    assert settings == ConnectionSettings(KEY, "https://api.lemondata.cc", 60.0, 1000.0, 1, True)
     assert KEY not in repr(settings)
 
 
@@ -59,11 +59,12 @@ def test_a_connection_uri_works_as_well(monkeypatch, uri, expected):
 
 
 def test_extras_are_read_and_empty_ones_count_as_missing(monkeypatch):
-    extra = {"timeout": "12.5", "requests_per_minute": 3000, "verify": "false"}
+    extra = {"timeout": "12.5", "requests_per_minute": 3000, "triggerers": "2", "verify": "false"}
     assert settings_of(monkeypatch, extra=extra) == ConnectionSettings(
-        KEY, "https://api.lemondata.cc", 12.5, 3000.0, False
+        KEY, "https://api.lemondata.cc", 12.5, 3000.0, 2, False
     )
     assert settings_of(monkeypatch, extra={"timeout": None, "verify": ""}).timeout == 60.0
+    assert settings_of(monkeypatch, extra={"triggerers": None}).triggerers == 1
     assert settings_of(monkeypatch, extra={"verify": "/etc/ca.pem"}).verify == "/etc/ca.pem"
     assert settings_of(monkeypatch, extra={"verify": False}).verify is False
 
@@ -83,6 +84,9 @@ def test_extras_are_read_and_empty_ones_count_as_missing(monkeypatch):
         ({"extra": {"timeout": True}}, "field Extra: timeout must be a number above 0, not True"),
         ({"extra": {"timeout": -1}}, "field Extra: timeout must be a number above 0, not -1"),
         ({"extra": {"requests_per_minute": [1]}}, "field Extra: requests_per_minute must be a number above 0"),
+        ({"extra": {"triggerers": 1.5}}, "field Extra: triggerers must be a whole number above 0, not 1.5"),
+        ({"extra": {"triggerers": 0}}, "field Extra: triggerers must be a"),
+        ({"extra": {"triggerers": "two"}}, "field Extra: triggerers must be a"),
         ({"extra": [1]}, "field Extra: it must be a JSON object"),
         ({"extra": "timeout=5"}, "field Extra: it must be a JSON object"),
         ({"extra": {"verify": 1}}, "field Extra: verify must be true, false or the path of a CA file, not 1"),
@@ -211,3 +215,17 @@ async def test_trouble_of_a_secrets_backend_is_passing_trouble_in_the_event_loop
     step = hook.look(Wait("t", "/v1/tasks/t", poll_interval=5, deadline=time.time() + 100))
     assert isinstance(step, LookAgain)
     assert not step.doubtful
+
+
+@pytest.mark.parametrize(
+    ("other", "same"),
+    [
+        ({"extra": {"timeout": 5, "triggerers": 3}}, True),
+        ({"password": "sk-another-key-0001"}, False),
+        ({"host": "gw.example"}, False),
+    ],
+)
+def test_connections_share_a_rate_limit_where_key_and_service_are_the_same(monkeypatch, other, same):
+    ours = settings_of(monkeypatch)
+    assert (settings_of(monkeypatch, **other).key == ours.key) is same
+    assert KEY not in str(ours.key)

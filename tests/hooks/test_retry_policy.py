@@ -9,7 +9,7 @@ from airflow.sdk import DAG
 from packaging.version import Version
 
 from lemondata_provider.api import errors
-from lemondata_provider.hooks.retry_policy import LemonDataRetryPolicy
+from lemondata_provider.hooks.retry_policy import LemonDataRetryPolicy, delay_after
 from lemondata_provider.hooks.version_compat import HAS_RETRY_POLICIES
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.sensors.task import TaskSensor
@@ -33,9 +33,7 @@ needs_policies = pytest.mark.skipif(not HAS_RETRY_POLICIES, reason="this Airflow
         (errors.ModelNotFoundError("400"), "fail", None),
         (errors.ServiceError("503", hints={"retryable": False}), "fail", None),
         (errors.ServiceError("503", hints={"retryable": True}), "retry", None),
-        (errors.ServiceError("500", retry_after=11.0), "retry", timedelta(seconds=11)),
-        (errors.RateLimitError("429", retry_after=61.5), "retry", timedelta(seconds=61.5)),
-        (errors.RateLimitError("429", retry_after=1e300), "retry", timedelta(days=1)),
+        (errors.ServiceError("500", retry_after=0.0), "retry", timedelta(0)),
         (errors.ConnectionFailedError("no"), "retry", None),
         (ValueError("not ours"), "default", None),
     ],
@@ -45,6 +43,23 @@ def test_each_error_leads_to_a_decision(error, action, delay):
     decision = LemonDataRetryPolicy().evaluate(error, try_number=1, max_tries=2)
     assert (decision.action.value, decision.retry_delay) == (action, delay)
     assert decision.reason == (None if action == "default" else str(error))
+
+
+@needs_policies
+def test_the_time_that_the_service_asks_for_is_the_delay_of_the_retry():
+    decision = LemonDataRetryPolicy().evaluate(errors.RateLimitError("429", retry_after=61.5), 1, 2)
+    assert timedelta(seconds=61.5) <= decision.retry_delay <= timedelta(seconds=71.5)
+
+
+@pytest.mark.parametrize(
+    ("asked", "least", "most"),
+    [(None, None, None), (0.0, 0, 0), (4.0, 4, 8), (61.5, 61.5, 71.5), (1e300, 86_400, 86_410)],
+)
+def test_retries_are_spread_after_the_time_that_the_service_asked_for(asked, least, most):
+    seconds = [
+        delay and delay.total_seconds() for delay in (delay_after(asked, lambda: 0.0), delay_after(asked, lambda: 1.0))
+    ]
+    assert [second or 0 for second in seconds] == [least or 0, most or 0]
 
 
 @needs_policies
