@@ -76,12 +76,12 @@ class AirflowApi:
         """Tell the state of a run: ``queued``, ``running``, ``success`` or ``failed``."""
         return str(self.api("GET", f"/dags/{dag_id}/dagRuns/{run_id}")["state"])
 
-    def task_instances(self, dag_id: str, run_id: str) -> list[dict[str, Any]]:
-        """List all task instances of a run, mapped ones included."""
+    def task_instances(self, dag_id: str, run_id: str, **query: Any) -> list[dict[str, Any]]:
+        """List the task instances of a run, or of all with ``~``, mapped ones included; the query chooses some."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
         instances: list[dict[str, Any]] = []
         while True:
-            page = self.api("GET", path, order_by="id", limit=100, offset=len(instances))
+            page = self.api("GET", path, order_by="id", limit=100, offset=len(instances), **query)
             instances += page["task_instances"]
             if not page["task_instances"] or len(instances) >= page["total_entries"]:
                 return instances

@@ -40,10 +40,13 @@ class LocalAirflowError(RuntimeError):
 class LocalAirflow(AirflowApi):
     """API server, scheduler (LocalExecutor), DAG processor and triggerer on 127.0.0.1, database in ``home``.
 
+    Other components and settings make another Airflow of it, see ``tests/distributed/conftest.py``.
+
     :param home: AIRFLOW_HOME, made if need be; what still runs from an earlier use of it is ended first.
     :param dags: the DAGs folder.
     :param python: the interpreter of the environment that Airflow is installed in.
     :param environment: what Airflow gets beside a clean environment: connections, settings, a database.
+    :param components: the arguments of ``airflow`` by name, started in this order.
     """
 
     def __init__(
@@ -53,12 +56,14 @@ class LocalAirflow(AirflowApi):
         dags: Path,
         python: Path = Path(sys.executable),
         environment: Mapping[str, str] = MappingProxyType({}),
+        components: Mapping[str, tuple[str, ...]] = COMPONENTS,
     ) -> None:
         self.home = home.absolute()
         self.logs = self.home / "logs"
         self.components: dict[str, subprocess.Popen[bytes]] = {}
         self._bin = python.absolute().parent  # not resolved: the link is what makes it that of a virtual environment
         self._port = processes.free_port()
+        self._commands = components
         self._environment = {**_inherited(self._bin), **_settings(self.home, dags, self._port), **environment}
         self._signals = ExitStack()
         super().__init__(f"http://127.0.0.1:{self._port}")
@@ -84,7 +89,7 @@ class LocalAirflow(AirflowApi):
             processes.end(self.mark)
             self.logs.mkdir(parents=True, exist_ok=True)
             self._migrate()
-            for component in COMPONENTS:
+            for component in self._commands:
                 self.restart(component)
         except BaseException:
             self.stop()
@@ -112,11 +117,11 @@ class LocalAirflow(AirflowApi):
 
     def restart(self, component: str) -> None:
         """Start a component that is not running, or that was killed."""
-        self.components[component] = self._spawn(component, *COMPONENTS[component])
+        self.components[component] = self._spawn(component, *self._commands[component])
 
     def start_another(self, component: str, name: str) -> None:
         """Start one more process of a component, under a name by which ``kill`` ends it."""
-        self.components[name] = self._spawn(name, *COMPONENTS[component])
+        self.components[name] = self._spawn(name, *self._commands[component])
 
     def run(self, *arguments: str, timeout: float = 120) -> str:
         """Run an ``airflow`` command to its end, and return what it printed; raises if it failed."""
@@ -136,12 +141,16 @@ class LocalAirflow(AirflowApi):
                 on_tick(health)
             return set(health.values()) == {"healthy"}
 
-        self._wait(healthy, timeout, "Becoming healthy")
+        self.wait_until(healthy, timeout, "Becoming healthy")
+
+    def unpause(self, dag_id: str) -> None:
+        """Let a DAG run, once it has been parsed."""
+        self.wait_until(lambda: self.has_dag(dag_id), 60, f"Parsing {dag_id}")
+        self.api("PATCH", f"/dags/{dag_id}", is_paused=False)
 
     def trigger(self, dag_id: str, conf: Mapping[str, Any] | None = None, logical_date: datetime | None = None) -> str:
         """Start a run of a DAG, once that has been parsed, and return the run's id."""
-        self._wait(lambda: self.has_dag(dag_id), 60, f"Parsing {dag_id}")
-        self.api("PATCH", f"/dags/{dag_id}", is_paused=False)
+        self.unpause(dag_id)
         date = logical_date.isoformat() if logical_date else None
         run = self.api("POST", f"/dags/{dag_id}/dagRuns", conf=dict(conf or {}), logical_date=date)
         return str(run["dag_run_id"])
@@ -157,10 +166,11 @@ class LocalAirflow(AirflowApi):
                 on_tick()
             return state in FINISHED
 
-        self._wait(finished, timeout, f"{dag_id} {run_id}")
+        self.wait_until(finished, timeout, f"{dag_id} {run_id}")
         return state
 
-    def _wait(self, done: Callable[[], bool], timeout: float, what: str) -> None:
+    def wait_until(self, done: Callable[[], bool], timeout: float, what: str) -> None:
+        """Wait for a condition; raises ``TimeoutError``, and ``LocalAirflowError`` when a component ends meanwhile."""
         deadline = time.monotonic() + timeout
         while not done():
             for component, process in self.components.items():
