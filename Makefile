@@ -8,10 +8,12 @@ unexport PYTHONPATH
 # Part of the stamps' names, so that another Python makes the environments anew.
 READY := .ready-$(shell "$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
-.PHONY: help demo test lint bench pins clean
+.PHONY: help demo test test-distributed lint bench pins clean
 help:
 	@echo "make demo   generate two clips and upscale them with a real Airflow (local sandbox: no key, no cost)"
 	@echo "make test   lint, types, layers and all tests, on Airflow $(FLOOR) and $(AIRFLOW)"
+	@echo "make test-distributed"
+	@echo "            two triggerers and two workers on PostgreSQL and Redis, of which one each is killed"
 	@echo "make lint   lint, types and layers only"
 	@echo "make bench  the benchmarks, each prints one table"
 	@echo "make pins   write the pinned sets in .ci/ again"
@@ -21,6 +23,9 @@ demo: .venv/$(READY)
 
 test: .venv/$(READY) .venv-floor/$(READY) .venv-wheel/$(READY)
 	@env -u LEMONDATA_API_KEY .ci/test
+
+test-distributed: .venv-distributed/$(READY)
+	@env -u LEMONDATA_API_KEY .ci/test-distributed
 
 lint: .venv/$(READY)
 	@.ci/lint
@@ -46,3 +51,5 @@ SOURCES := $(shell find lemondata_provider -type f -not -name '*.pyc')
 	@.ci/venv "$(PYTHON)" .venv-wheel $< --wheel $(READY)
 .venv-bench/$(READY): .ci/bench.txt $(MADE_OF) $(SOURCES)
 	@.ci/venv "$(PYTHON)" .venv-bench $< --wheel $(READY)
+.venv-distributed/$(READY): .ci/distributed.txt $(MADE_OF) $(SOURCES)
+	@.ci/venv "$(PYTHON)" .venv-distributed $< --wheel $(READY)
