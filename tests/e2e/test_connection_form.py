@@ -22,5 +22,5 @@ def test_the_form_gets_our_fields_with_titles_and_help_and_hides_the_rest(airflo
     }
     assert standard["password"]["title"] == "API key"
     assert standard["host"]["title"] == "Base URL"
-    assert set(ours["extra_fields"]) == {"timeout", "requests_per_minute", "verify"}
+    assert set(ours["extra_fields"]) == {"timeout", "requests_per_minute", "triggerers", "verify"}
     assert all(field["description"] for field in ours["extra_fields"].values())
