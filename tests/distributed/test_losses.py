@@ -27,7 +27,7 @@ CLIPS = 300
 PIECES = 2 * DAYS + CLIPS  # a day is a clip and its upscale
 
 ACCEPTING_SECONDS = 2.0  # what the service takes to accept a video: long enough for a kill to find submits in flight
-HALF_WAY_SECONDS, END_SECONDS = 300, 900
+HALF_WAY_SECONDS, END_SECONDS = 600, 1200
 SUCCESS, UNKNOWN, NOT_BEGUN = "success", "unknown", "not begun, since what it needs ended unknown"
 
 INSTANT = TypeAdapter(datetime)
