@@ -6,14 +6,15 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 
-def span(name: str, **attributes: str | None) -> AbstractContextManager[Any]:
+def span(name: str, tracer: Any = None, **attributes: str | None) -> AbstractContextManager[Any]:
     """
     Return a span inside of Airflow's own for the task or the trigger.
 
     :param name: its name.
+    :param tracer: who makes it; default: the one that Airflow set up for this process.
     :param attributes: what is known; each becomes an attribute ``lemondata.<name>``.
     """
     from opentelemetry import trace  # noqa: PLC0415 # every DAG file that imports an operator would pay for it
 
     known = {f"lemondata.{name}": value for name, value in attributes.items() if value is not None}
-    return trace.get_tracer("lemondata_provider").start_as_current_span(name, attributes=known)
+    return (tracer or trace.get_tracer("lemondata_provider")).start_as_current_span(name, attributes=known)
