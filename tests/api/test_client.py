@@ -666,8 +666,8 @@ def test_patience_ends_after_a_minute(send: Any, service: Any, call: calls.Call[
 def test_what_the_service_asked_for_is_slept(send: Any, service: Any, call: calls.Call[Any]) -> None:
     lemondata = service(refuses(429, retry_after="7"), refuses(503, "all_channels_failed", "3", retryable=True), OK)
     send(lemondata, call)
-    assert 7 <= send.slept[0] <= 8
-    assert 3 <= send.slept[1] <= 4
+    assert 7 <= send.slept[0] <= 7 + 7
+    assert 3 <= send.slept[1] <= 3 + 3
 
 
 @every_method
@@ -676,8 +676,8 @@ def test_the_last_refusal_rises_with_what_it_asked_for(send: Any, service: Any, 
     error = send.error(lemondata, call)
     assert type(error) is RateLimitError
     assert error.retry_after == 25
-    assert len(lemondata.requests) == 3
-    assert sum(send.slept) <= 60
+    assert len(lemondata.requests) in (2, 3)
+    assert 25 <= sum(send.slept) <= 60
 
 
 @every_method
