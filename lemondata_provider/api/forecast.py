@@ -13,19 +13,21 @@ from collections import deque
 from dataclasses import dataclass
 
 EARLY = 0.05  # the share of tasks that may have ended at the first look
-AGES = 200  # how many ends the first look is learned from
-ENOUGH_AGES = 20
+AGES = 200  # how many ends the first look is learned from: a model may become faster or slower
+ENOUGH_AGES = 20  # with fewer, the earliest is luck
 SPREAD = 3.0  # turns over which first looks are spread while nothing is known of a model
 LONGEST_SPREAD = 25.0  # seconds
 GUESSES = 20  # how many foretold ends decide whether progress is believed
-ENOUGH_GUESSES = 3
-FAR = 0.2  # a foretold end counts where it was foretold this part of the task's age before
-EXACT = 0.05
-PROOFS = 4
-NEAR = 0.1
+ENOUGH_GUESSES = 3  # that were right, before it is believed
+FAR = (
+    0.2  # an end counts as foretold if it was so this part of the task's age before: close to it, any progress is right
+)
+NEAR = 0.1  # and if it was still unfinished this part of its age before: else nobody knows that it did not end sooner
+EXACT = 0.05  # the part of a turn that an end may be uncertain by: to look again costs others a turn's wait
+PROOFS = 4  # one task in so many is looked at before its foretold end: else nobody learns that it ended before that
 AIM = 0.95  # how much of the way to the earliest foretold end a wait sleeps
 SLACK = 0.03  # a foretold end may be wrong by this part of the task's age, and by SLACK_SECONDS
-SLACK_SECONDS = 1.0
+SLACK_SECONDS = 1.0  # what the service tells is rounded to seconds
 SHORTEST_PAUSE = 1.0  # before a look that progress calls for
 
 
@@ -38,6 +40,8 @@ class Course:
     :param unfinished: when it was last seen unfinished.
     :param earliest: before this it does not end, if its progress is right.
     :param latest: by then it has ended, if its progress is right.
+    :param foretold: when its progress told something of its end for the first time.
+    :param misled: whether its progress contradicted itself, and tells nothing any more.
     """
 
     created: float | None = None
@@ -55,7 +59,7 @@ class Forecast:
         self._ages: deque[float] = deque()  # at the end, in the order in which they were seen
         self._sorted: list[float] = []
         self._right: deque[bool] = deque(maxlen=GUESSES)
-        self._turns = 0
+        self._sleeps = 0
         self._step = 0  # what all progress that was seen is a multiple of: coarse progress moves in steps
 
     def early_age(self) -> float | None:
@@ -76,7 +80,7 @@ class Forecast:
         early = self.early_age()
         if early is None or course.created is None:
             return max(pause, min(SPREAD * turn, LONGEST_SPREAD))
-        return max(pause, course.created + early - now)
+        return max(pause, early - max(now - course.created, 0.0))  # a clock may be behind the service's
 
     def next_look(
         self, course: Course, progress: float | None, now: float, pause: float, turn: float = 0.0
@@ -105,8 +109,8 @@ class Forecast:
 
     def _need_no_proof(self) -> bool:
         """Say whether to sleep until the foretold end; one task in some is looked at before, and so proves it."""
-        self._turns += 1
-        return self.believes_progress and self._turns % PROOFS != 0
+        self._sleeps += 1
+        return self.believes_progress and self._sleeps % PROOFS != 0
 
     def ended(self, course: Course, now: float, told_age: float | None = None) -> None:
         """
@@ -116,8 +120,8 @@ class Forecast:
         :param now: Unix seconds.
         :param told_age: its age at the end in seconds, if the service told it.
         """
-        if course.created is None:
-            return
+        if course.created is None or now <= course.created:
+            return  # a clock was set back: that tells nothing of the model
         self._learn_age(course, now - course.created, told_age)
         if course.earliest is None or course.unfinished is None or course.latest is None:
             return
@@ -156,6 +160,7 @@ class Forecast:
             self._right.append(False)
 
     def _learn_age(self, course: Course, found: float, told: float | None) -> None:
+        """Learn at which age a task ended: between the last look and the one that found its end."""
         last = course.unfinished - (course.created or 0.0) if course.unfinished is not None else 0.0
         if told is not None and last - SLACK_SECONDS <= told <= found - SLACK_SECONDS:
             age = told  # what was told as the time of this very look says nothing

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
-from itertools import islice
 
 WINDOW = 60.0  # seconds that the service counts requests over
 SHARE = 0.97  # of what is allowed; the rest is for clocks and networks that are not exact
 LEAST = 0.1  # the part that a 429 leaves to us
-EPSILON = 1e-9
+EPSILON = 1e-9  # of a request: what sums of fractions may be wrong by
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,9 @@ class Budget:
 
     def __init__(self, per_minute: float, sharers: int = 1) -> None:
         self._sent: deque[float] = deque()
-        self._elsewhere: deque[float] = deque()
-        self._credit = 1.0
+        self._elsewhere: deque[tuple[float, int]] = deque()  # when, and how many then
+        self._others = 0  # how many these are
+        self._credit = 1.0  # requests that may be sent now as far as the pace goes; what is not used is kept
         self._credited: float | None = None  # until when the credit has grown
         self._last = -math.inf
         self._held_until = -math.inf
@@ -67,13 +68,14 @@ class Budget:
 
     def rate(self) -> float:
         """Return how many requests a second others leave to us now."""
-        return max(self.allowed - len(self._elsewhere), 0.0) / WINDOW
+        return max(self.allowed - self._others, 0.0) / WINDOW
 
     def count_elsewhere(self, at: float, requests: int = 1) -> None:
         """Count requests that somebody else sent; what happened out of order counts as a little later."""
         self._advance(at)
-        at = max(at, self._elsewhere[-1]) if self._elsewhere else at
-        self._elsewhere.extend([at] * requests)
+        at = max(at, self._elsewhere[-1][0]) if self._elsewhere else at
+        self._elsewhere.append((at, requests))
+        self._others += requests
 
     def hold(self, until: float) -> None:
         """Send nothing until then: the service asked for it."""
@@ -84,7 +86,7 @@ class Budget:
         self._advance(now)
         most = min(self.per_minute, limit.limit)
         self.allowed = max(SHARE * most / self.sharers, 1.0)
-        self._count_unknown(limit.limit / self.sharers - limit.remaining, now)
+        self._count_unknown(most / self.sharers - limit.remaining, now)
 
     def exhaust(self, now: float) -> None:
         """Learn from a 429 that others use the limit too; something is left to us, since it may be of another kind."""
@@ -93,7 +95,7 @@ class Budget:
 
     def _count_unknown(self, used: float, now: float) -> None:
         """Count what was used of our part of the limit, and not sent by us."""
-        unknown = math.floor(used) - len(self._sent) - len(self._elsewhere)
+        unknown = math.floor(used) - len(self._sent) - self._others
         if unknown > 0:
             self.count_elsewhere(now, unknown)
 
@@ -101,7 +103,7 @@ class Budget:
         """Return the earliest instant at which a request may be sent."""
         self._advance(now)
         at = max(self._credited_at(now), self._last + WINDOW / self.allowed, self._held_until, now)
-        over = math.floor(len(self._sent) + len(self._elsewhere) + 1 - self.allowed + EPSILON)
+        over = math.ceil(len(self._sent) + self._others + 1 - self.allowed - EPSILON)
         return at if over <= 0 else max(at, self._nth_oldest(over) + WINDOW)
 
     def spend(self, now: float) -> None:
@@ -114,29 +116,34 @@ class Budget:
     def _advance(self, now: float) -> None:
         while self._sent and self._sent[0] <= now - WINDOW:
             self._sent.popleft()
-        while self._elsewhere and self._elsewhere[0] <= now - WINDOW:
-            self._grow(self._elsewhere[0] + WINDOW)
-            self._elsewhere.popleft()
+        while self._elsewhere and self._elsewhere[0][0] <= now - WINDOW:
+            self._grow(self._elsewhere[0][0] + WINDOW)
+            self._others -= self._elsewhere.popleft()[1]
         self._grow(now)
 
     def _grow(self, now: float) -> None:
-        passed = max(now - self._credited, 0.0) if self._credited is not None else 0.0
-        self._credit = min(self._credit + self.rate() * passed, self.allowed)
-        self._credited = max(now, self._credited or now)
+        since = now if self._credited is None else self._credited
+        self._credit = min(self._credit + self.rate() * max(now - since, 0.0), self.allowed)
+        self._credited = max(now, since)
 
     def _credited_at(self, now: float) -> float:
         """Return when there is credit for one request; the rate rises whenever a request of somebody else expires."""
-        at, missing, others = now, 1.0 - self._credit, len(self._elsewhere)
+        at, missing, others = now, 1.0 - self._credit, self._others
         if missing <= EPSILON:
             return now
-        for sent in self._elsewhere:
+        for sent, requests in self._elsewhere:
             rate = max(self.allowed - others, 0.0) / WINDOW
             expires = max(sent + WINDOW, at)
             if missing <= rate * (expires - at):
                 return at + missing / rate
             missing -= rate * (expires - at)
-            at, others = expires, others - 1
+            at, others = expires, others - requests
         return at + missing * WINDOW / self.allowed
 
     def _nth_oldest(self, number: int) -> float:
-        return sorted([*islice(self._sent, number), *islice(self._elsewhere, number)])[number - 1]
+        """Return when the one was sent that has to expire, and all before it, to make room."""
+        at, in_order = -math.inf, heapq.merge(((sent, 1) for sent in self._sent), self._elsewhere)
+        while number > 0:
+            at, requests = next(in_order)
+            number -= requests
+        return at

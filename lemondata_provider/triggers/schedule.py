@@ -10,13 +10,20 @@ from typing import Generic, TypeVar
 from lemondata_provider.api.pacing import WINDOW, Budget
 
 T = TypeVar("T")
-HEAD_START = 120.0  # a look that progress calls for finds an end; any other finds one by chance
+HEAD_START = 120.0  # seconds; a look that progress calls for finds an end, any other finds one by chance
 LEAST_RATE = 0.1  # of what is allowed, for the length of a turn: what others take they give back within a minute
 
 
 @dataclass(order=True, slots=True)
 class Entry(Generic[T]):
-    """One look to come: at what, from when on, and before which others."""
+    """
+    One look to come.
+
+    :param due: not before this instant.
+    :param number: in which order looks that are due at the same instant go.
+    :param guided: whether progress calls for it, which gives it a head start.
+    :param item: what is looked at; nothing any more once that is done or not wanted.
+    """
 
     due: float
     number: int
@@ -67,9 +74,10 @@ class Schedule(Generic[T]):
         if not self._line or self.budget.next_at(now) > now:
             return None
         _, _, entry = heapq.heappop(self._line)
-        self.size -= 1
         self.budget.spend(now)
-        return entry.item
+        item = entry.item
+        self.discard(entry)  # so that it is planned no more, whoever still has it
+        return item
 
     def turn(self, tasks: int) -> float:
         """Return how many seconds one look at each of so many tasks takes."""

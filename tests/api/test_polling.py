@@ -26,6 +26,7 @@ from lemondata_provider.api.errors import (
     TaskTimeoutError,
     UnreadableAnswerError,
 )
+from lemondata_provider.api.forecast import Course, Forecast
 from lemondata_provider.api.models import Task
 from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
 
@@ -350,7 +351,7 @@ def test_news_are_another_status_or_ten_percent_more() -> None:
     ours = wait()
     looks = [("pending", None), ("pending", 0), ("processing", 0), ("processing", 9), ("processing", 10)]
     looks += [("processing", 19.9), ("processing", 5), ("processing", 60), ("completed", 100), ("completed", 100)]
-    assert [ours.news(task(status, progress=progress)) for status, progress in looks] == [
+    assert [ours.news(task(status, progress=progress), START) for status, progress in looks] == [
         "Task t1 is pending",
         None,
         "Task t1 is processing, 0 %",
@@ -362,6 +363,13 @@ def test_news_are_another_status_or_ten_percent_more() -> None:
         "Task t1 is completed, 100 %",
         None,
     ]
+
+
+def test_a_little_more_progress_is_news_after_half_a_minute() -> None:
+    ours = wait()
+    looks = [(0, 3), (29, 4), (30, 4), (31, 5), (61, 6), (1000, 6), (2000, 5)]
+    told = [at for at, progress in looks if ours.news(task(progress=progress), START + at)]
+    assert told == [0, 30, 61]
 
 
 # --- any sequence at all
@@ -415,46 +423,78 @@ def test_nothing_but_an_end_that_was_seen_ends_the_wait_before_the_deadline(
             assert isinstance(step.error, kinds)
 
 
-# --- progress that foretells the end
+# --- what the forecast tells
 
 
-def unfinished(created: float, progress: float | None) -> Task:
-    payload = {"status": "processing", "progress": progress, "created": created}
-    return Task.read(payload, "ldtask_1", "/v1/tasks/ldtask_1")
+def informed(ends: int = 30, created: float | None = START, pause: float | None = None) -> Wait:
+    """Return a wait for a task of a model whose tasks ended after 100 s and told truthful progress."""
+    forecast = Forecast()
+    for _ in range(ends):
+        course = Course(0.0)
+        for age in (37, 50, 90):
+            forecast.next_look(course, age, age, 2.0)
+        forecast.ended(course, 102, 100)
+    return Wait("t1", POLL_URL, poll_interval=5, deadline=START + 600, created=created, pause=pause, forecast=forecast)
 
 
-def waiting(poll_interval: float = 5.0) -> Wait:
-    return Wait("ldtask_1", "/v1/tasks/ldtask_1", poll_interval=poll_interval, deadline=10_000.0)
+def test_nothing_was_seen_before_the_first_answer() -> None:
+    ours = wait()
+    assert (ours.seen, ours.created) == (None, None)
+    ours.failed(ServiceError("down"), START)
+    assert ours.seen is None
+    first = task()
+    ours.answered(first, START)
+    assert ours.seen is first
 
 
-@pytest.mark.parametrize(
-    ("age", "progress", "pause"),
-    [
-        (7, 70, 3.0),  # ends at 10
-        (9.9, 99, 1.0),  # ends at once: not sooner than after a second
-        (7, 10, 5.0),  # ends much later
-        (7, None, 5.0),
-        (7, 0, 5.0),
-        (-3, 50, 5.0),  # a clock that is behind
-        (7, 100, 1.0),
-    ],
-)
-def test_a_look_comes_sooner_where_progress_foretells_the_end(age, progress, pause):
-    step = waiting().answered(unfinished(created=1000.0, progress=progress), now=1000.0 + age)
-    assert step.delay == pytest.approx(pause)
+def test_the_first_look_comes_when_the_first_tasks_of_the_model_end() -> None:
+    assert again(informed().start(START)).delay == 100
+    assert again(informed().start(START + 30)).delay == 70
+    assert again(informed().start(START + 99)).delay == 5
+    assert again(informed(created=None).start(START)).delay == 5
+    assert again(informed(ends=3).start(START)).delay == 5
 
 
-def test_progress_that_foretold_wrongly_twice_is_not_believed_again():
-    wait = waiting()
-    pauses = []
-    now = 1007.0
-    for _ in range(6):
-        step = wait.answered(unfinished(created=1000.0, progress=99.0), now)
-        pauses.append(step.delay)
-        now += step.delay
-    assert pauses == [1.0, 1.0, 5.0, 5.0, 5.0, 5.0]
+@pytest.mark.parametrize("ahead", [1, 3600, 1e9])
+def test_a_task_that_was_created_in_the_future_was_created_just_now(ahead: float) -> None:
+    assert again(informed(created=START + ahead).start(START)).delay == 100
 
 
-def test_a_short_interval_is_not_made_longer_by_progress():
-    step = waiting(poll_interval=0.2).answered(unfinished(created=1000.0, progress=99.9), now=1010.0)
-    assert step.delay == 0.2
+def test_a_first_look_waits_where_many_share_a_rate_limit_and_nothing_is_known() -> None:
+    assert again(wait().start(START, turn=6)).delay == 18
+    assert again(wait().start(START, turn=1000)).delay == 25
+    assert again(wait(timeout=10).start(START, turn=6)).delay == 10
+
+
+def test_believed_progress_leads_to_the_end() -> None:
+    ours = informed()
+    step = again(ours.answered(task(progress=94, created=START), START + 47))
+    assert (step.delay, step.foretold) == (pytest.approx(3), True)
+
+
+def test_the_end_is_not_foretold_for_later_than_the_deadline() -> None:
+    ours = informed()
+    ours.deadline = START + 70
+    assert again(ours.answered(task(progress=60), START + 60)).delay == 10
+
+
+def test_when_a_task_was_created_is_read_from_its_answer_unless_it_is_known() -> None:
+    answer = task(created=START - 50)
+    ours, theirs = wait(), informed()
+    for each in (ours, theirs):
+        each.answered(answer, START)
+    assert (ours.created, theirs.created) == (START - 50, START)
+    ahead = wait()
+    ahead.answered(task(created=START + 50), START)
+    assert ahead.created == START
+
+
+def test_the_pause_between_looks_may_be_shorter_than_the_poll_interval_but_not_after_trouble() -> None:
+    ours = informed(pause=2)
+    assert again(ours.answered(task(), START)).delay == 2
+    assert again(ours.failed(ServiceError("down"), START)).delay >= 5
+
+
+def test_a_short_interval_is_not_made_longer_by_near_ends() -> None:
+    ours = Wait("t1", POLL_URL, poll_interval=0.2, deadline=START + 600, created=START)
+    assert again(ours.answered(task(progress=99.9), START + 10)).delay == 0.2

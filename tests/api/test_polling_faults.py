@@ -16,12 +16,12 @@ import pytest
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import Client
 from lemondata_provider.api.errors import LemonDataError, TaskNotFoundError
+from lemondata_provider.api.forecast import SLACK, SLACK_SECONDS
 from lemondata_provider.api.models import Task
 from lemondata_provider.api.polling import (
     DOUBT_SECONDS,
     LOOKS_FOR_VIDEO,
     REFUSALS,
-    WRONG_GUESSES,
     Ended,
     LookAgain,
     Step,
@@ -202,12 +202,13 @@ class Watch:
         """
         There is a look for each interval that passed, and one for each pause that may be shorter than that.
 
-        These pauses are those that progress called for, those for a video, those of a doubt, and the one that the
-        deadline cuts short (twice, where the clock's last digit falls short of it).
+        These pauses are those that progress called for (until it is clear that it is false), those for a video, those
+        of a doubt, and the one that the deadline cuts short (twice, where the clock's last digit falls short of it).
         """
         doubts = sum(isinstance(outcome, TaskNotFoundError) for outcome in self.seen)
         intervals = (self.now - START) / self.wait.poll_interval
-        return intervals + WRONG_GUESSES + LOOKS_FOR_VIDEO + doubts + 2
+        foretold = 2 + SLACK_SECONDS + SLACK * (self.now - START)
+        return intervals + foretold + LOOKS_FOR_VIDEO + doubts + 2
 
 
 def watched(client: Client, seed: int) -> tuple[Watch, Ended]:
