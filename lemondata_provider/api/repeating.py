@@ -36,10 +36,10 @@ def pause(attempt: int, error: BaseException | None, jitter: Callable[[], float]
     of workers that were refused in one second must not come back in one.
     """
     backoff = min(2.0 ** (attempt - 1), LONGEST_BACKOFF)
-    asked = getattr(error, "retry_after", None)
+    asked: float | None = getattr(error, "retry_after", None)
     if asked is None:
         return backoff * (0.5 + jitter())
-    return float(asked) + max(backoff, min(asked, LONGEST_BACKOFF)) * jitter()
+    return asked + max(backoff, min(asked, LONGEST_BACKOFF)) * jitter()
 
 
 def repeating(call: Call[Any]) -> dict[str, Any]:

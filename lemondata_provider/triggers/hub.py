@@ -34,6 +34,7 @@ EAGER = 0.4  # the part of a poll interval after which a task is looked at again
 MOST_IN_FLIGHT = 256  # requests at a time: paced, they are two or three unless answers are slow
 MODELS = 64  # whose ends are remembered
 HOLD_SECONDS = 1.0  # after a 429 that does not say how long
+LONGEST_HOLD = 2 * WINDOW  # whatever a 429 says: a rate limit is over in a minute, and deadlines have to be kept
 
 
 class Metrics(Protocol):
@@ -286,7 +287,8 @@ class Hub:
         now = asyncio.get_running_loop().time()
         self.metrics.incr("lemondata.rate_limited")
         self._budget.exhaust(now)
-        self._budget.hold(now + (HOLD_SECONDS if error.retry_after is None else error.retry_after))
+        asked = HOLD_SECONDS if error.retry_after is None else error.retry_after
+        self._budget.hold(now + min(asked, LONGEST_HOLD))
 
     def _measure(self, task: Task, model: str, now: float) -> None:
         tags = {"model": task.model or model}

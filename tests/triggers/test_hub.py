@@ -193,6 +193,16 @@ async def test_a_429_holds_everybody_for_as_long_as_it_says(hub, service, metric
     await asyncio.gather(*others, return_exceptions=True)
 
 
+async def test_a_429_that_asks_for_a_year_holds_nobody_past_the_deadline_of_its_task(hub, service, metrics):
+    service.ends["one"] = [RateLimitError("too many", status=429, retry_after=3e7)]
+    waits = asyncio.ensure_future(hub.follow(waiting()))
+    await until(lambda: metrics.counts["lemondata.rate_limited"] == 1)
+    now = asyncio.get_running_loop().time()
+    assert now + 100 < hub._budget.next_at(now) < now + 121
+    waits.cancel()
+    await asyncio.gather(waits, return_exceptions=True)
+
+
 async def test_the_headers_of_an_answer_tell_what_others_use(service, metrics):
     hub = Hub(settings(requests_per_minute=1000.0), metrics, make_client=service.client)
     service.ends["one"] = answer("one")
