@@ -1,0 +1,1 @@
+"""What benchmarks/polling.py is made of."""
