@@ -19,15 +19,14 @@ SPREAD = 3.0  # turns over which first looks are spread while nothing is known o
 LONGEST_SPREAD = 25.0  # seconds
 GUESSES = 20  # how many foretold ends decide whether progress is believed
 ENOUGH_GUESSES = 3  # that were right, before it is believed
-FAR = (
-    0.2  # an end counts as foretold if it was so this part of the task's age before: close to it, any progress is right
-)
+FAR = 0.2  # an end counts as foretold if it was so for this part of the task's age: close to it any progress is right
 NEAR = 0.1  # and if it was still unfinished this part of its age before: else nobody knows that it did not end sooner
 EXACT = 0.05  # the part of a turn that an end may be uncertain by: to look again costs others a turn's wait
 PROOFS = 4  # one task in so many is looked at before its foretold end: else nobody learns that it ended before that
 AIM = 0.95  # how much of the way to the earliest foretold end a wait sleeps
 SLACK = 0.03  # a foretold end may be wrong by this part of the task's age, and by SLACK_SECONDS
 SLACK_SECONDS = 1.0  # what the service tells is rounded to seconds
+LONGEST_SLEEP = 120.0  # whatever is foretold: a clock may have been set
 SHORTEST_PAUSE = 1.0  # before a look that progress calls for
 
 
@@ -101,11 +100,13 @@ class Forecast:
         earliest, latest = course.earliest - now, course.latest - now
         near = earliest <= max(pause, turn * EXACT)
         exact = latest - earliest <= max(SHORTEST_PAUSE, turn * EXACT)
-        if exact and (near or self._need_no_proof()):
+        longest = max(pause, LONGEST_SLEEP)
+        if exact and latest <= longest and (near or self._need_no_proof()):
             return max(latest, min(SHORTEST_PAUSE, pause)), True
         # Not the whole way: who sleeps until after the end does not learn that it was foretold too late.
-        aim = max(pause, earliest * AIM)
-        return (aim, exact) if self.believes_progress or (exact and aim < turn) else (pause, False)
+        aim = min(max(pause, earliest * AIM), longest)
+        foretold = exact and aim < longest
+        return (aim, foretold) if self.believes_progress or (foretold and aim < turn) else (pause, False)
 
     def _need_no_proof(self) -> bool:
         """Say whether to sleep until the foretold end; one task in some is looked at before, and so proves it."""

@@ -58,6 +58,7 @@ class Budget:
         self._credited: float | None = None  # until when the credit has grown
         self._last = -math.inf
         self._held_until = -math.inf
+        self._corrected_until = -math.inf
         self.change(per_minute, sharers)
 
     def change(self, per_minute: float, sharers: int = 1) -> None:
@@ -86,6 +87,7 @@ class Budget:
         self._advance(now)
         most = min(self.per_minute, limit.limit)
         self.allowed = max(SHARE * most / self.sharers, 1.0)
+        self._corrected_until = now + WINDOW  # as long as answers say so, and no longer
         self._count_unknown(most / self.sharers - limit.remaining, now)
 
     def exhaust(self, now: float) -> None:
@@ -114,6 +116,9 @@ class Budget:
         self._last = now
 
     def _advance(self, now: float) -> None:
+        if now > self._corrected_until > -math.inf:
+            self._corrected_until = -math.inf
+            self.change(self.per_minute, self.sharers)
         while self._sent and self._sent[0] <= now - WINDOW:
             self._sent.popleft()
         while self._elsewhere and self._elsewhere[0][0] <= now - WINDOW:

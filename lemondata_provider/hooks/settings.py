@@ -76,7 +76,10 @@ class ConnectionSettings:
 def _base_url(connection: Connection) -> str:
     """Put host, port and schema together: a connection URI spreads a base URL over all three."""
     host = connection.host or DEFAULT_BASE_URL
-    has_port = urlsplit(host if "://" in host else f"//{host}").netloc.rpartition("]")[2].count(":")
+    try:
+        has_port = urlsplit(host if "://" in host else f"//{host}").netloc.rpartition("]")[2].count(":")
+    except ValueError:  # brackets that hold no IPv6 address
+        return host
     port = f":{connection.port}" if connection.port and not has_port else ""
     path = f"/{connection.schema.strip('/')}" if connection.schema else ""
     return f"{host.rstrip('/')}{port}{path}" if port or path else host
@@ -85,7 +88,7 @@ def _base_url(connection: Connection) -> str:
 def _positive(value: object) -> float:
     try:
         number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
-    except ValueError:
+    except (ValueError, OverflowError):
         number = math.nan
     if not (number > 0 and math.isfinite(number)):
         raise ValueError("must be a number above 0")

@@ -12,7 +12,7 @@ import contextvars
 import logging
 import time
 from collections import OrderedDict
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
@@ -83,6 +83,10 @@ class _Watch:
     entry: Entry[_Watch] | None = None
 
 
+async def _nothing(_: str) -> None:
+    """Do nothing."""
+
+
 @dataclass
 class Hub:
     """
@@ -90,18 +94,19 @@ class Hub:
 
     :param settings: the connection that it was first reached by.
     :param metrics: Airflow's statistics.
-    :param on_refused: is told the connection whose key was refused, which may have another one by now.
+    :param on_refused: is told the connection whose key was refused, and looks it up again: it may have another one.
     :param make_client: makes the client.
     :param look_seconds: how long one look may take, however slowly its answer drips in.
     """
 
     settings: ConnectionSettings
     metrics: Metrics
-    on_refused: Callable[[str], None] = lambda _: None
+    on_refused: Callable[[str], Awaitable[None]] = _nothing
     make_client: Callable[..., AsyncClient] = AsyncClient
-    look_seconds: float = 120.0
+    look_seconds: float = 30.0
     _watches: set[_Watch] = field(default_factory=set, init=False)
     _looks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+    _closing: set[asyncio.Task[None]] = field(default_factory=set, init=False)
     _forecasts: OrderedDict[str, Forecast] = field(default_factory=OrderedDict, init=False)
     _client: AsyncClient | None = field(default=None, init=False)
     _driver: asyncio.Task[None] | None = field(default=None, init=False)
@@ -120,13 +125,13 @@ class Hub:
         Wait for the end of a task; nothing comes back where its connection has to be looked up again.
 
         :param waiting: the task.
-        :param asked_at: Unix seconds of the last request about it, which used the rate limit; default: just now.
+        :param asked_at: Unix seconds of the last request about it, which used the rate limit; default: long ago.
         """
-        watch = self._join(waiting, time.time() if asked_at is None else asked_at)
+        watch = self._join(waiting, asked_at or 0.0)
         try:
             return await watch.done
         finally:
-            await self._leave(watch)
+            self._leave(watch)
 
     def release(self, lemondata_conn_id: str) -> None:
         """Send away all waits of a connection: it has another key now."""
@@ -138,10 +143,7 @@ class Hub:
         """Go by what the connection says now; the key is the same."""
         self._budget.change(settings.requests_per_minute, settings.triggerers)
         if settings.client_arguments() != self.settings.client_arguments():
-            before, self._client = self._client, None
-            if before is not None:  # requests that are on their way end with it
-                self._looks.add(closing := asyncio.ensure_future(_close(before, self.look_seconds)))
-                closing.add_done_callback(self._looked)
+            self._close_client(self.look_seconds)
         self.settings = settings
 
     def _join(self, waiting: Waiting, asked_at: float) -> _Watch:
@@ -160,28 +162,36 @@ class Hub:
             forecast=self._forecast(model),
         )
         watch = _Watch(wait, model, waiting.lemondata_conn_id, loop.create_future(), contextvars.copy_context())
-        self._watches.add(watch)
         self._plan(watch, wait.start(now, self._turn()))
-        if self._driver is None:
+        self._watches.add(watch)
+        if self._driver is None or self._driver.done():
             # Not in the context of the trigger that happens to be the first: what concerns all is not for its log.
             self._driver = contextvars.Context().run(asyncio.ensure_future, self._drive())
         return watch
 
-    async def _leave(self, watch: _Watch) -> None:
+    def _leave(self, watch: _Watch) -> None:
         self._watches.discard(watch)
         if watch.entry is not None:
             self._schedule.discard(watch.entry)
         if not self._watches:
-            await self._stop()
+            self._stop()
 
-    async def _stop(self) -> None:
-        """End with the last wait; what was learned stays."""
-        ending = [task for task in (self._driver, *self._looks) if task is not None]
-        client, self._client, self._driver = self._client, None, None
-        for task in ending:
-            task.cancel()
+    def _stop(self) -> None:
+        """End with the last wait; what was learned and what was sent in the last minute stay."""
+        for task in (self._driver, *self._looks, *self._closing):  # those that close do so at once
+            if task is not None:
+                task.cancel()
+        self._driver = None
+        self._schedule = Schedule(self._budget)
+        self._warned = False
+        self._close_client()
+
+    def _close_client(self, delay: float = 0.0) -> None:
+        """Close the client in the background: no wait that has ended waits for that."""
+        client, self._client = self._client, None
         if client is not None:
-            await _close(client)
+            self._closing.add(closing := asyncio.ensure_future(_close(client, delay)))
+            closing.add_done_callback(self._closing.discard)
 
     def _forecast(self, model: str) -> Forecast:
         forecast = self._forecasts.setdefault(model, Forecast())
@@ -245,14 +255,15 @@ class Hub:
             watch.done.set_result(step)
             return
         if step.needs_connection:
-            self.on_refused(watch.lemondata_conn_id)
-        self._plan(watch, step)
+            await self.on_refused(watch.lemondata_conn_id)
+        if not watch.done.done():
+            self._plan(watch, step)
 
     async def _step(self, watch: _Watch) -> Step:
         wait = watch.wait
-        self.metrics.incr("lemondata.polls")
+        self._measure(self.metrics.incr, "lemondata.polls")
         try:
-            task = await self._answer(wait)
+            task = await self._answer(watch)
         except LemonDataError as error:
             if isinstance(error, RateLimitError):
                 self._slow_down(error)
@@ -264,18 +275,26 @@ class Hub:
         step = wait.answered(task, now, self._turn())
         wait.seen = None  # ten thousand parked waits would hold as many answers
         if isinstance(step, Ended) and step.task is not None:
-            self._measure(step.task, watch.model, now)
+            self._measure_end(step.task, watch.model, now)
         return step
 
-    async def _answer(self, wait: Wait) -> Task:
+    async def _answer(self, watch: _Watch) -> Task:
         if self._client is None:
             self._client = self.make_client(**self.settings.client_arguments(), on_rate_limit=self._heard)
         look = asyncio.current_task()
         late = asyncio.get_running_loop().call_later(self.look_seconds, look.cancel if look else lambda: None)
         try:
-            return await self._client.send_once(calls.get_task(wait.poll_url, wait.task_id))
-        except asyncio.CancelledError:  # nobody waits for this look: it is cancelled by its timer, or by the end
+            return await self._client.send_once(calls.get_task(watch.wait.poll_url, watch.wait.task_id))
+        except asyncio.CancelledError:
+            if watch.done.done():  # by the end of the hub, and not by the timer
+                raise
             raise AnswerLostError(f"No whole answer within {self.look_seconds:g} s") from None
+        except LemonDataError:
+            raise
+        except Exception as error:  # whatever a client breaks by: the video is paid for, and another client may do
+            log.exception("The client broke")
+            self._close_client()
+            raise AnswerLostError(f"The client broke: {type(error).__name__}: {error}") from None
         finally:
             late.cancel()
 
@@ -285,18 +304,23 @@ class Hub:
     def _slow_down(self, error: RateLimitError) -> None:
         """Let nobody ask before the time that the service named: the limit is that of the key."""
         now = asyncio.get_running_loop().time()
-        self.metrics.incr("lemondata.rate_limited")
+        self._measure(self.metrics.incr, "lemondata.rate_limited")
         self._budget.exhaust(now)
         asked = HOLD_SECONDS if error.retry_after is None else error.retry_after
         self._budget.hold(now + min(asked, LONGEST_HOLD))
 
-    def _measure(self, task: Task, model: str, now: float) -> None:
+    def _measure(self, tell: Callable[..., Any], *what: Any, **tags: Any) -> None:
+        with suppress(Exception):  # no wait ends because statistics cannot be told
+            tell(*what, **tags)
+
+    def _measure_end(self, task: Task, model: str, now: float) -> None:
         tags = {"model": task.model or model}
         if task.seconds is not None and task.seconds >= 0:
-            self.metrics.timing("lemondata.generation_seconds", timedelta(seconds=task.seconds), tags=tags)
+            seconds = timedelta(seconds=task.seconds)
+            self._measure(self.metrics.timing, "lemondata.generation_seconds", seconds, tags=tags)
         if task.updated:
             lag = datetime.fromtimestamp(now, timezone.utc) - task.updated
-            self.metrics.timing("lemondata.detection_lag", max(lag, timedelta()), tags=tags)
+            self._measure(self.metrics.timing, "lemondata.detection_lag", max(lag, timedelta()), tags=tags)
 
     def _warn_of_overload(self) -> None:
         tasks, allowed = len(self._watches), self._budget.allowed
@@ -313,8 +337,8 @@ class Hub:
         )
 
 
-async def _close(client: AsyncClient, delay: float = 0.0) -> None:
-    """Close a client, after the requests that it may have on their way."""
+async def _close(client: AsyncClient, delay: float) -> None:
+    """Close a client, after a delay in which the requests that it has on their way can end."""
     try:
         await asyncio.sleep(delay)
     finally:

@@ -8,11 +8,10 @@ import logging
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 
 from airflow.observability.stats import Stats
 
-from lemondata_provider.api.errors import LemonDataError
+from lemondata_provider.api.errors import ConnectionFailedError, LemonDataError
 from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.settings import ConnectionSettings
@@ -20,7 +19,7 @@ from lemondata_provider.triggers.hub import Hub, Metrics, Waiting
 
 log = logging.getLogger(__name__)
 
-SOONEST_SECONDS = 0.5  # between two look-ups of a connection whose key is refused
+PATIENCE_SECONDS = 60.0  # for one look-up
 KEYS = 32  # whose hubs are remembered when nobody waits any more
 
 LookUp = Callable[[str], Awaitable[ConnectionSettings]]
@@ -54,7 +53,7 @@ class Hubs:
         self._hubs: OrderedDict[tuple[str, str], Hub] = OrderedDict()
         self._settings: dict[str, asyncio.Future[ConnectionSettings]] = {}
         self._in_use: Counter[str] = Counter()
-        self._suspected = asyncio.Event()
+        self._renewing: dict[str, asyncio.Future[None]] = {}
         self._refresher: asyncio.Task[None] | None = None
 
     async def follow(self, waiting: Waiting, asked_at: float | None = None) -> Ended:
@@ -62,7 +61,7 @@ class Hubs:
         Wait for the end of a task, with the connection as it is at any time.
 
         :param waiting: the task.
-        :param asked_at: Unix seconds of the last request about it; default: just now.
+        :param asked_at: Unix seconds of the last request about it; default: long ago.
         """
         conn_id = waiting.lemondata_conn_id
         self._enter(conn_id)
@@ -116,31 +115,48 @@ class Hubs:
         """Return what a connection says; whoever asks at the same time shares one look-up."""
         known = self._settings.get(conn_id)
         if known is None or (known.done() and (known.cancelled() or known.exception())):
-            known = self._settings[conn_id] = asyncio.ensure_future(self._look_up(conn_id))
+            known = self._settings[conn_id] = asyncio.ensure_future(self._looked_up(conn_id))
+            known.add_done_callback(lambda done: done.cancelled() or done.exception())  # all who asked may have left
         return await asyncio.shield(known)  # one that is cancelled takes nothing from the others
+
+    async def _looked_up(self, conn_id: str) -> ConnectionSettings:
+        """
+        Look a connection up, for so long and no longer.
+
+        :raises LemonDataError: whatever there is trouble with.
+        """
+        try:
+            return await asyncio.wait_for(self._look_up(conn_id), PATIENCE_SECONDS)
+        except LemonDataError:
+            raise
+        except Exception as error:  # noqa: BLE001 # a secrets backend may raise anything
+            what = f"{type(error).__name__}: {error}" if str(error) else f"no answer within {PATIENCE_SECONDS:g} s"
+            raise ConnectionFailedError(f"Connection {conn_id!r} could not be looked up: {what}") from None
 
     def _hub_for(self, settings: ConnectionSettings) -> Hub:
         hub = self._hubs.get(settings.key)
         if hub is None:
-            hub = self._make_hub(settings, self._metrics, self._suspect)
-            self._hubs[settings.key] = hub
+            hub = self._hubs[settings.key] = self._make_hub(settings, self._metrics, self.renew)
+        elif not len(hub) and hub.settings != settings:
+            hub.adopt(settings)  # it was changed while nobody waited
         self._hubs.move_to_end(settings.key)
         for key in [key for key, other in self._hubs.items() if not len(other)][:-KEYS]:
             del self._hubs[key]
         return hub
 
-    def _suspect(self, _conn_id: str) -> None:
-        self._suspected.set()
-
     async def _refresh(self) -> None:
-        """Look the connections up again and again, and at once when a key was refused."""
+        """Look all connections up again and again."""
         while True:
-            with suppress(asyncio.TimeoutError):
-                await asyncio.wait_for(self._suspected.wait(), self._look_up_seconds)
-            for conn_id in list(self._in_use):
-                await self._renew(conn_id)
-            self._suspected.clear()
-            await asyncio.sleep(SOONEST_SECONDS)
+            await asyncio.sleep(self._look_up_seconds)
+            await asyncio.gather(*(self.renew(conn_id) for conn_id in list(self._in_use)))
+
+    async def renew(self, conn_id: str) -> None:
+        """Look a connection up again, once for all who ask at the same time, and go by what it says now."""
+        renewing = self._renewing.get(conn_id)
+        if renewing is None:
+            renewing = self._renewing[conn_id] = asyncio.ensure_future(self._renew(conn_id))
+            renewing.add_done_callback(lambda _: self._renewing.pop(conn_id, None))
+        await asyncio.shield(renewing)
 
     async def _renew(self, conn_id: str) -> None:
         known = self._settings.get(conn_id)
@@ -148,7 +164,7 @@ class Hubs:
             return  # it is being looked up by those who wait with it
         before = known.result()
         try:
-            found = await self._look_up(conn_id)
+            found = await self._looked_up(conn_id)
         except LemonDataError as error:
             log.warning("%s; going on as before", error)
             return

@@ -37,7 +37,7 @@ class TaskTrigger(BaseTrigger):
     :param cancel_on_kill: whether the task is cancelled when somebody ends the Airflow task (Airflow 3.3 and newer).
     :param model: which model generates, if that is known: when its tasks are likely to end is learned.
     :param created: Unix seconds at which the task was created, if that is known.
-    :param asked_at: Unix seconds of the last request about the task, which used the rate limit; default: just now.
+    :param asked_at: Unix seconds of the last request about the task, which used the rate limit; default: long ago.
     """
 
     cancel_seconds = 30.0  # for asking Airflow and LemonData: 40 tasks that were killed at once took 8 s

@@ -291,10 +291,17 @@ def test_a_near_end_is_looked_at_when_it_is_foretold(forecast: Forecast, turn, p
 
 def test_of_ends_that_are_foretold_long_before_one_in_four_is_proved() -> None:
     forecast = after(right=8)
-    looks = [forecast.next_look(Course(0.0), 50, 500.0, PAUSE, 4000.0) for _ in range(8)]
-    earliest = 500 * 100 / 60 - 500
-    assert looks.count((500.0, True)) == 6
+    looks = [forecast.next_look(Course(0.0), 50, 50.0, PAUSE, 400.0) for _ in range(8)]
+    earliest = 50 * 100 / 60 - 50
+    assert looks.count((50.0, True)) == 6
     assert looks.count((pytest.approx(0.95 * earliest), True)) == 2
+
+
+def test_nobody_sleeps_for_longer_than_two_minutes_whatever_is_foretold() -> None:
+    """A clock that was set forward makes every task look old, and its end far away."""
+    forecast = after(right=8)
+    looks = {forecast.next_look(Course(0.0), 50, 3600.0, PAUSE, turn) for turn in (0.0, 4000.0) for _ in range(8)}
+    assert looks == {(120.0, False)}
 
 
 # --- anything at all

@@ -132,7 +132,7 @@ async def test_it_ends_with_its_last_wait_and_begins_again(hub, service):
         assert (await hub.follow(waiting())).task.id == "one"
         await until(lambda: asyncio.all_tasks() == before)
     assert [client.closed for client in service.clients] == [True, True]
-    assert len(hub) == 0
+    assert (len(hub), hub._schedule.next_at(0.0)) == (0, None)
 
 
 async def test_parked_waits_have_no_timer_of_their_own(hub, service):
@@ -214,7 +214,7 @@ async def test_the_headers_of_an_answer_tell_what_others_use(service, metrics):
 async def test_a_wait_whose_request_was_just_sent_uses_the_budget_and_one_of_long_ago_does_not(service, metrics):
     hub = Hub(settings(requests_per_minute=1000.0), metrics, make_client=service.client)
     service.ends = {"one": answer("one"), "two": answer("two")}
-    for name, asked_at in [("one", None), ("two", time.time() - 300)]:
+    for name, asked_at in [("one", time.time()), ("two", time.time() - 300), ("two", None)]:
         await hub.follow(waiting(name), asked_at)
     assert hub._budget.rate() == pytest.approx((970 - 1) / 60)
 
@@ -243,18 +243,50 @@ async def test_a_connection_that_changed_all_but_its_key_gets_a_new_client_and_a
 
 async def test_who_was_refused_is_told(service, metrics):
     told: list[str] = []
-    hub = Hub(settings(), metrics, on_refused=told.append, make_client=service.client)
+
+    async def tell(conn_id: str) -> None:
+        told.append(conn_id)
+
+    hub = Hub(settings(), metrics, on_refused=tell, make_client=service.client)
     service.ends["one"] = [AuthenticationError("no", status=401), ServiceError("busy", status=500)]
     await hub.follow(waiting(lemondata_conn_id="mine"))
     assert told == ["mine"]
 
 
-async def test_what_nobody_foresaw_rises_where_the_task_is_waited_for(hub, service):
-    service.ends = {"one": RuntimeError("nobody thought of this"), "two": [answer("two", "processing")]}
-    other = asyncio.ensure_future(hub.follow(waiting("two")))
-    with pytest.raises(RuntimeError, match="nobody thought of this"):
-        await hub.follow(waiting())
-    assert (await other).task.id == "two"
+async def test_a_client_that_breaks_is_replaced_and_ends_no_wait(hub, service, caplog):
+    service.ends = {"one": [RuntimeError("nobody thought of this")], "two": [answer("two", "processing")]}
+    ended = await asyncio.gather(hub.follow(waiting("one")), hub.follow(waiting("two")))
+    assert [end.task.id for end in ended] == ["one", "two"]
+    assert len(service.clients) == 2
+    assert "The client broke: RuntimeError: nobody thought of this" in caplog.text
+    await until(lambda: all(client.closed for client in service.clients))
+
+
+async def test_statistics_that_cannot_be_told_end_no_wait(service):
+    class Broken(Metrics):
+        def incr(self, *_: Any, **__: Any) -> None:
+            raise OSError("no route to the statsd host")
+
+        gauge = timing = incr
+
+    hub = Hub(settings(), Broken(), make_client=service.client)
+    service.ends["one"] = answer("one", created=time.time() - 100, updated=time.time() - 10)
+    assert (await hub.follow(waiting())).task.id == "one"
+
+
+async def test_a_wait_that_cannot_begin_leaves_nothing_behind(hub):
+    with pytest.raises(TypeError):
+        await hub.follow(waiting(deadline=None))
+    assert len(hub) == 0
+
+
+async def test_a_cancelled_wait_is_no_trouble_worth_a_warning(hub, service, caplog):
+    service.delays["one"] = 60
+    wait = asyncio.ensure_future(hub.follow(waiting()))
+    await until(lambda: service.in_flight == 1)
+    wait.cancel()
+    await until(lambda: service.in_flight == 0)
+    assert caplog.messages == []
 
 
 async def test_a_driver_that_breaks_ends_every_wait(hub):

@@ -77,6 +77,44 @@ async def test_a_key_that_was_refused_is_looked_up_again_and_the_new_one_used(hu
     assert [client.options["api_key"] for client in service.clients] == ["sk-the-old-key", "sk-the-new-key"]
 
 
+async def test_a_refused_wait_goes_on_when_its_connection_was_looked_up_however_long_that_takes(
+    hubs, service, connections
+):
+    async def slowly(conn_id: str) -> Any:
+        connections.asked[conn_id] += 1
+        await asyncio.sleep(0.3 if connections.asked[conn_id] > 1 else 0)
+        return settings(api_key="sk-the-new-key" if connections.asked[conn_id] > 1 else "sk-the-old-key")
+
+    hubs._look_up = slowly
+    names = [str(number) for number in range(10)]
+    service.ends = {name: [AuthenticationError("no", status=401)] for name in names}
+    ended = await asyncio.gather(*(hubs.follow(waiting(name, poll_interval=0.02)) for name in names))
+    assert [end.task and end.task.id for end in ended] == names
+    assert connections.asked["lemondata_default"] == 2
+
+
+async def test_a_connection_that_was_changed_while_nobody_waited_is_used(hubs, service, connections):
+    service.ends = {"one": answer("one"), "two": answer("two")}
+    await hubs.follow(waiting("one"))
+    connections.say["lemondata_default"] = settings(timeout=7.0, triggerers=2)
+    await hubs.follow(waiting("two"))
+    assert [client.options["timeout"] for client in service.clients] == [60.0, 7.0]
+
+
+@pytest.mark.parametrize("trouble", [OverflowError("too large"), ValueError("Invalid IPv6 URL"), OSError()])
+async def test_whatever_a_look_up_raises_the_next_ones_are_made(service, connections, metrics, trouble):
+    hubs = Hubs(connections.look_up, metrics, partial(Hub, make_client=service.client), look_up_seconds=0.02)
+    ending = asyncio.ensure_future(hubs.follow(waiting()))
+    await until(lambda: service.asked["one"] >= 1)
+    connections.say["lemondata_default"] = trouble
+    asked = connections.asked["lemondata_default"]
+    await until(lambda: connections.asked["lemondata_default"] >= asked + 2)
+    connections.say["lemondata_default"] = settings(api_key="sk-the-new-key")
+    await until(lambda: len(service.clients) == 2)
+    service.ends["one"] = answer("one")
+    assert (await ending).task.id == "one"
+
+
 async def test_a_changed_connection_is_noticed_without_a_refusal(service, connections, metrics):
     hubs = Hubs(connections.look_up, metrics, partial(Hub, make_client=service.client), look_up_seconds=0.05)
     ending = asyncio.ensure_future(hubs.follow(waiting()))
