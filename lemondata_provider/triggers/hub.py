@@ -15,8 +15,6 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
-from typing import Any, Protocol
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import AsyncClient
@@ -26,6 +24,7 @@ from lemondata_provider.api.models import Task
 from lemondata_provider.api.pacing import WINDOW, Budget, RateLimit
 from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
 from lemondata_provider.hooks.settings import ConnectionSettings
+from lemondata_provider.triggers.metrics import Metrics, Stats
 from lemondata_provider.triggers.schedule import Entry, Schedule
 
 log = logging.getLogger(__name__)
@@ -35,19 +34,6 @@ MOST_IN_FLIGHT = 256  # requests at a time: paced, they are two or three unless 
 MODELS = 64  # whose ends are remembered
 HOLD_SECONDS = 1.0  # after a 429 that does not say how long
 LONGEST_HOLD = 2 * WINDOW  # whatever a 429 says: a rate limit is over in a minute, and deadlines have to be kept
-
-
-class Metrics(Protocol):
-    """What is used of Airflow's statistics."""
-
-    def incr(self, stat: str, count: int = 1, *, tags: Any = None) -> Any:
-        """Count."""
-
-    def gauge(self, stat: str, value: float, *, tags: Any = None) -> Any:
-        """Tell a level."""
-
-    def timing(self, stat: str, dt: timedelta, *, tags: Any = None) -> Any:
-        """Tell a duration."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +79,14 @@ class Hub:
     The waits with one key in one event loop.
 
     :param settings: the connection that it was first reached by.
-    :param metrics: Airflow's statistics.
+    :param stats: Airflow's statistics.
     :param on_refused: is told the connection whose key was refused, and looks it up again: it may have another one.
     :param make_client: makes the client.
     :param look_seconds: how long one look may take, however slowly its answer drips in.
     """
 
     settings: ConnectionSettings
-    metrics: Metrics
+    stats: Stats
     on_refused: Callable[[str], Awaitable[None]] = _nothing
     make_client: Callable[..., AsyncClient] = AsyncClient
     look_seconds: float = 30.0
@@ -116,6 +102,7 @@ class Hub:
         self._budget = Budget(self.settings.requests_per_minute, self.settings.triggerers)
         self._schedule: Schedule[_Watch] = Schedule(self._budget)
         self._wake = asyncio.Event()
+        self._metrics = Metrics(self.stats)
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -261,7 +248,7 @@ class Hub:
 
     async def _step(self, watch: _Watch) -> Step:
         wait = watch.wait
-        self._measure(self.metrics.incr, "lemondata.polls")
+        self._metrics.polled()
         try:
             task = await self._answer(watch)
         except LemonDataError as error:
@@ -275,7 +262,7 @@ class Hub:
         step = wait.answered(task, now, self._turn())
         wait.seen = None  # ten thousand parked waits would hold as many answers
         if isinstance(step, Ended) and step.task is not None:
-            self._measure_end(step.task, watch.model, now)
+            self._metrics.ended(step.task, watch.model, now)
         return step
 
     async def _answer(self, watch: _Watch) -> Task:
@@ -304,23 +291,10 @@ class Hub:
     def _slow_down(self, error: RateLimitError) -> None:
         """Let nobody ask before the time that the service named: the limit is that of the key."""
         now = asyncio.get_running_loop().time()
-        self._measure(self.metrics.incr, "lemondata.rate_limited")
+        self._metrics.rate_limited()
         self._budget.exhaust(now)
         asked = HOLD_SECONDS if error.retry_after is None else error.retry_after
         self._budget.hold(now + min(asked, LONGEST_HOLD))
-
-    def _measure(self, tell: Callable[..., Any], *what: Any, **tags: Any) -> None:
-        with suppress(Exception):  # no wait ends because statistics cannot be told
-            tell(*what, **tags)
-
-    def _measure_end(self, task: Task, model: str, now: float) -> None:
-        tags = {"model": task.model or model}
-        if task.seconds is not None and task.seconds >= 0:
-            seconds = timedelta(seconds=task.seconds)
-            self._measure(self.metrics.timing, "lemondata.generation_seconds", seconds, tags=tags)
-        if task.updated:
-            lag = datetime.fromtimestamp(now, timezone.utc) - task.updated
-            self._measure(self.metrics.timing, "lemondata.detection_lag", max(lag, timedelta()), tags=tags)
 
     def _warn_of_overload(self) -> None:
         tasks, allowed = len(self._watches), self._budget.allowed

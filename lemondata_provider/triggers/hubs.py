@@ -9,13 +9,14 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 
-from airflow.observability.stats import Stats
+from airflow.observability.stats import Stats as AirflowStats
 
 from lemondata_provider.api.errors import ConnectionFailedError, LemonDataError
 from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.settings import ConnectionSettings
-from lemondata_provider.triggers.hub import Hub, Metrics, Waiting
+from lemondata_provider.triggers.hub import Hub, Waiting
+from lemondata_provider.triggers.metrics import Metrics, Stats
 
 log = logging.getLogger(__name__)
 
@@ -34,7 +35,7 @@ class Hubs:
     All hubs of one event loop.
 
     :param look_up: looks a connection up.
-    :param metrics: Airflow's statistics.
+    :param stats: Airflow's statistics.
     :param make_hub: makes a hub.
     :param look_up_seconds: after how many seconds each connection is looked up again.
     """
@@ -42,12 +43,13 @@ class Hubs:
     def __init__(
         self,
         look_up: LookUp = _look_up,
-        metrics: Metrics = Stats,
+        stats: Stats = AirflowStats,
         make_hub: Callable[..., Hub] = Hub,
         look_up_seconds: float = 45.0,  # a changed connection is noticed within a minute
     ) -> None:
         self._look_up = look_up
-        self._metrics = metrics
+        self._stats = stats
+        self._metrics = Metrics(stats)
         self._make_hub = make_hub
         self._look_up_seconds = look_up_seconds
         self._hubs: OrderedDict[tuple[str, str], Hub] = OrderedDict()
@@ -79,13 +81,13 @@ class Hubs:
 
     def _enter(self, conn_id: str) -> None:
         self._in_use[conn_id] += 1
-        self._metrics.gauge("lemondata.tasks_in_flight", self._in_use.total())
+        self._metrics.waiting(self._in_use.total())
         if self._refresher is None:
             self._refresher = contextvars.Context().run(asyncio.ensure_future, self._refresh())
 
     def _exit(self, conn_id: str) -> None:
         self._in_use[conn_id] -= 1
-        self._metrics.gauge("lemondata.tasks_in_flight", self._in_use.total())
+        self._metrics.waiting(self._in_use.total())
         if not self._in_use[conn_id]:
             del self._in_use[conn_id]
             self._settings.pop(conn_id, None)
@@ -136,7 +138,7 @@ class Hubs:
     def _hub_for(self, settings: ConnectionSettings) -> Hub:
         hub = self._hubs.get(settings.key)
         if hub is None:
-            hub = self._hubs[settings.key] = self._make_hub(settings, self._metrics, self.renew)
+            hub = self._hubs[settings.key] = self._make_hub(settings, self._stats, self.renew)
         elif not len(hub) and hub.settings != settings:
             hub.adopt(settings)  # it was changed while nobody waited
         self._hubs.move_to_end(settings.key)
