@@ -1,9 +1,10 @@
 """What is compared with what: each policy in each scenario, and the goals."""
 
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
+from multiprocessing import get_context
 from statistics import fmean
 
 from benchmarks.polling_parts import bounds
@@ -71,20 +72,20 @@ class Case:
 
 
 def _ours(scenario: Scenario, progress: str, seeds: int = 0) -> Case:
-    told = {NONE: "no progress", TRUTHFUL: "truthful progress"}[progress]
+    told = {NONE: "no progress", TRUTHFUL: "true progress"}[progress]
     live = ("ours", seeds) if seeds else None
     return Case(scenario, f"ours, {told}", partial(Ours, scenario.creates_count), progress, live, is_ours=True)
 
 
 CASES = (
     Case(BURST, "every trigger alone", Plain, live=("plain", 1)),
-    Case(BURST, "like HttpSensorTrigger", live=("http_sensor", 1)),
+    Case(BURST, "as HttpSensorTrigger", live=("http_sensor", 1)),
     Case(BURST, "OpenAIBatchTrigger", live=("openai_batch", 1)),
     Case(BURST, "round robin, paced", RoundRobin, live=("round_robin", 1)),
     _ours(BURST, NONE, 3),
     _ours(BURST, TRUTHFUL, 3),
-    Case(BURST, "  creation known 1 s late", partial(Ours, created_off=1.0), TRUTHFUL),
-    Case(BURST, "  creation told in whole seconds", partial(Ours, created_off=None), TRUTHFUL),
+    Case(BURST, "  created known 1 s late", partial(Ours, created_off=1.0), TRUTHFUL),
+    Case(BURST, "  created in whole seconds", partial(Ours, created_off=None), TRUTHFUL),
     Case(BIG_BURST, "every trigger alone", Plain, live=("plain", 1)),
     Case(BIG_BURST, "round robin, paced", RoundRobin),
     _ours(BIG_BURST, NONE, 1),
@@ -136,19 +137,27 @@ class Figures:
 
 
 class Simulations:
-    """Simulated runs, one after the other beside whatever else runs."""
+    """All cases that run in simulated time, one after the other, beside whatever else runs."""
 
-    def __init__(self, cases: Iterable[Case]) -> None:
-        self._pool = ProcessPoolExecutor(1)
-        self._futures = {case.name: self._begin(case) for case in cases}
-
-    def _begin(self, case: Case) -> list[Future[Outcome]]:
-        make = case.make
-        return [self._pool.submit(simulate, make, case.scenario, case.progress, seed) for seed in SEEDS if make]
+    def __init__(self) -> None:
+        # Spawned: a forked one would hold the pipe open whose end tells the service to end.
+        self._pool = ProcessPoolExecutor(1, get_context("spawn"))
+        # By name: what a scenario is made of cannot be sent to another process.
+        self._futures = {name: self._pool.submit(_simulated, *name) for name, case in _BY_NAME.items() if case.make}
 
     def outcomes(self, case: Case) -> list[Outcome]:
         """Wait for them: one for each of SEEDS, or nothing where it runs in real time only."""
-        return [future.result() for future in self._futures[case.name]]
+        future = self._futures.get(case.name)
+        return future.result() if future else []
+
+
+_BY_NAME = {case.name: case for case in (*CASES, *FALSE_CASES)}
+
+
+def _simulated(*name: str) -> list[Outcome]:
+    case = _BY_NAME[name]
+    assert case.make
+    return [simulate(case.make, case.scenario, case.progress, seed) for seed in SEEDS]
 
 
 def verdict(value: float, goal: float) -> str:
@@ -161,13 +170,13 @@ def bounds_of(scenario: Scenario) -> dict[str, float]:
     arrivals = [scenario.arrivals(chance) for chance in chances]
     seconds = [generation_times(len(creates), chance) for creates, chance in zip(arrivals, chances, strict=True)]
     known = {
-        "if the ends were known": fmean(
+        "ends known": fmean(
             bounds.knowing_ends(scenario, creates, lengths) for creates, lengths in zip(arrivals, seconds, strict=True)
         )
     }
     if scenario is BIG_BURST:
-        known["if one look told the end"] = fmean(map(bounds.learning_by_looking, seconds))
+        known["a look tells the end"] = fmean(map(bounds.learning_by_looking, seconds))
     in_flight = {STEADY.name: 200, BIG_STEADY.name: 500}.get(scenario.name)
     if in_flight:
-        known["if only the distribution is known"] = bounds.knowing_the_distribution(in_flight)
+        known["distribution known"] = bounds.knowing_the_distribution(in_flight)
     return known

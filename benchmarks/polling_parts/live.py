@@ -57,9 +57,10 @@ def serving() -> Iterator[str]:
     command = [sys.executable, "-m", "benchmarks.polling_parts.server"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
         assert server.stdout
-        yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
-        assert server.stdin
-        server.stdin.close()
+        try:
+            yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
+        finally:
+            server.terminate()
 
 
 def run_all(runs: list[Run], url: str) -> dict[Run, Outcome]:

@@ -50,7 +50,7 @@ def creates_per_minute(in_flight: float) -> float:
 
 def burst(count: int, *, creates_count: bool = True) -> Scenario:
     arrivals = [number * CREATE_SECONDS for number in range(count)]
-    name = f"burst of {count:,}" + ("" if creates_count else ", creates not counted")
+    name = f"burst of {count:,}" + ("" if creates_count else " alone")
     return Scenario(name, lambda _: arrivals, creates_count=creates_count)
 
 
@@ -62,7 +62,7 @@ def steady(in_flight: int) -> Scenario:
             instants.append(now)
         return instants
 
-    return Scenario(f"steady, about {in_flight} in flight", arrivals, since=WARM_UP, until=WARM_UP + MEASURED)
+    return Scenario(f"steady, {in_flight} in flight", arrivals, since=WARM_UP, until=WARM_UP + MEASURED)
 
 
 BURST, BIG_BURST, BIG_BURST_ALONE = burst(200), burst(1000), burst(1000, creates_count=False)
