@@ -51,7 +51,7 @@ def test_its_settings_are_known_to_airflow(services):
 def test_its_connection_can_be_read(environment):
     from airflow.sdk import Connection  # noqa: PLC0415 # after the home of these tests is set
 
-    from lemondata_provider.hooks.settings import ConnectionSettings  # noqa: PLC0415
+    from lemondata_provider.hooks.settings import ConnectionSettings  # noqa: PLC0415 # the same
 
     fields = json.loads(SECRET.sub(SAMPLE, environment["AIRFLOW_CONN_LEMONDATA_DEFAULT"]))
     read = ConnectionSettings.read(Connection(conn_id="x", **{**fields, "extra": json.dumps(fields["extra"])}))

@@ -28,7 +28,7 @@ INTERVAL = 5.0
 
 Progress = Callable[[float], float | None]
 TRUTHFUL: Progress = lambda part: 100 * part  # noqa: E731 # they stand side by side
-NONE: Progress = lambda _: None  # noqa: E731
+NONE: Progress = lambda _: None  # noqa: E731 # the same
 PROGRESS: list[Progress] = [NONE, TRUTHFUL, lambda _: 99, lambda part: 25 * math.floor(4 * part)]
 
 
