@@ -1,6 +1,6 @@
 """What is compared with what: each policy in each scenario, and the goals."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -117,22 +117,21 @@ class Figures:
     looks: float
     refused: float
     creates_refused: float
+    create_delay: float
     mean: float
     p95: float
     p99: float
 
     @classmethod
     def of(cls, outcomes: Sequence[Outcome]) -> "Figures":
-        def average(values: Iterable[float]) -> float:
-            return fmean(values)
-
         return cls(
-            average(outcome.looks for outcome in outcomes),
-            average(outcome.refused for outcome in outcomes),
-            average(outcome.creates_refused for outcome in outcomes),
-            average(outcome.mean for outcome in outcomes),
-            average(outcome.quantile(0.95) for outcome in outcomes),
-            average(outcome.quantile(0.99) for outcome in outcomes),
+            fmean(outcome.looks for outcome in outcomes),
+            fmean(outcome.refused for outcome in outcomes),
+            fmean(outcome.creates_refused for outcome in outcomes),
+            fmean(outcome.create_delay for outcome in outcomes),
+            fmean(outcome.mean for outcome in outcomes),
+            fmean(outcome.quantile(0.95) for outcome in outcomes),
+            fmean(outcome.quantile(0.99) for outcome in outcomes),
         )
 
 

@@ -73,8 +73,12 @@ class Key:
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.limit = limit
-        self.looks = self.looks_refused = self.creates_refused = 0
         self._window = Window()
+        self.forget()
+
+    def forget(self) -> None:
+        """Count from here on."""
+        self.looks = self.looks_refused = self.creates_refused = 0
 
     def create(self, now: float) -> int:
         """Let a create in and return 0, or return the seconds of its Retry-After."""

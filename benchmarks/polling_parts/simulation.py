@@ -82,6 +82,8 @@ def simulate(make: Callable[[], Policy], scenario: Scenario, progress: str = NON
     lags: list[float] = []
     now = 0.0
     while len(lags) < len(creates.counting):
+        if now < scenario.since:
+            key.forget()
         at = policy.next_at(now)
         if at is None or creates.next_at() <= at:
             now = creates.next_at()
