@@ -171,20 +171,20 @@ class _Wire:
     def _read(self, call: Call[T], response: httpx.Response) -> T:
         text = response.content.decode("utf-8-sig", "replace")
         payload = self._hide(_json(text))  # whatever the service quotes, the key stays here
+        if response.is_success and isinstance(payload, dict):
+            return call.read(payload)
         text = self._hide(text)
         if response.status_code >= 400:
             error = error_from(response.status_code, response.headers, payload or text, now=time.time())
             raise self._explain(error, call, response)
-        if not response.is_success or not isinstance(payload, dict):
-            kind = f"{response.status_code} {response.headers.get('content-type', 'without a content type')}"
-            kind = self._hide(kind)
-            raise UnreadableAnswerError(f"Not LemonData's JSON ({kind}): {text[:200]!r}", **call.about)
-        return call.read(payload)
+        kind = self._hide(f"{response.status_code} {response.headers.get('content-type', 'without a content type')}")
+        raise UnreadableAnswerError(f"Not LemonData's JSON ({kind}): {text[:200]!r}", **call.about)
 
     def _hide(self, value: Any) -> Any:
         """Take the key out of texts, also inside lists and dicts; a placeholder is no secret, and occurs in words."""
         if isinstance(value, str):
-            whole = value.encode("utf-8", "replace").decode()  # half a surrogate pair cannot be stored or logged
+            # Half a surrogate pair cannot be stored or logged.
+            whole = value if value.isascii() else value.encode("utf-8", "replace").decode()
             return whole.replace(self._key, "***") if len(self._key) >= KEY_LENGTH else whole
         if isinstance(value, dict):
             return {self._hide(name): self._hide(item) for name, item in value.items()}

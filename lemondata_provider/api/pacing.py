@@ -10,6 +10,8 @@ from dataclasses import dataclass
 
 WINDOW = 60.0  # seconds that the service counts requests over
 SHARE = 0.97  # of what is allowed; the rest is for clocks and networks that are not exact
+LATE = 0.1  # seconds that a timer may be late and made up for
+UNDERWAY = 0.25  # seconds that a request of somebody else may have been on its way
 LEAST = 0.1  # the part that a 429 leaves to us
 EPSILON = 1e-9  # of a request: what sums of fractions may be wrong by
 
@@ -56,7 +58,7 @@ class Budget:
         self._others = 0  # how many these are
         self._credit = 1.0  # requests that may be sent now as far as the pace goes; what is not used is kept
         self._credited: float | None = None  # until when the credit has grown
-        self._last = -math.inf
+        self._last = -math.inf  # when the last request would have been sent by a timer that is never late
         self._held_until = -math.inf
         self._corrected_until = -math.inf
         self.change(per_minute, sharers)
@@ -74,6 +76,7 @@ class Budget:
     def count_elsewhere(self, at: float, requests: int = 1) -> None:
         """Count requests that somebody else sent; what happened out of order counts as a little later."""
         self._advance(at)
+        at += UNDERWAY  # it counts from when the service got it
         at = max(at, self._elsewhere[-1][0]) if self._elsewhere else at
         self._elsewhere.append((at, requests))
         self._others += requests
@@ -113,7 +116,9 @@ class Budget:
         self._advance(now)
         self._sent.append(now)
         self._credit -= 1.0
-        self._last = now
+        # Timers are late, now and then: what one request came late by, the next one may come early by.
+        gap = WINDOW / self.allowed
+        self._last = max(self._last + gap, now - min(gap, LATE))
 
     def _advance(self, now: float) -> None:
         if now > self._corrected_until > -math.inf:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 
@@ -17,4 +17,6 @@ def span(name: str, tracer: Any = None, **attributes: str | None) -> AbstractCon
     from opentelemetry import trace  # noqa: PLC0415 # every DAG file that imports an operator would pay for it
 
     known = {f"lemondata.{name}": value for name, value in attributes.items() if value is not None}
-    return (tracer or trace.get_tracer("lemondata_provider")).start_as_current_span(name, attributes=known)
+    made = (tracer or trace.get_tracer("lemondata_provider")).start_span(name, attributes=known)
+    # What records nothing need not be current: ten thousand waits would hold as many contexts.
+    return trace.use_span(made, end_on_exit=True) if made.is_recording() else nullcontext(made)

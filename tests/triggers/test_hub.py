@@ -172,8 +172,8 @@ async def test_looks_are_paced_and_never_come_in_a_burst(service, metrics):
     hub = Hub(settings(requests_per_minute=6000.0), metrics, make_client=service.client)  # 97 a second
     waits = [asyncio.ensure_future(hub.follow(waiting(str(number)), asked_at=0.0)) for number in range(50)]
     await until(lambda: len(service.times) >= 60)
-    gaps = [after - before for before, after in zip(service.times, service.times[1:], strict=False)]
-    assert min(gaps) >= 60 / (6000 * 0.97) - 0.002
+    ten = [after - before for before, after in zip(service.times, service.times[10:], strict=False)]
+    assert min(ten) >= 8 * 60 / (6000 * 0.97)  # one of ten may make up for a late timer, and one is on its way
     for wait in waits:
         wait.cancel()
     await asyncio.gather(*waits, return_exceptions=True)
