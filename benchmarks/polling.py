@@ -26,7 +26,8 @@ MEMORY_GOAL_KB = 3
 CLOSE = 0.1  # how far simulated time may be from real time
 
 LEGEND = (
-    "Generations: log-normal, median 90 s, sigma 0.5. Requests: looks at tasks, without creates. Late: mean seconds. "
+    "Generations: log-normal, median 90 s, sigma 0.5. Requests: looks at tasks, without creates. "
+    "Late: seconds that creates are, mean. "
     f"Steady: creates at random; the first {WARM_UP:g} s do not count. "
     f"Simulated: means of {len(SEEDS)} seeds; sim/real: means of the same seeds, to be within {CLOSE:.0%}. "
     "After a 429 HttpSensorTrigger asks again at once, by the thousand; here it waits 5 s. "
@@ -40,7 +41,7 @@ Live = dict[Run, Outcome]
 
 
 def main() -> None:
-    console = Console(width=128)
+    console = Console(width=130)
     with serving() as url:
         console.print(cost_table(url))
         simulations = Simulations()
@@ -90,7 +91,7 @@ def lag_table(live: Live, simulations: Simulations) -> Table:
             "requests",
             "429",
             "creates\n429",
-            "creates\nlate",
+            "late",
             "mean",
             "p95",
             "p99",
@@ -170,7 +171,7 @@ def false_mean(simulations: Simulations, scenario: Scenario, progress: str, with
 
 def table_of(title: str, first: str, *columns: str) -> Table:
     table = Table(title=title, title_justify="left", caption_justify="left")
-    table.add_column(first)
+    table.add_column(first, no_wrap=True)
     for column in columns:
         table.add_column(column, justify="right")
     return table

@@ -17,11 +17,12 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from benchmarks.polling_parts.triggers import Created, Site, connect, events_of, trigger_of
 from lemondata_provider.api.client import LIMITS
 
-TURNS = 5
-SECONDS = 6.0  # of one turn
+TURNS = 12
+SECONDS = 4.0  # of one turn
 WARM_UP = 7.0  # the first looks come after five seconds
 RATE = 6000  # requests a minute where CPU is measured: enough of them in a turn
-TASKS = 400  # more than can be looked at as often as they should be
+TASKS = 100  # where CPU is measured
+OFTEN = 0.5  # their poll interval: so that they are always in line
 TICK = 0.005
 PARKED = 10_000
 NEVER = 1e6  # seconds of a generation
@@ -55,8 +56,8 @@ async def cpu(site: Site) -> dict[str, float]:
     async with tasks_at(site, TASKS) as (client, tasks):
         idle = await _cpu_during(asyncio.sleep(SECONDS))
         for _ in range(TURNS + 1):
-            async with parked([trigger_of(task) for task in tasks]):
-                await asyncio.sleep(WARM_UP)
+            async with parked([trigger_of(task, poll_interval=OFTEN) for task in tasks]):
+                await asyncio.sleep(SECONDS)
                 before = (await client.get("/ledger")).json()["looks"]
                 ours = await _cpu_during(asyncio.sleep(SECONDS)) - idle
                 looks = (await client.get("/ledger")).json()["looks"] - before
@@ -87,7 +88,7 @@ async def loop_lag(site: Site) -> dict[str, float]:
     connect(site)
     late: dict[str, list[float]] = {"with": [], "without": []}
     async with tasks_at(site, 200) as (_, tasks):
-        for _ in range(TURNS):
+        for _ in range(TURNS // 2):
             await _tick(late["without"])
             async with parked([trigger_of(task) for task in tasks]):
                 await _tick([], WARM_UP)  # starting 200 triggers at once is not what is asked for
