@@ -17,7 +17,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from benchmarks.polling_parts.triggers import Created, Site, connect, events_of, trigger_of
 from lemondata_provider.api.client import LIMITS
 
-TURNS = 12
+TURNS = 10
 SECONDS = 4.0  # of one turn
 WARM_UP = 7.0  # the first looks come after five seconds
 RATE = 6000  # requests a minute where CPU is measured: enough of them in a turn
