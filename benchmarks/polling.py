@@ -4,6 +4,7 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.polling_parts.cases import (
+    BURST_SEEDS,
     CASES,
     FALSE_CASES,
     FALSE_GOAL,
@@ -29,7 +30,8 @@ LEGEND = (
     "Generations: log-normal, median 90 s, sigma 0.5. Requests: looks at tasks, without creates. "
     "Late: seconds that creates are, mean. "
     f"Steady: creates at random; the first {WARM_UP:g} s do not count. "
-    f"Simulated: means of {len(SEEDS)} seeds; sim/real: means of the same seeds, to be within {CLOSE:.0%}. "
+    f"Simulated: means of {len(BURST_SEEDS)} bursts and {len(SEEDS)} steady runs; "
+    f"sim/real: means of the same seeds, to be within {CLOSE:.0%}. "
     "After a 429 HttpSensorTrigger asks again at once, by the thousand; here it waits 5 s. "
     "Alone: creates are not counted, since they are a minute old, as after a restart of the triggerer. "
     'That and the rows on "created" are for information. '
@@ -41,7 +43,7 @@ Live = dict[Run, Outcome]
 
 
 def main() -> None:
-    console = Console(width=130)
+    console = Console(width=138)
     with serving() as url:
         console.print(cost_table(url))
         simulations = Simulations()
