@@ -141,17 +141,16 @@ class Task(Answer):
     cancellation_status: Text = None
     billing_transaction_id: Text = None
     model: Text = None
-    created: Moment = None
-    updated: Moment = None
+    created: datetime | None = None
+    updated: datetime | None = None
     raw: dict[str, Any] = Field(default={}, repr=False)
 
     @classmethod
     def read(cls, payload: Mapping[str, Any], task_id: str, poll_url: str) -> Task:
         """Read an answer about the task with this id and poll URL."""
-        fields = {name: payload.get(name) for name in cls.model_fields if name in payload}
         return cls.model_validate(
-            fields
-            | {
+            {
+                **payload,
                 "id": task_id,
                 "poll_url": poll_url,
                 "videos": _videos(payload),
@@ -191,8 +190,8 @@ class Task(Answer):
 RESULT_FIELDS = {"poll_url", "status", "model", "progress", "videos", "billing_transaction_id", "created", "updated"}
 
 
-def _first(payload: Mapping[str, Any], *names: str) -> object:
-    return next((payload[name] for name in names if _moment(payload.get(name))), None)
+def _first(payload: Mapping[str, Any], *names: str) -> datetime | None:
+    return next((moment for name in names if (moment := _moment(payload.get(name)))), None)
 
 
 def _videos(payload: Mapping[str, Any]) -> list[dict[str, Any]]:

@@ -13,19 +13,19 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass, field
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import AsyncClient
 from lemondata_provider.api.errors import AnswerLostError, LemonDataError, RateLimitError
 from lemondata_provider.api.forecast import Forecast
-from lemondata_provider.api.models import Task
 from lemondata_provider.api.pacing import WINDOW, Budget, RateLimit
 from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
 from lemondata_provider.hooks.settings import ConnectionSettings
 from lemondata_provider.triggers.metrics import Metrics, Stats
 from lemondata_provider.triggers.schedule import Entry, Schedule
+from lemondata_provider.triggers.shared_client import SharedClient
+from lemondata_provider.triggers.waiting import Waiting
 
 log = logging.getLogger(__name__)
 
@@ -34,29 +34,6 @@ MOST_IN_FLIGHT = 256  # requests at a time: paced, they are two or three unless 
 MODELS = 64  # whose ends are remembered
 HOLD_SECONDS = 1.0  # after a 429 that does not say how long
 LONGEST_HOLD = 2 * WINDOW  # whatever a 429 says: a rate limit is over in a minute, and deadlines have to be kept
-
-
-@dataclass(frozen=True, slots=True)
-class Waiting:
-    """
-    One task to wait for.
-
-    :param task_id: LemonData's id of the task.
-    :param poll_url: where it is looked at.
-    :param lemondata_conn_id: the connection.
-    :param poll_interval: the pause aimed at between two looks, in seconds.
-    :param deadline: Unix seconds at which the wait ends.
-    :param model: which model generates, if that is known.
-    :param created: Unix seconds at which the task was created, if that is known.
-    """
-
-    task_id: str
-    poll_url: str
-    lemondata_conn_id: str
-    poll_interval: float
-    deadline: float
-    model: str | None = None
-    created: float | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -91,18 +68,18 @@ class Hub:
     make_client: Callable[..., AsyncClient] = AsyncClient
     look_seconds: float = 30.0
     _watches: set[_Watch] = field(default_factory=set, init=False)
-    _looks: set[asyncio.Task[None]] = field(default_factory=set, init=False)
-    _closing: set[asyncio.Task[None]] = field(default_factory=set, init=False)
+    _looks: dict[asyncio.Task[None], float] = field(default_factory=dict, init=False)  # until when each may take
     _forecasts: OrderedDict[str, Forecast] = field(default_factory=OrderedDict, init=False)
-    _client: AsyncClient | None = field(default=None, init=False)
-    _driver: asyncio.Task[None] | None = field(default=None, init=False)
+    _timer: asyncio.TimerHandle | None = field(default=None, init=False)
     _warned: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
         self._budget = Budget(self.settings.requests_per_minute, self.settings.triggerers)
         self._schedule: Schedule[_Watch] = Schedule(self._budget)
-        self._wake = asyncio.Event()
+        self._client = SharedClient(self.settings.client_arguments(), self._heard, self.make_client)
         self._metrics = Metrics(self.stats)
+        # Not that of the trigger that happens to be the first: what concerns all is not for its log.
+        self._context = contextvars.Context()
 
     def __len__(self) -> int:
         return len(self._watches)
@@ -129,9 +106,9 @@ class Hub:
     def adopt(self, settings: ConnectionSettings) -> None:
         """Go by what the connection says now; the key is the same."""
         self._budget.change(settings.requests_per_minute, settings.triggerers)
-        if settings.client_arguments() != self.settings.client_arguments():
-            self._close_client(self.look_seconds)
+        self._client.change(settings.client_arguments(), self.look_seconds)
         self.settings = settings
+        self._wake_by(asyncio.get_running_loop().time())
 
     def _join(self, waiting: Waiting, asked_at: float) -> _Watch:
         loop, now = asyncio.get_running_loop(), time.time()
@@ -151,9 +128,6 @@ class Hub:
         watch = _Watch(wait, model, waiting.lemondata_conn_id, loop.create_future(), contextvars.copy_context())
         self._plan(watch, wait.start(now, self._turn()))
         self._watches.add(watch)
-        if self._driver is None or self._driver.done():
-            # Not in the context of the trigger that happens to be the first: what concerns all is not for its log.
-            self._driver = contextvars.Context().run(asyncio.ensure_future, self._drive())
         return watch
 
     def _leave(self, watch: _Watch) -> None:
@@ -165,20 +139,15 @@ class Hub:
 
     def _stop(self) -> None:
         """End with the last wait; what was learned and what was sent in the last minute stay."""
-        for task in (self._driver, *self._looks, *self._closing):  # those that close do so at once
-            if task is not None:
-                task.cancel()
-        self._driver = None
+        if self._timer is not None:
+            self._timer.cancel()
+        for look in self._looks:
+            look.cancel()
+        self._looks.clear()
         self._schedule = Schedule(self._budget)
+        self._timer = None
         self._warned = False
-        self._close_client()
-
-    def _close_client(self, delay: float = 0.0) -> None:
-        """Close the client in the background: no wait that has ended waits for that."""
-        client, self._client = self._client, None
-        if client is not None:
-            self._closing.add(closing := asyncio.ensure_future(_close(client, delay)))
-            closing.add_done_callback(self._closing.discard)
+        self._client.end()
 
     def _forecast(self, model: str) -> Forecast:
         forecast = self._forecasts.setdefault(model, Forecast())
@@ -193,69 +162,86 @@ class Hub:
     def _plan(self, watch: _Watch, step: LookAgain) -> None:
         due = asyncio.get_running_loop().time() + step.delay
         watch.entry = self._schedule.put(watch, due, step.foretold)
-        self._wake.set()
+        self._wake_by(due)
 
-    async def _drive(self) -> None:
-        """Begin each look when its time has come; the one timer of all waits is here."""
-        loop = asyncio.get_running_loop()
+    def _wake_by(self, at: float) -> None:
+        """Go on at that instant at the latest; the one timer of all waits is here."""
+        if self._timer is not None:
+            if self._timer.when() <= at:
+                return
+            self._timer.cancel()
+        self._timer = asyncio.get_running_loop().call_at(at, self._go_on, context=self._context)
+
+    def _go_on(self) -> None:
+        """Begin the look whose time has come, and give up those that take too long."""
+        self._timer, now = None, asyncio.get_running_loop().time()
         try:
-            while True:
-                self._wake.clear()
-                has_room = len(self._looks) < MOST_IN_FLIGHT
-                at = self._schedule.next_at(loop.time()) if has_room else None
-                if at is not None and at <= loop.time() and (watch := self._schedule.take(loop.time())) is not None:
-                    self._begin(watch)
-                    continue
-                self._warn_of_overload()
-                timer = loop.call_at(at, self._wake.set) if at is not None else None
-                await self._wake.wait()
-                if timer is not None:
-                    timer.cancel()
+            self._give_up_late_looks(now)
+            if len(self._looks) < MOST_IN_FLIGHT and (watch := self._schedule.take(now)) is not None:
+                self._begin(watch, now)
+            self._warn_of_overload()
+            if (at := self._next_at(now)) is not None:
+                self._wake_by(at)
         except Exception as error:  # nobody would ever look again
             log.exception("The poll hub broke")
             for watch in self._watches:
                 if not watch.done.done():
                     watch.done.set_exception(error)
-            self._driver = None
 
-    def _begin(self, watch: _Watch) -> None:
+    def _next_at(self, now: float) -> float | None:
+        """Return when there is something to do."""
+        late = next(iter(self._looks.values()), None)
+        due = self._schedule.next_at(now) if len(self._looks) < MOST_IN_FLIGHT else None
+        return min((at for at in (late, due) if at is not None), default=None)
+
+    def _give_up_late_looks(self, now: float) -> None:
+        for look in [look for look, late in self._looks.items() if late <= now]:
+            look.cancel()
+            self._looks[look] = self._looks.pop(look) + self.look_seconds  # behind the others: the first is the oldest
+
+    def _begin(self, watch: _Watch, now: float) -> None:
         watch.entry = None
-        look = watch.context.run(asyncio.ensure_future, self._look(watch))
-        self._looks.add(look)
-        look.add_done_callback(self._looked)
-
-    def _looked(self, look: asyncio.Task[None]) -> None:
-        self._looks.discard(look)
-        self._wake.set()
+        look = watch.context.run(asyncio.get_running_loop().create_task, self._look(watch))
+        self._looks[look] = now + self.look_seconds
 
     async def _look(self, watch: _Watch) -> None:
         """Send exactly one request; it is repeated by the schedule only."""
         try:
             step = await self._step(watch)
+            if isinstance(step, LookAgain) and step.needs_connection:
+                await self.on_refused(watch.lemondata_conn_id)
         except Exception as error:  # noqa: BLE001 # it rises where the task is waited for
             if not watch.done.done():
                 watch.done.set_exception(error)
             return
+        finally:
+            self._make_room()
         if watch.done.done():
             return
         if isinstance(step, Ended):
             watch.done.set_result(step)
-            return
-        if step.needs_connection:
-            await self.on_refused(watch.lemondata_conn_id)
-        if not watch.done.done():
+        else:
             self._plan(watch, step)
+
+    def _make_room(self) -> None:
+        """Forget a look that ends."""
+        was_full = len(self._looks) >= MOST_IN_FLIGHT
+        if look := asyncio.current_task():
+            self._looks.pop(look, None)
+        if was_full:
+            self._wake_by(asyncio.get_running_loop().time())
 
     async def _step(self, watch: _Watch) -> Step:
         wait = watch.wait
         self._metrics.polled()
         try:
-            task = await self._answer(watch)
+            task = await self._client.send_once(calls.get_task(wait.poll_url, wait.task_id))
+        except asyncio.CancelledError:
+            if watch.done.done():  # by the end of the hub, and not for being late
+                raise
+            return self._failed(wait, AnswerLostError(f"No whole answer within {self.look_seconds:g} s"))
         except LemonDataError as error:
-            if isinstance(error, RateLimitError):
-                self._slow_down(error)
-            log.warning("Task %s could not be looked at: %s", wait.task_id, error)
-            return wait.failed(error, time.time())
+            return self._failed(wait, error)
         now = time.time()
         if news := wait.news(task, now):
             log.info(news)
@@ -265,28 +251,16 @@ class Hub:
             self._metrics.ended(step.task, watch.model, now)
         return step
 
-    async def _answer(self, watch: _Watch) -> Task:
-        if self._client is None:
-            self._client = self.make_client(**self.settings.client_arguments(), on_rate_limit=self._heard)
-        look = asyncio.current_task()
-        late = asyncio.get_running_loop().call_later(self.look_seconds, look.cancel if look else lambda: None)
-        try:
-            return await self._client.send_once(calls.get_task(watch.wait.poll_url, watch.wait.task_id))
-        except asyncio.CancelledError:
-            if watch.done.done():  # by the end of the hub, and not by the timer
-                raise
-            raise AnswerLostError(f"No whole answer within {self.look_seconds:g} s") from None
-        except LemonDataError:
-            raise
-        except Exception as error:  # whatever a client breaks by: the video is paid for, and another client may do
-            log.exception("The client broke")
-            self._close_client()
-            raise AnswerLostError(f"The client broke: {type(error).__name__}: {error}") from None
-        finally:
-            late.cancel()
+    def _failed(self, wait: Wait, error: LemonDataError) -> Step:
+        if isinstance(error, RateLimitError):
+            self._slow_down(error)
+        log.warning("Task %s could not be looked at: %s", wait.task_id, error)
+        return wait.failed(error, time.time())
 
     def _heard(self, limit: RateLimit) -> None:
-        self._budget.correct(limit, asyncio.get_running_loop().time())
+        now = asyncio.get_running_loop().time()
+        self._budget.correct(limit, now)
+        self._wake_by(now)
 
     def _slow_down(self, error: RateLimitError) -> None:
         """Let nobody ask before the time that the service named: the limit is that of the key."""
@@ -309,12 +283,3 @@ class Hub:
             allowed,
             WINDOW * tasks / allowed,
         )
-
-
-async def _close(client: AsyncClient, delay: float) -> None:
-    """Close a client, after a delay in which the requests that it has on their way can end."""
-    try:
-        await asyncio.sleep(delay)
-    finally:
-        with suppress(Exception):  # what was seen counts, not how the connection closed
-            await client.close()

@@ -15,8 +15,9 @@ from lemondata_provider.api.errors import ConnectionFailedError, LemonDataError
 from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.settings import ConnectionSettings
-from lemondata_provider.triggers.hub import Hub, Waiting
+from lemondata_provider.triggers.hub import Hub
 from lemondata_provider.triggers.metrics import Metrics, Stats
+from lemondata_provider.triggers.waiting import Waiting
 
 log = logging.getLogger(__name__)
 

@@ -16,7 +16,7 @@ from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.tracing import span
 from lemondata_provider.triggers.cancelling import TaskInstanceKey
 from lemondata_provider.triggers.events import TaskEvent
-from lemondata_provider.triggers.hub import Waiting
+from lemondata_provider.triggers.waiting import Waiting
 
 if TYPE_CHECKING:
     from lemondata_provider.triggers.hubs import Hubs

@@ -3,7 +3,6 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import time
-from collections import Counter
 from typing import Any
 
 import pytest
@@ -11,109 +10,13 @@ import pytest
 from lemondata_provider.api.errors import AuthenticationError, RateLimitError, ServiceError
 from lemondata_provider.api.models import Task
 from lemondata_provider.api.pacing import RateLimit
-from lemondata_provider.hooks.settings import ConnectionSettings
-from lemondata_provider.triggers.hub import MODELS, Hub, Waiting
-
-FAST = 600_000.0  # requests per minute: one every 0.1 ms
-
-
-def settings(**changes: Any) -> ConnectionSettings:
-    return ConnectionSettings(
-        **{"api_key": "sk-a-key-1234", "base_url": "http://127.0.0.1:1", "requests_per_minute": FAST, **changes}
-    )
-
-
-def waiting(name: str = "one", seconds: float = 30, **changes: Any) -> Waiting:
-    given = {"task_id": name, "poll_url": f"/v1/tasks/{name}", "lemondata_conn_id": "lemondata_default"}
-    return Waiting(**{**given, "poll_interval": 0.01, "deadline": time.time() + seconds, **changes})
-
-
-def answer(task_id: str, status: str = "completed", **fields: Any) -> Task:
-    payload = {"status": status, "video_url": "https://cdn/clip.mp4" if status == "completed" else None, **fields}
-    return Task.read(payload, task_id, f"/v1/tasks/{task_id}")
-
-
-class Service:
-    """What every client that it makes talks to: says how each task is, and counts who asked."""
-
-    def __init__(self) -> None:
-        self.ends: dict[str, Any] = {}  # what comes instead of "processing", by task
-        self.delays: dict[str, float] = {}
-        self.asked: Counter[str] = Counter()
-        self.times: list[float] = []
-        self.clients: list[Client] = []
-        self.in_flight = self.most_in_flight = 0
-
-    def client(self, **options: Any) -> Client:
-        self.clients.append(Client(self, options))
-        return self.clients[-1]
-
-
-class Client:
-    def __init__(self, service: Service, options: dict[str, Any]) -> None:
-        self.service = service
-        self.options = options
-        self.closed = False
-
-    async def send_once(self, call: Any) -> Task:
-        service, task_id = self.service, call.about["task_id"]
-        service.asked[task_id] += 1
-        service.times.append(time.monotonic())
-        service.in_flight += 1
-        service.most_in_flight = max(service.most_in_flight, service.in_flight)
-        try:
-            await asyncio.sleep(service.delays.get(task_id, 0))
-        finally:
-            service.in_flight -= 1
-        end = service.ends.get(task_id, answer(task_id, "processing"))
-        if isinstance(end, list):
-            end = end.pop(0) if end else answer(task_id)
-        if callable(end):
-            end = end()
-        if isinstance(end, BaseException):
-            raise end
-        return end
-
-    async def close(self) -> None:
-        self.closed = True
-
-
-class Metrics:
-    def __init__(self) -> None:
-        self.counts: Counter[str] = Counter()
-        self.levels: list[tuple[str, float]] = []
-        self.times: list[tuple[str, float, Any]] = []
-
-    def incr(self, stat: str, count: int = 1, *, tags: Any = None) -> None:
-        self.counts[stat] += count
-
-    def gauge(self, stat: str, value: float, *, tags: Any = None) -> None:
-        self.levels.append((stat, value))
-
-    def timing(self, stat: str, dt: Any, *, tags: Any = None) -> None:
-        self.times.append((stat, dt.total_seconds(), tags))
-
-
-@pytest.fixture
-def service() -> Service:
-    return Service()
-
-
-@pytest.fixture
-def metrics() -> Metrics:
-    return Metrics()
+from lemondata_provider.triggers.hub import MODELS, Hub
+from tests.triggers.doubles import Client, Metrics, Service, answer, settings, until, waiting
 
 
 @pytest.fixture
 def hub(service: Service, metrics: Metrics) -> Hub:
     return Hub(settings(), metrics, make_client=service.client)
-
-
-async def until(done: Any) -> None:
-    deadline = time.monotonic() + 10
-    while not done():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.005)
 
 
 async def test_all_waits_share_one_client_and_each_gets_its_own_end(hub, service):
@@ -235,6 +138,7 @@ async def test_a_connection_that_changed_all_but_its_key_gets_a_new_client_and_a
     await until(lambda: service.asked["one"] >= 1)
     hub.adopt(settings(timeout=7.0, requests_per_minute=60_000.0, triggerers=2))
     assert hub._budget.allowed == 0.97 * 30_000
+    await until(lambda: len(service.clients) == 2)
     service.ends["one"] = answer("one")
     assert (await ending).task.id == "one"
     assert [client.options["timeout"] for client in service.clients] == [60.0, 7.0]
@@ -289,7 +193,7 @@ async def test_a_cancelled_wait_is_no_trouble_worth_a_warning(hub, service, capl
     assert caplog.messages == []
 
 
-async def test_a_driver_that_breaks_ends_every_wait(hub):
+async def test_a_schedule_that_breaks_ends_every_wait(hub):
     def broken(now: float) -> float:
         raise ArithmeticError("a bug")
 
@@ -298,7 +202,7 @@ async def test_a_driver_that_breaks_ends_every_wait(hub):
         await asyncio.wait_for(hub.follow(waiting()), 2)
 
 
-async def test_what_is_told_of_a_task_is_told_in_the_context_of_its_trigger(hub, service):
+async def test_what_is_told_of_a_task_is_told_in_the_context_of_its_trigger(service, metrics):
     trigger: contextvars.ContextVar[str] = contextvars.ContextVar("trigger")
     seen: list[str] = []
 
@@ -311,7 +215,7 @@ async def test_what_is_told_of_a_task_is_told_in_the_context_of_its_trigger(hub,
             seen.append(f"{trigger.get('nobody')} asks for {call.about['task_id']}")
             return await super().send_once(call)
 
-    hub.make_client = lambda **options: Telling(service, options)
+    hub = Hub(settings(), metrics, make_client=lambda **options: Telling(service, options))
     service.ends = {"a": answer("a"), "b": answer("b")}
     await asyncio.gather(*(asyncio.ensure_future(follow(name)) for name in "ab"))
     assert sorted(seen) == ["a asks for a", "b asks for b"]

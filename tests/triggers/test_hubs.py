@@ -10,7 +10,7 @@ import pytest
 from lemondata_provider.api.errors import AuthenticationError, ConfigurationError, ConnectionFailedError
 from lemondata_provider.triggers.hub import Hub
 from lemondata_provider.triggers.hubs import Hubs, hubs_of_this_loop
-from tests.triggers.test_hub import Metrics, Service, answer, settings, until, waiting
+from tests.triggers.doubles import Metrics, Service, answer, settings, until, waiting
 
 
 class Connections:
@@ -30,18 +30,8 @@ class Connections:
 
 
 @pytest.fixture
-def service() -> Service:
-    return Service()
-
-
-@pytest.fixture
 def connections() -> Connections:
     return Connections()
-
-
-@pytest.fixture
-def metrics() -> Metrics:
-    return Metrics()
 
 
 @pytest.fixture

@@ -1,0 +1,28 @@
+"""What a wait is asked for with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """
+    One task to wait for.
+
+    :param task_id: LemonData's id of the task.
+    :param poll_url: where it is looked at.
+    :param lemondata_conn_id: the connection.
+    :param poll_interval: the pause aimed at between two looks, in seconds.
+    :param deadline: Unix seconds at which the wait ends.
+    :param model: which model generates, if that is known.
+    :param created: Unix seconds at which the task was created, if that is known.
+    """
+
+    task_id: str
+    poll_url: str
+    lemondata_conn_id: str
+    poll_interval: float
+    deadline: float
+    model: str | None = None
+    created: float | None = None
