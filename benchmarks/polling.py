@@ -4,7 +4,6 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.polling_parts.cases import (
-    BURST_SEEDS,
     CASES,
     FALSE_CASES,
     FALSE_GOAL,
@@ -30,7 +29,7 @@ LEGEND = (
     "Generations: log-normal, median 90 s, sigma 0.5. Requests: looks at tasks, without creates. "
     "Late: seconds that creates are, mean. "
     f"Steady: creates at random; the first {WARM_UP:g} s do not count. "
-    f"Simulated: means of {len(BURST_SEEDS)} bursts and {len(SEEDS)} steady runs; "
+    f"Simulated: means of {len(SEEDS)} runs; "
     f"sim/real: means of the same seeds, to be within {CLOSE:.0%}. "
     "After a 429 HttpSensorTrigger asks again at once, by the thousand; here it waits 5 s. "
     "Alone: creates are not counted, since they are a minute old, as after a restart of the triggerer. "

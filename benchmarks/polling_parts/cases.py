@@ -23,8 +23,7 @@ from benchmarks.polling_parts.scenarios import (
 from benchmarks.polling_parts.service import FALSE_PROGRESS, NONE, TRUTHFUL
 from benchmarks.polling_parts.simulation import Outcome, simulate
 
-SEEDS = (1, 2, 3, 4, 5)
-BURST_SEEDS = range(1, 21)  # the mean of one burst of 200 is luck by 5 %
+SEEDS = range(1, 21)  # the mean of one run is luck by 5 %
 FALSE_GOAL = 1.1  # times the mean without progress
 SCENARIOS = (BURST, BIG_BURST, BIG_BURST_ALONE, STEADY, BIG_STEADY)
 # Means in seconds.
@@ -146,7 +145,7 @@ class Simulations:
         self._futures = {name: self._pool.submit(_simulated, *name) for name, case in _BY_NAME.items() if case.make}
 
     def outcomes(self, case: Case) -> list[Outcome]:
-        """Wait for them: those of SEEDS first, or nothing where it runs in real time only."""
+        """Wait for them, one for each of SEEDS; nothing where it runs in real time only."""
         future = self._futures.get(case.name)
         return future.result() if future else []
 
@@ -157,8 +156,7 @@ _BY_NAME = {case.name: case for case in (*CASES, *FALSE_CASES)}
 def _simulated(*name: str) -> list[Outcome]:
     case = _BY_NAME[name]
     assert case.make
-    seeds = SEEDS if case.scenario.since else BURST_SEEDS
-    return [simulate(case.make, case.scenario, case.progress, seed) for seed in seeds]
+    return [simulate(case.make, case.scenario, case.progress, seed) for seed in SEEDS]
 
 
 def verdict(value: float, goal: float) -> str:

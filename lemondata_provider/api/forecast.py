@@ -15,14 +15,15 @@ from dataclasses import dataclass
 EARLY = 0.05  # the share of tasks that may have ended at the first look
 AGES = 200  # how many ends the first look is learned from: a model may become faster or slower
 ENOUGH_AGES = 20  # with fewer, the earliest is luck
-SPREAD = 3.0  # turns over which first looks are spread while nothing is known of a model
-LONGEST_SPREAD = 25.0  # seconds
+# What a burst does not spend on looks in vain is there when its first tasks end.
+UNKNOWN = 12.0  # seconds, the age at the first look while nothing is known of a model: few videos are made sooner
+UNKNOWN_TURNS = 30.0  # but not higher than these: a few tasks leave enough for looks in vain
 GUESSES = 20  # how many foretold ends decide whether progress is believed
 ENOUGH_GUESSES = 3  # that were right, before it is believed
-FAR = 0.2  # an end counts as foretold if it was so for this part of the task's age: close to it any progress is right
+FAR = 0.1  # an end counts as foretold if it was so for this part of the task's age: close to it any progress is right
 NEAR = 0.1  # and if it was still unfinished this part of its age before: else nobody knows that it did not end sooner
 EXACT = 0.05  # the part of a turn that an end may be uncertain by: to look again costs others a turn's wait
-PROOFS = 4  # one task in so many is looked at before its foretold end: else nobody learns that it ended before that
+PROOFS = 8  # one task in so many is looked at before its foretold end: else nobody learns that it ended before that
 AIM = 0.95  # how much of the way to the earliest foretold end a wait sleeps
 SLACK = 0.03  # a foretold end may be wrong by this part of the task's age, and by SLACK_SECONDS
 SLACK_SECONDS = 1.0  # what the service tells is rounded to seconds
@@ -58,7 +59,7 @@ class Forecast:
         self._ages: deque[float] = deque()  # at the end, in the order in which they were seen
         self._sorted: list[float] = []
         self._right: deque[bool] = deque(maxlen=GUESSES)
-        self._sleeps = 0
+        self._far = 0  # foretold ends that are not near: how many
         self._step = 0  # what all progress that was seen is a multiple of: coarse progress moves in steps
 
     def early_age(self) -> float | None:
@@ -78,8 +79,9 @@ class Forecast:
         """
         early = self.early_age()
         if early is None or course.created is None:
-            return max(pause, min(SPREAD * turn, LONGEST_SPREAD))
-        return max(pause, early - max(now - course.created, 0.0))  # a clock may be behind the service's
+            early = min(UNKNOWN_TURNS * turn, UNKNOWN)
+        age = max(now - (course.created or now), 0.0)  # a clock may be behind the service's
+        return max(pause, early - age)
 
     def next_look(
         self, course: Course, progress: float | None, now: float, pause: float, turn: float = 0.0
@@ -101,17 +103,14 @@ class Forecast:
         near = earliest <= max(pause, turn * EXACT)
         exact = latest - earliest <= max(SHORTEST_PAUSE, turn * EXACT)
         longest = max(pause, LONGEST_SLEEP)
-        if exact and latest <= longest and (near or self._need_no_proof()):
-            return max(latest, min(SHORTEST_PAUSE, pause)), True
+        if exact and latest <= longest:
+            self._far += not near
+            if near or (self.believes_progress and self._far % PROOFS):
+                return max(latest, min(SHORTEST_PAUSE, pause)), True
         # Not the whole way: who sleeps until after the end does not learn that it was foretold too late.
         aim = min(max(pause, earliest * AIM), longest)
         foretold = exact and aim < longest
         return (aim, foretold) if self.believes_progress or (foretold and aim < turn) else (pause, False)
-
-    def _need_no_proof(self) -> bool:
-        """Say whether to sleep until the foretold end; one task in some is looked at before, and so proves it."""
-        self._sleeps += 1
-        return self.believes_progress and self._sleeps % PROOFS != 0
 
     def ended(self, course: Course, now: float, told_age: float | None = None) -> None:
         """

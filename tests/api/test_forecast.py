@@ -86,9 +86,10 @@ def test_nothing_is_known_of_a_model_before_some_tasks_ended() -> None:
     assert forecast.first_look(Course(None), CREATED, 5.0) == 5.0
 
 
-def test_first_looks_are_spread_over_some_turns_but_not_for_ever_while_nothing_is_known() -> None:
-    first = [Forecast().first_look(Course(CREATED), CREATED, 5.0, turn) for turn in (0, 1, 4, 8, 9, 1000)]
-    assert first == [5, 5, 12, 24, 25, 25]
+def test_first_looks_wait_for_some_turns_but_not_for_long_while_nothing_is_known() -> None:
+    first = [Forecast().first_look(Course(CREATED), CREATED, 5.0, turn) for turn in (0, 0.1, 0.2, 0.3, 0.4, 1000)]
+    assert first == [5, 5, 6, 9, 12, 12]
+    assert Forecast().first_look(Course(CREATED), CREATED + 100, 5.0, 1000) == 5  # as after a restart
 
 
 TOLD = {
@@ -256,7 +257,7 @@ def test_an_end_that_was_foretold_only_shortly_before_proves_nothing() -> None:
     forecast = Forecast()
     for _ in range(10):
         course = Course(0.0)
-        forecast.next_look(course, 90, 90.0, PAUSE)
+        forecast.next_look(course, 95, 95.0, PAUSE)
         forecast.ended(course, 101.0)
     assert not forecast.believes_progress
 
@@ -289,11 +290,11 @@ def test_a_near_end_is_looked_at_when_it_is_foretold(forecast: Forecast, turn, p
     assert forecast.next_look(Course(0.0), 94, 47.0, pause, turn) == expected
 
 
-def test_of_ends_that_are_foretold_long_before_one_in_four_is_proved() -> None:
+def test_of_ends_that_are_foretold_long_before_one_in_eight_is_proved() -> None:
     forecast = after(right=8)
-    looks = [forecast.next_look(Course(0.0), 50, 50.0, PAUSE, 400.0) for _ in range(8)]
+    looks = [forecast.next_look(Course(0.0), 50, 50.0, PAUSE, 400.0) for _ in range(16)]
     earliest = 50 * 100 / 60 - 50
-    assert looks.count((50.0, True)) == 6
+    assert looks.count((50.0, True)) == 14
     assert looks.count((pytest.approx(0.95 * earliest), True)) == 2
 
 
@@ -324,7 +325,7 @@ def test_no_clock_and_no_progress_breaks_a_forecast(
     forecast = Forecast()
     for created, looks, told in tasks:
         course, now = Course(created), CREATED
-        assert 5 <= forecast.first_look(course, now, 5.0, turn) <= max(now, 25)
+        assert 5 <= forecast.first_look(course, now, 5.0, turn) <= max(now, 12)
         for seconds, progress in looks:  # which may be negative: a clock is set back
             now += seconds
             delay, _ = forecast.next_look(course, progress, now, PAUSE, turn)

@@ -461,8 +461,8 @@ def test_a_task_that_was_created_in_the_future_was_created_just_now(ahead: float
 
 
 def test_a_first_look_waits_where_many_share_a_rate_limit_and_nothing_is_known() -> None:
-    assert again(wait().start(START, turn=6)).delay == 18
-    assert again(wait().start(START, turn=1000)).delay == 25
+    assert again(wait().start(START, turn=0.3)).delay == 9
+    assert again(wait().start(START, turn=1000)).delay == 12
     assert again(wait(timeout=10).start(START, turn=6)).delay == 10
 
 

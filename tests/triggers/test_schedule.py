@@ -340,9 +340,9 @@ def test_after_a_restart_two_thousand_first_looks_are_spread_and_none_is_refused
     simulation = Simulation(Budget(1000), limit=1000, creates_count=False).run(works, end=150.0)
     first = sorted(work.looks[0] for work in works)
     assert simulation.refused == 0
-    assert first[-1] <= 25 + 2000 * WINDOW / simulation.budget.allowed + 1
+    assert first[-1] <= 12 + 2000 * WINDOW / simulation.budget.allowed + 1
     assert min(later - sooner for sooner, later in zip(first, first[2:], strict=False)) >= 0.06
-    assert first[0] <= 25
+    assert first[0] <= 12
 
 
 def test_a_burst_of_creates_and_its_looks_stay_below_the_limit_of_the_service() -> None:
