@@ -15,7 +15,7 @@ import psutil
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from benchmarks.polling_parts.triggers import Created, Site, connect, events_of, trigger_of
-from lemondata_provider.api.client import LIMITS
+from lemondata_provider.api.wire import LIMITS
 
 TURNS = 10
 SECONDS = 4.0  # of one turn

@@ -15,8 +15,8 @@ from airflow.triggers.base import BaseTrigger
 
 from benchmarks.polling_parts.policies import POLL_INTERVAL
 from benchmarks.polling_parts.service import LIMIT
-from lemondata_provider.api.client import LIMITS
 from lemondata_provider.api.pacing import Budget
+from lemondata_provider.api.wire import LIMITS
 
 FAR = 86_400.0  # seconds
 IN_FLIGHT = 4  # more than that at a time only slows httpx down

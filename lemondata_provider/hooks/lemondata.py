@@ -15,13 +15,14 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.cancelling import outcome
-from lemondata_provider.api.client import AsyncClient, Client, ssl_context
+from lemondata_provider.api.client import AsyncClient, Client
 from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError, LemonDataError
 from lemondata_provider.api.inventory import Model, ModelPrice
 from lemondata_provider.api.polling import Step, Wait
 from lemondata_provider.api.prices import Estimate, estimate, seconds_of
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.urls import BaseUrl
+from lemondata_provider.api.wire import ssl_context
 from lemondata_provider.hooks.prices import QUICK_SECONDS, PriceCache, ask
 from lemondata_provider.hooks.settings import ConnectionSettings
 

@@ -13,9 +13,9 @@ from urllib.parse import urlsplit
 from airflow import __version__ as airflow_version
 from airflow.sdk import Connection
 
-from lemondata_provider.api.client import USER_AGENT, checked_key
 from lemondata_provider.api.errors import ConfigurationError
 from lemondata_provider.api.urls import DEFAULT_BASE_URL, BaseUrl
+from lemondata_provider.api.wire import USER_AGENT, checked_key
 
 FULL_USER_AGENT = f"{USER_AGENT} apache-airflow/{airflow_version} python/{platform.python_version()}"
 

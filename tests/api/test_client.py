@@ -23,13 +23,7 @@ from hypothesis import strategies as st
 
 from lemondata_provider import __version__
 from lemondata_provider.api import calls
-from lemondata_provider.api.client import (
-    LIMITS,
-    AsyncClient,
-    Client,
-    checked_key,
-    ssl_context,
-)
+from lemondata_provider.api.client import AsyncClient, Client
 from lemondata_provider.api.errors import (
     AnswerLostError,
     AuthenticationError,
@@ -48,6 +42,7 @@ from lemondata_provider.api.models import Task, TaskStatus
 from lemondata_provider.api.repeating import may_repeat, pause
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.verdict import Verdict, verdict
+from lemondata_provider.api.wire import LIMITS, checked_key, ssl_context
 
 BASE = "https://api.lemondata.cc"
 CANONICAL = f"{BASE}/v1/tasks/t1"

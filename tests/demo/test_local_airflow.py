@@ -132,15 +132,23 @@ def test_what_a_killed_starter_left_is_ended_by_the_next(tmp_path: Path) -> None
     assert processes.marked("here") == []
 
 
-def test_what_ignores_termination_is_killed(tmp_path: Path) -> None:
-    deaf = processes.spawn(
-        ["sh", "-c", "trap '' TERM; touch ready; sleep 60 & wait"],
-        mark="deaf",
+def trapping(trap: str, mark: str, folder: Path) -> subprocess.Popen[bytes]:
+    """Start a shell that traps SIGTERM, and wait until it does."""
+    shell = processes.spawn(
+        ["sh", "-c", f"trap '{trap}' TERM; touch ready; while :; do sleep 0.05; done"],
+        mark=mark,
         environment={"PATH": os.environ["PATH"]},
-        output=tmp_path / "out",
+        output=folder / "out",
     )
-    while not (tmp_path / "ready").exists():
+    until = time.monotonic() + 10
+    while not (folder / "ready").exists():
+        assert time.monotonic() < until
         time.sleep(0.05)
+    return shell
+
+
+def test_what_ignores_termination_is_killed(tmp_path: Path) -> None:
+    deaf = trapping("", "deaf", tmp_path)
     processes.end("deaf", [deaf], patience=0.5)
     assert deaf.returncode == -signal.SIGKILL
     assert processes.marked("deaf") == []
@@ -148,13 +156,6 @@ def test_what_ignores_termination_is_killed(tmp_path: Path) -> None:
 
 def test_what_is_on_its_way_out_is_waited_for(tmp_path: Path) -> None:
     """A dying process loses its environment, and so its mark, a moment before it can be reaped."""
-    dying = processes.spawn(
-        ["sh", "-c", "trap 'sleep 0.3; exit 3' TERM; touch ready; while :; do sleep 0.05; done"],
-        mark="lost",
-        environment={"PATH": os.environ["PATH"]},
-        output=tmp_path / "out",
-    )
-    while not (tmp_path / "ready").exists():
-        time.sleep(0.05)
+    dying = trapping("sleep 0.3; exit 3", "lost", tmp_path)
     processes.end("found by nobody", [dying])
     assert dying.returncode == 3

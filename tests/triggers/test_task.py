@@ -206,12 +206,15 @@ async def test_a_connection_that_cannot_be_closed_loses_no_result(sandbox):
 
 
 async def test_cancelling_it_leaves_no_event_and_no_open_connection(sandbox):
-    clients = []
+    closed = []
+
+    class Counted(AsyncClient):
+        async def close(self) -> None:
+            await super().close()
+            closed.append(self)
 
     class Watched(WithClient):
-        def make_client(self, **options: Any) -> Any:
-            clients.append(AsyncClient(**options))
-            return clients[0]
+        make_client = Counted
 
     trigger = Watched(**trigger_for(submit("[forever]")).serialize()[1])
     events = []
@@ -226,7 +229,7 @@ async def test_cancelling_it_leaves_no_event_and_no_open_connection(sandbox):
     with pytest.raises(asyncio.CancelledError):
         await running
     assert events == []
-    await until(lambda: [client.is_closed for client in clients] == [True])
+    await until(lambda: len(closed) == 1)
 
 
 async def test_progress_is_told_and_not_every_look(sandbox, caplog):

@@ -1,0 +1,243 @@
+"""
+What both clients do alike: what a call becomes on the wire, who may see the key, and what an answer means.
+
+Source: https://docs.lemondata.cc (error-handling, rate-limits).
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import math
+import ssl
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from functools import lru_cache
+from http.cookiejar import CookieJar
+from typing import Any, TypedDict, TypeVar
+
+import httpx
+
+from lemondata_provider import __version__
+from lemondata_provider.api.calls import Call
+from lemondata_provider.api.errors import (
+    AnswerLostError,
+    APIError,
+    ConfigurationError,
+    ConnectionFailedError,
+    NotFoundError,
+    UnreadableAnswerError,
+    error_from,
+)
+from lemondata_provider.api.pacing import RateLimit
+from lemondata_provider.api.redaction import redact
+from lemondata_provider.api.urls import BaseUrl
+
+log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+CONNECT_SECONDS = 10.0
+READ_SECONDS = 60.0
+# Requests are paced before they come here, so connections are few unless answers are slow: then they must not queue.
+LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=4, keepalive_expiry=90)
+MAX_REDIRECTS = 5
+KEY_LENGTH = 8  # a shorter one is a placeholder, for a gateway that has the real one
+USER_AGENT = f"airflow-provider-lemondata/{__version__}"
+
+
+class ClientOptions(TypedDict, total=False):
+    """What both clients take beside base URL and key."""
+
+    timeout: float
+    verify: bool | str
+    user_agent: str
+    transport: Any
+    on_rate_limit: Callable[[RateLimit], None]
+
+
+def ssl_context(verify: bool | str = True) -> ssl.SSLContext:
+    """
+    Return the process's one SSL context for this setting: loading the certificates takes about 50 ms each time.
+
+    :param verify: ``True`` for the certificates of the environment, a CA file, or ``False`` for no check at all.
+    :raises ConfigurationError: if the CA file cannot be read.
+    """
+    return _loaded(verify)
+
+
+@lru_cache(maxsize=8)
+def _loaded(verify: bool | str, /) -> ssl.SSLContext:
+    """Cached under one spelling of the argument: to a cache, a default is another one."""
+    if not isinstance(verify, str):
+        return httpx.create_ssl_context(verify=verify)
+    try:
+        return ssl.create_default_context(cafile=verify)
+    except OSError as error:
+        raise ConfigurationError(f"verify is no usable CA file here: {verify!r} ({error})") from None
+
+
+def checked_key(api_key: str) -> str:
+    """
+    Return a key that can be sent in a header.
+
+    :raises ConfigurationError: if it is empty, or has white space or characters outside of ASCII.
+    """
+    if not api_key:
+        raise ConfigurationError("The API key is empty")
+    if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
+        raise ConfigurationError("The API key has white space or characters outside of ASCII: paste it again")
+    return api_key
+
+
+class KeyForOneOrigin(httpx.Auth):
+    """Send the key to the base URL's origin only, along redirects too; serves both clients."""
+
+    def __init__(self, base: BaseUrl, api_key: str) -> None:
+        self._base = base
+        self._value = f"Bearer {api_key}"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Authorize a request, and for a ``GET`` each one that a redirect leads to."""
+        for _ in range(MAX_REDIRECTS + 1):
+            if self._base.owns(str(request.url)):
+                request.headers["Authorization"] = self._value
+            else:
+                request.headers.pop("Authorization", None)
+            response = yield request
+            if request.method != "GET" or response.next_request is None:
+                return
+            request = response.next_request
+
+
+class _Nothing:
+    """What can be awaited, and what can be left alone."""
+
+    def __await__(self) -> Generator[None, None, None]:
+        return
+        yield
+
+
+def _follow_nothing_but_reads(response: httpx.Response) -> _Nothing:
+    """Forget where a create is redirected to: httpx would read that address, and fail as if nothing had been sent."""
+    if response.request.method != "GET":
+        response.headers.pop("Location", None)
+    return _Nothing()  # one hook for both clients
+
+
+class _NoCookies(CookieJar):
+    """Keeps nothing: each request stands alone, and looking for cookies takes a twentieth of a look's time."""
+
+    def extract_cookies(self, *_: Any) -> None:
+        """Look for nothing."""
+
+
+class Wire:
+    """What a call becomes on the wire, and what comes of its answer: the same for both clients."""
+
+    def __init__(self, base_url: str, api_key: str, options: ClientOptions) -> None:
+        self.base = BaseUrl.parse(base_url)
+        self._key = checked_key(api_key)
+        self._on_rate_limit = options.get("on_rate_limit")
+        self.http_options: dict[str, Any] = {
+            "auth": KeyForOneOrigin(self.base, api_key),
+            "headers": {"User-Agent": options.get("user_agent", USER_AGENT), "Accept": "application/json"},
+            "timeout": httpx.Timeout(options.get("timeout", READ_SECONDS), connect=CONNECT_SECONDS),
+            "limits": LIMITS,
+            "cookies": _NoCookies(),
+            "follow_redirects": False,
+            "event_hooks": {"response": [_follow_nothing_but_reads]},
+            "transport": options.get("transport"),
+            # With a transport of the caller's own there is no certificate to check.
+            "verify": options.get("transport") is not None or ssl_context(options.get("verify", True)),
+        }
+
+    def request(self, call: Call[Any], headers: httpx.Headers) -> httpx.Request:
+        """Return the whole HTTP request: merging a client's defaults into each one would cost every look its part."""
+        url = self.base.resolve(call.target)
+        if url is None:
+            url = self.base.resolve(call.instead or "") or ""
+            log.warning("The poll URL %s is not on %s, so %s is asked instead", redact(call.target), self.base, url)
+        return httpx.Request(call.method, url, json=call.body, params=dict(call.params) or None, headers=headers)
+
+    def read(self, call: Call[T], response: httpx.Response) -> T:
+        """Turn an answer into what the call asked for, or raise what it means."""
+        if self._on_rate_limit and (limit := RateLimit.read(response.headers)):
+            self._on_rate_limit(limit)
+        try:
+            return self._read(call, response)
+        except RecursionError:
+            what = f"{response.status_code} with brackets nested too deeply"
+            raise UnreadableAnswerError(f"Not LemonData's JSON: {what}", **call.about) from None
+
+    def _read(self, call: Call[T], response: httpx.Response) -> T:
+        text = response.content.decode("utf-8-sig", "replace")
+        payload = _json(text)
+        # Whatever the service quotes, the key stays here; only a backslash can disguise it, or cut a character in two.
+        if self._key in text or "\\" in text:
+            payload = self._hide(payload)
+        if response.is_success and isinstance(payload, dict):
+            return call.read(payload)
+        text = self._hide(text)
+        if response.status_code >= 400:
+            error = error_from(response.status_code, response.headers, payload or text, now=time.time())
+            raise self._explain(error, call, response)
+        kind = self._hide(f"{response.status_code} {response.headers.get('content-type', 'without a content type')}")
+        raise UnreadableAnswerError(f"Not LemonData's JSON ({kind}): {text[:200]!r}", **call.about)
+
+    def _hide(self, value: Any) -> Any:
+        """Take the key out of texts, also inside lists and dicts; a placeholder is no secret, and occurs in words."""
+        if isinstance(value, str):
+            # Half a surrogate pair cannot be stored or logged.
+            whole = value if value.isascii() else value.encode("utf-8", "replace").decode()
+            return whole.replace(self._key, "***") if len(self._key) >= KEY_LENGTH else whole
+        if isinstance(value, dict):
+            return {self._hide(name): self._hide(item) for name, item in value.items()}
+        return [self._hide(item) for item in value] if isinstance(value, list) else value
+
+    def _explain(self, error: APIError, call: Call[Any], response: httpx.Response) -> APIError:
+        error.task_id, error.poll_url = call.about.get("task_id"), redact(call.about.get("poll_url"))
+        if isinstance(error, NotFoundError) and self.base.resolve(call.target) is None:
+            instead = f" (asked {response.request.url} instead of {call.target}, which is not on {self.base})"
+            error.message += redact(instead)
+        return error
+
+
+def _finite(text: str) -> float | None:
+    """Read a number; JSON has neither NaN nor infinity, and databases refuse them."""
+    number = float(text)
+    return number if math.isfinite(number) else None
+
+
+_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
+
+
+def _json(text: str) -> Any:
+    try:
+        return _DECODER.decode(text)
+    except (ValueError, RecursionError):  # the second: brackets nested by the thousand
+        return None
+
+
+@contextmanager
+def errors_of_the_wire(call: Call[Any]) -> Iterator[None]:
+    """Say of every failure whether the request may have left: that decides about paying twice."""
+    try:
+        yield
+    except _NEVER_OPENED as error:
+        raise ConnectionFailedError(
+            f"No connection to LemonData: {type(error).__name__} {error}", **call.about
+        ) from None
+    except httpx.HTTPError as error:
+        raise AnswerLostError(f"No whole answer from LemonData: {type(error).__name__} {error}", **call.about) from None
+
+
+_NEVER_OPENED = (
+    httpx.ConnectError,
+    httpx.ConnectTimeout,
+    httpx.PoolTimeout,
+    httpx.ProxyError,
+    httpx.UnsupportedProtocol,
+    httpx.InvalidURL,
+    UnicodeError,  # a host name that no resolver takes
+)
