@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
@@ -71,6 +72,7 @@ class Hub:
     _looks: dict[asyncio.Task[None], float] = field(default_factory=dict, init=False)  # until when each may take
     _forecasts: OrderedDict[str, Forecast] = field(default_factory=OrderedDict, init=False)
     _timer: asyncio.TimerHandle | None = field(default=None, init=False)
+    _wakes_at: float = field(default=math.inf, init=False)  # not every event loop's timers tell it
     _warned: bool = field(default=False, init=False)
 
     def __post_init__(self) -> None:
@@ -131,6 +133,7 @@ class Hub:
         return watch
 
     def _leave(self, watch: _Watch) -> None:
+        watch.done.cancel()
         self._watches.discard(watch)
         if watch.entry is not None:
             self._schedule.discard(watch.entry)
@@ -139,13 +142,11 @@ class Hub:
 
     def _stop(self) -> None:
         """End with the last wait; what was learned and what was sent in the last minute stay."""
-        if self._timer is not None:
-            self._timer.cancel()
+        self._sleep()
         for look in self._looks:
             look.cancel()
         self._looks.clear()
         self._schedule = Schedule(self._budget)
-        self._timer = None
         self._warned = False
         self._client.end()
 
@@ -166,15 +167,21 @@ class Hub:
 
     def _wake_by(self, at: float) -> None:
         """Go on at that instant at the latest; the one timer of all waits is here."""
+        if at < self._wakes_at:
+            self._sleep()
+            self._timer = asyncio.get_running_loop().call_at(at, self._go_on, context=self._context)
+            self._wakes_at = at
+
+    def _sleep(self) -> None:
+        """Do not go on by any timer."""
         if self._timer is not None:
-            if self._timer.when() <= at:
-                return
             self._timer.cancel()
-        self._timer = asyncio.get_running_loop().call_at(at, self._go_on, context=self._context)
+        self._timer, self._wakes_at = None, math.inf
 
     def _go_on(self) -> None:
         """Begin the look whose time has come, and give up those that take too long."""
-        self._timer, now = None, asyncio.get_running_loop().time()
+        self._sleep()
+        now = asyncio.get_running_loop().time()
         try:
             self._give_up_late_looks(now)
             if len(self._looks) < MOST_IN_FLIGHT and (watch := self._schedule.take(now)) is not None:
@@ -200,22 +207,21 @@ class Hub:
             self._looks[look] = self._looks.pop(look) + self.look_seconds  # behind the others: the first is the oldest
 
     def _begin(self, watch: _Watch, now: float) -> None:
+        """Send exactly one request; it is repeated by the schedule only."""
         watch.entry = None
         look = watch.context.run(asyncio.get_running_loop().create_task, self._look(watch))
-        self._looks[look] = now + self.look_seconds
+        if not look.done():  # as it may be where tasks begin at once
+            self._looks[look] = now + self.look_seconds
 
     async def _look(self, watch: _Watch) -> None:
-        """Send exactly one request; it is repeated by the schedule only."""
         try:
             step = await self._step(watch)
-            if isinstance(step, LookAgain) and step.needs_connection:
+            if isinstance(step, LookAgain) and step.needs_connection and not watch.done.done():
                 await self.on_refused(watch.lemondata_conn_id)
         except Exception as error:  # noqa: BLE001 # it rises where the task is waited for
             if not watch.done.done():
                 watch.done.set_exception(error)
             return
-        finally:
-            self._make_room()
         if watch.done.done():
             return
         if isinstance(step, Ended):
@@ -223,16 +229,8 @@ class Hub:
         else:
             self._plan(watch, step)
 
-    def _make_room(self) -> None:
-        """Forget a look that ends."""
-        was_full = len(self._looks) >= MOST_IN_FLIGHT
-        if look := asyncio.current_task():
-            self._looks.pop(look, None)
-        if was_full:
-            self._wake_by(asyncio.get_running_loop().time())
-
     async def _step(self, watch: _Watch) -> Step:
-        wait = watch.wait
+        wait, look = watch.wait, asyncio.current_task()
         self._metrics.polled()
         try:
             task = await self._client.send_once(calls.get_task(wait.poll_url, wait.task_id))
@@ -242,6 +240,8 @@ class Hub:
             return self._failed(wait, AnswerLostError(f"No whole answer within {self.look_seconds:g} s"))
         except LemonDataError as error:
             return self._failed(wait, error)
+        finally:
+            self._make_room(look)  # at once: looking a connection up may take longer than a look
         now = time.time()
         if news := wait.news(task, now):
             log.info(news)
@@ -250,6 +250,14 @@ class Hub:
         if isinstance(step, Ended) and step.task is not None:
             self._metrics.ended(step.task, watch.model, now)
         return step
+
+    def _make_room(self, look: asyncio.Task[None] | None) -> None:
+        """Forget a request that has ended."""
+        was_full = len(self._looks) >= MOST_IN_FLIGHT
+        if look is not None:
+            self._looks.pop(look, None)
+        if was_full:
+            self._wake_by(asyncio.get_running_loop().time())
 
     def _failed(self, wait: Wait, error: LemonDataError) -> Step:
         if isinstance(error, RateLimitError):

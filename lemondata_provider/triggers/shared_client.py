@@ -36,6 +36,7 @@ class SharedClient:
         self._on_rate_limit = on_rate_limit
         self._make_client = make_client
         self._client: AsyncClient | None = None
+        self._over = asyncio.Event()  # nobody looks any more
         self._closing: set[asyncio.Task[None]] = set()
 
     async def send_once(self, call: Call[T]) -> T:
@@ -44,15 +45,17 @@ class SharedClient:
 
         :raises LemonDataError: whatever a client breaks by: the video is paid for, and another client may do.
         """
+        client = self._client
         try:
-            if self._client is None:
-                self._client = self._make_client(**self._arguments, on_rate_limit=self._on_rate_limit)
-            return await self._client.send_once(call)
+            if client is None:
+                client = self._client = self._make_client(**self._arguments, on_rate_limit=self._on_rate_limit)
+            return await client.send_once(call)
         except LemonDataError:
             raise
         except Exception as error:
             log.exception("The client broke")
-            self._close()
+            if client is self._client:  # and not the next one already
+                self._close()
             raise AnswerLostError(f"The client broke: {type(error).__name__}: {error}") from None
 
     def change(self, arguments: dict[str, Any], seconds: float) -> None:
@@ -63,21 +66,20 @@ class SharedClient:
 
     def end(self) -> None:
         """Close everything at once: nobody looks any more."""
-        for closing in self._closing:  # those that still wait for their requests
-            closing.cancel()
+        self._over.set()
+        self._over = asyncio.Event()
         self._close()
 
     def _close(self, delay: float = 0.0) -> None:
         """Close the client in the background: no wait that has ended waits for that."""
         client, self._client = self._client, None
         if client is not None:
-            self._closing.add(closing := asyncio.ensure_future(_closed(client, delay)))
+            self._closing.add(closing := asyncio.ensure_future(_closed(client, delay, self._over)))
             closing.add_done_callback(self._closing.discard)
 
 
-async def _closed(client: AsyncClient, delay: float) -> None:
-    try:
-        await asyncio.sleep(delay)
-    finally:
-        with suppress(Exception):  # what was seen counts, not how the connection closed
-            await client.close()
+async def _closed(client: AsyncClient, delay: float, over: asyncio.Event) -> None:
+    with suppress(asyncio.TimeoutError):
+        await asyncio.wait_for(over.wait(), delay)
+    with suppress(Exception):  # what was seen counts, not how the connection closed
+        await client.close()

@@ -166,6 +166,33 @@ async def test_a_client_that_breaks_is_replaced_and_ends_no_wait(hub, service, c
     await until(lambda: all(client.closed for client in service.clients))
 
 
+async def test_many_that_one_broken_client_fails_share_the_next_one(hub, service):
+    names = [str(number) for number in range(20)]
+    service.ends = {name: [RuntimeError("the connection pool is gone")] for name in names}
+    service.delays = dict.fromkeys(names, 0.2)
+    ended = await asyncio.gather(*(hub.follow(waiting(name)) for name in names))
+    assert [end.task.id for end in ended] == names
+    assert len(service.clients) == 2
+
+
+def test_it_runs_in_an_event_loop_whose_timers_do_not_tell_when(service, metrics):
+    uvloop = pytest.importorskip("uvloop", reason="there is none for Windows")
+    hub = Hub(settings(), metrics, make_client=service.client)
+    service.ends["one"] = [answer("one", "processing")]
+
+    async def changed_and_followed() -> Any:
+        hub.adopt(settings(timeout=7.0))
+        ended = await hub.follow(waiting())
+        await until(lambda: service.clients[0].closed)
+        return ended
+
+    loop = uvloop.new_event_loop()
+    try:
+        assert loop.run_until_complete(changed_and_followed()).task.id == "one"
+    finally:
+        loop.close()
+
+
 async def test_statistics_that_cannot_be_told_end_no_wait(service):
     class Broken(Metrics):
         def incr(self, *_: Any, **__: Any) -> None:

@@ -83,6 +83,18 @@ async def test_a_refused_wait_goes_on_when_its_connection_was_looked_up_however_
     assert connections.asked["lemondata_default"] == 2
 
 
+async def test_a_look_up_that_takes_longer_than_a_look_may_loses_no_wait(service, connections, metrics):
+    async def slowly(conn_id: str) -> Any:
+        connections.asked[conn_id] += 1
+        await asyncio.sleep(0.3 if connections.asked[conn_id] > 1 else 0)
+        return settings()
+
+    hubs = Hubs(slowly, metrics, partial(Hub, make_client=service.client, look_seconds=0.1))
+    service.ends["one"] = [AuthenticationError("no", status=401)]
+    assert (await asyncio.wait_for(hubs.follow(waiting()), 5)).task.id == "one"
+    assert connections.asked["lemondata_default"] == 2
+
+
 async def test_a_connection_that_was_changed_while_nobody_waited_is_used(hubs, service, connections):
     service.ends = {"one": answer("one"), "two": answer("two")}
     await hubs.follow(waiting("one"))
