@@ -256,7 +256,8 @@ async def test_fifty_triggers_on_a_slow_service_leave_the_event_loop_responsive(
             lags.append(time.monotonic() - before - 0.02)
 
     watching = asyncio.create_task(watch())
-    events = await asyncio.gather(*(event_of(trigger_for(task)) for task in tasks))
+    long_ago = time.time() - 60  # else the first looks wait for videos to be made
+    events = await asyncio.gather(*(event_of(trigger_for(task, created=long_ago)) for task in tasks))
     watching.cancel()
     assert all(event.result for event in events)
     assert sorted(lags)[int(len(lags) * 0.9)] < 0.25
