@@ -141,7 +141,7 @@ def table_of(runs: dict[str, list[Run]]) -> Table:
 
     table = Table(
         "seconds beyond the generation",
-        title=f"Generate → upscale, {CLIP_SECONDS:g} s each, looked at every 5 s: {TURNS} runs each, in turns",
+        title=f"Generate → upscale, {CLIP_SECONDS:g} s each, polled every 5 s: {TURNS} runs each, in turns",
         title_justify="left",
         caption="A run lasts from start_date to end_date of Airflow's API; below the ratio: medians, or sums where "
         "it says all. A task that Airflow failed by itself was retried after 1 s.",

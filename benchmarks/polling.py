@@ -26,7 +26,7 @@ MEMORY_GOAL_KB = 3
 CLOSE = 0.1  # how far simulated time may be from real time
 
 LEGEND = (
-    "Generations: log-normal, median 90 s, sigma 0.5. Requests: looks at tasks, without creates. "
+    "Generations: log-normal, median 90 s, sigma 0.5. Requests: polls, without creates. "
     "Late: seconds that creates are, mean. "
     f"Steady: creates at random; the first {WARM_UP:g} s do not count. "
     f"Simulated: means of {len(SEEDS)} runs; "
@@ -34,7 +34,7 @@ LEGEND = (
     "After a 429 HttpSensorTrigger asks again at once, by the thousand; here it waits 5 s. "
     "Alone: creates are not counted, since they are a minute old, as after a restart of the triggerer. "
     'That and the rows on "created" are for information. '
-    "Bounds: an oracle that looks once at each end; whoever has to look at a task once before its end is known; "
+    "Bounds: an oracle that polls once at each end; whoever has to poll a task once before its end is known; "
     "whoever knows how long tasks take, and of each nothing more."
 )
 
@@ -77,7 +77,7 @@ def cost_table(url: str) -> Table:
     )
     table.caption = (
         "Bare: a GET with a shared httpx client and its json(), at the same pace; the loop without triggers; a trigger "
-        "that awaits a future.\nEach of ours was looked at before it was measured. In turns, medians; of memory, "
+        "that awaits a future.\nEach of ours was polled before it was measured. In turns, medians; of memory, "
         "processes of their own."
     )
     return table
@@ -125,7 +125,7 @@ def add_case(table: Table, case: Case, live: Live, simulated: list[Outcome]) -> 
         table.add_row(
             label,
             time,
-            *(f"{count:,.0f}" for count in (figures.looks, figures.refused, figures.creates_refused)),
+            *(f"{count:,.0f}" for count in (figures.polls, figures.refused, figures.creates_refused)),
             f"{figures.create_delay:.0f}" if figures.create_delay >= 1 else "",
             f"{figures.mean:.2f}",
             *(f"{seconds:.1f}" for seconds in (figures.p95, figures.p99)),
@@ -140,10 +140,10 @@ def zeros(live: Live, simulations: Simulations) -> str:
     ours = [case for case in CASES if case.is_ours]
     outcomes = [live[run] for case in ours for run in case.runs]
     outcomes += [outcome for case in ours for outcome in simulations.outcomes(case)]
-    looks = sum(outcome.refused for outcome in outcomes)
+    polls = sum(outcome.refused for outcome in outcomes)
     creates = sum(outcome.creates_refused for outcome in outcomes)
-    goal = verdict(looks + creates, 0)
-    return f"429s of ours in all {len(outcomes)} runs: {looks} looks, {creates} creates (goal: {goal})\n"
+    goal = verdict(polls + creates, 0)
+    return f"429s of ours in all {len(outcomes)} runs: {polls} polls, {creates} creates (goal: {goal})\n"
 
 
 def false_progress_table(simulations: Simulations) -> Table:

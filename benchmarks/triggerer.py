@@ -5,10 +5,10 @@ A real Airflow with PostgreSQL, LocalExecutor and one triggerer of raised capaci
 sandbox beforehand, without a limit; from then on it has one of 1,000 requests a minute. A worker defers the first task
 in the usual way. That would take it ten minutes and more for all of them, so the others get copies of what it leaves in
 the database, each with its own video: what the triggerer then sees is what it sees after a restart. The videos end
-evenly, at nine tenths of the pace that the budget can follow with a submit and a look each. Noticing them is the
+evenly, at nine tenths of the pace that the budget can follow with a submit and a poll each. Noticing them is the
 triggerer's, and resuming is Airflow's own, in its scheduler and workers.
 
-A video is noticed with the first look at it after its end, by the clock of the sandbox: right then the trigger sends
+A video is noticed with the first poll it after its end, by the clock of the sandbox: right then the trigger sends
 its event. What follows until the task instance is a success is Airflow's share.
 """
 
@@ -52,11 +52,11 @@ class Seen:
     """What came of it; times are Unix seconds.
 
     :param ends: when each video was generated.
-    :param noticed: when each was first looked at after its end.
-    :param waited: how many had been looked at before their end, and so waited in the triggerer.
+    :param noticed: when each was first polled after its end.
+    :param waited: how many had been polled before their end, and so waited in the triggerer.
     :param successes: when each task instance had ended as a success.
-    :param looks: when a look was answered.
-    :param refused: looks that were answered with a 429.
+    :param polls: when a poll was answered.
+    :param refused: polls that were answered with a 429.
     :param failed: tries that Airflow itself failed, see apache/airflow#67287; they were retried.
     """
 
@@ -64,7 +64,7 @@ class Seen:
     noticed: list[float]
     waited: int
     successes: list[float]
-    looks: list[float]
+    polls: list[float]
     refused: int
     failed: int
 
@@ -135,15 +135,15 @@ def evidence(airflow: LocalAirflow, sandbox: Sandbox, ends: dict[str, float]) ->
     assert [ti["state"] for ti in waits] == ["success"] * WAITING
     polls = [call for call in sandbox.ledger.calls if call.kind == "poll"]
     answered = [call for call in polls if call.status == httpx.codes.OK]
-    looks = defaultdict(list)
+    polls = defaultdict(list)
     for call in answered:
-        looks[call.path].append(call.time)
+        polls[call.path].append(call.time)
     return Seen(
         ends=list(ends.values()),
-        noticed=[looks[path][bisect_left(looks[path], end)] for path, end in ends.items()],
-        waited=sum(looks[path][0] < end for path, end in ends.items()),
+        noticed=[polls[path][bisect_left(polls[path], end)] for path, end in ends.items()],
+        waited=sum(polls[path][0] < end for path, end in ends.items()),
         successes=[seconds(ti["end_date"]) for ti in waits],
-        looks=[call.time for call in answered],
+        polls=[call.time for call in answered],
         refused=sum(call.status == httpx.codes.TOO_MANY_REQUESTS for call in polls),
         failed=int(airflow.api("GET", "/eventLogs", event="state mismatch", limit=1)["total_entries"]),
     )
@@ -159,13 +159,13 @@ def table_of(seen: Seen) -> Table:
         "",
         title=f"{WAITING} deferred tasks in one triggerer, {REQUESTS_PER_MINUTE} requests a minute",
         title_justify="left",
-        caption="Noticed: first looked at after the end.",
+        caption="Noticed: first polled after the end.",
         caption_justify="left",
     )
     table.add_column("measured", justify="right")
-    table.add_row("looked at before their end", str(seen.waited))
+    table.add_row("polled before their end", str(seen.waited))
     table.add_row(
-        "looks: all, most in 60 s, 429s", f"{len(seen.looks)}, {most_in_a_minute(seen.looks)}, {seen.refused}"
+        "polls: all, most in 60 s, 429s", f"{len(seen.polls)}, {most_in_a_minute(seen.polls)}, {seen.refused}"
     )
     table.add_row("first to last completion", f"{max(seen.ends) - min(seen.ends):.0f} s")
     p95, longest = quantiles(seen.lags, n=20)[-1], max(seen.lags)

@@ -30,7 +30,7 @@ PASSED_ON = ("PATH", "HOME", "USER", "LANG", "LC_ALL", "TZ", "TMPDIR", "SSL_CERT
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "http_proxy", "https_proxy", "all_proxy")
 FINISHED = frozenset({"success", "failed"})
 TICK = 0.5
-"""Seconds between two looks at something awaited: Airflow needs the cores more than its watcher."""
+"""Seconds between two checks: Airflow needs the cores more than its watcher."""
 
 
 class LocalAirflowError(RuntimeError):
@@ -97,7 +97,7 @@ class LocalAirflow(AirflowApi):
 
     def stop(self) -> None:
         """End every process of this Airflow, orphans included; raises ``StillRunningError`` if that fails."""
-        with self._signals, processes.undisturbed():
+        with self._signals, processes.deferred_signals():
             self.close()
             try:
                 processes.end(self.mark, self.components.values())

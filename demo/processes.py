@@ -108,7 +108,7 @@ def exit_on_termination() -> Iterator[None]:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def deferred_signals() -> Iterator[None]:
     """Ignore Ctrl-C and termination: for cleaning up, which an impatient second Ctrl-C must not cut short."""
     with _handled(SIGNALS, signal.SIG_IGN):
         yield

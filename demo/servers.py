@@ -51,7 +51,7 @@ def postgres_database() -> Iterator[str]:
         try:
             yield urlsplit(_url(POSTGRES))._replace(scheme="postgresql+psycopg2", path=f"/{name}").geturl()
         finally:
-            with processes.undisturbed():
+            with processes.deferred_signals():
                 execute(f"DROP DATABASE {name} WITH (FORCE)")  # connections of dead processes may linger
 
 
@@ -79,7 +79,7 @@ def redis_database() -> Iterator[str]:
                 try:
                     yield urlsplit(_url(REDIS))._replace(path=f"/{number}").geturl()
                 finally:
-                    with processes.undisturbed():
+                    with processes.deferred_signals():
                         database.flushdb()
                 return
         raise ServerMissingError(f"All {numbers} databases of the Redis server at {_url(REDIS)} are in use")

@@ -90,7 +90,7 @@ def sandbox(home: Path) -> Iterator[Service]:
             time.sleep(0.1)
         yield ready
     finally:
-        with processes.undisturbed():
+        with processes.deferred_signals():
             processes.end(mark)
 
 

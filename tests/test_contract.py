@@ -14,8 +14,8 @@ from airflow.sdk.exceptions import AirflowFailException
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import AsyncClient, Client
 from lemondata_provider.api.errors import LemonDataError
-from lemondata_provider.api.models import Task, TaskStatus
 from lemondata_provider.api.request import VideoRequest
+from lemondata_provider.api.task import Task, TaskStatus
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.sensors.task import TaskSensor
 from lemondata_provider.triggers.events import read_event
@@ -65,7 +65,7 @@ FAILURES: dict[str, dict[str, Any]] = {
 Use = Callable[[Any, dict[str, Any], str], Awaitable[dict[str, Any]]]
 
 
-def looked_at(task: Task) -> dict[str, Any]:
+def polled(task: Task) -> dict[str, Any]:
     if task.status is TaskStatus.FAILED:
         raise LemonDataError(task.error.message if task.error and task.error.message else "")
     return task.result()
@@ -79,7 +79,7 @@ async def by_client(sandbox: Any, context: dict[str, Any], prompt: str) -> dict[
             while not (task.status is TaskStatus.FAILED or task.videos):
                 time.sleep(0.02)
                 task = client.send(call)
-            return looked_at(task)
+            return polled(task)
 
     return await asyncio.to_thread(use)
 
@@ -91,7 +91,7 @@ async def by_async_client(sandbox: Any, context: dict[str, Any], prompt: str) ->
         while not (task.status is TaskStatus.FAILED or task.videos):
             await asyncio.sleep(0.02)
             task = await client.send(call)
-        return looked_at(task)
+        return polled(task)
 
 
 def submitted(context: dict[str, Any], prompt: str, **options: Any) -> dict[str, Any]:
@@ -174,7 +174,7 @@ async def test_a_failure_whose_reason_has_the_wrong_type_still_ends(varied, cont
 
 
 @pytest.mark.parametrize("form", ["both", "id", "task_id"])
-async def test_completed_without_a_video_is_an_error_with_the_poll_url_after_three_more_looks(varied, context, form):
+async def test_completed_without_a_video_is_an_error_with_the_poll_url_after_three_more_polls(varied, context, form):
     sandbox = varied({"video_form": "none", "id_field": form})
     for use in (by_operator, by_sensor, by_trigger):
         before = sandbox.ledger.requests("poll")
@@ -194,7 +194,7 @@ def test_a_task_that_was_forgotten_ends_every_way_of_waiting(varied, context):
         return failure.value
 
     started = time.monotonic()
-    with ThreadPoolExecutor(3) as together:  # each waits 10 s for the second look that confirms the first
+    with ThreadPoolExecutor(3) as together:  # each waits 10 s for the second poll that confirms the first
         failures = list(together.map(failure_of, (by_operator, by_sensor, by_trigger)))
     assert all("404 async_task_not_found" in str(failure) for failure in failures)
     assert all(failure.poll_url for failure in failures)

@@ -17,7 +17,7 @@ PRICES = np.geomspace(0.1, 200, 60)
 
 
 def knowing_ends(scenario: Scenario, creates: Sequence[float], seconds: Sequence[float]) -> float:
-    """The mean lag of an oracle: it looks once at each task, when it has ended or as soon as the window allows."""
+    """The mean lag of an oracle: it polls once at each task, when it has ended or as soon as the window allows."""
     ends = sorted((at + length, at) for at, length in zip(creates, seconds, strict=True))
     elsewhere = deque(creates if scenario.creates_count else [])
     window: deque[float] = deque()  # requests that leave it, the first one first
@@ -38,35 +38,35 @@ def knowing_ends(scenario: Scenario, creates: Sequence[float], seconds: Sequence
     return fmean(lags)
 
 
-def learning_by_looking(seconds: Sequence[float]) -> float:
+def learning_by_polling(seconds: Sequence[float]) -> float:
     """
-    The mean lag after a burst of creates that used up the window, if one look told the end of a task.
+    The mean lag after a burst of creates that used up the window, if one poll told the end of a task.
 
-    Nothing is known of a task before the first look at it, and first looks come at the pace of the budget once the
-    creates have left the window; all later looks are taken to be free and exact.
+    Nothing is known of a task before the first poll it, and first polls come at the pace of the budget once the
+    creates have left the window; all later polls are taken to be free and exact.
     """
-    first_looks = (WINDOW + number * WINDOW / ALLOWED for number in range(len(seconds)))
-    return fmean(max(look - end, 0.0) for look, end in zip(first_looks, seconds, strict=True))
+    first_polls = (WINDOW + number * WINDOW / ALLOWED for number in range(len(seconds)))
+    return fmean(max(poll - end, 0.0) for poll, end in zip(first_polls, seconds, strict=True))
 
 
 def knowing_the_distribution(in_flight: float) -> float:
     """
     The least mean lag of a steady state for whoever knows how long tasks take in general, and of each nothing more.
 
-    The looks that the budget has for a task are placed at the best ages, as if nobody ever queued: for any price of a
-    look, the least of lag plus price is a bound once the price of the looks that there are is taken off.
+    The polls that the budget has for a task are placed at the best ages, as if nobody ever queued: for any price of a
+    poll, the least of lag plus price is a bound once the price of the polls that there are is taken off.
     """
     creates = creates_per_minute(in_flight)
-    looks = (ALLOWED - creates) / creates
+    polls = (ALLOWED - creates) / creates
     ages = np.arange(0, LONGEST, STEP)
     normal = NormalDist(math.log(MEDIAN), SIGMA)
     ended = np.array([0.0, *(normal.cdf(math.log(age)) for age in ages[1:])])
     area = np.concatenate([[0.0], np.cumsum((ended[1:] + ended[:-1]) / 2 * STEP)])
-    return max(_least_cost(price, ages, ended, area) - price * looks for price in PRICES)
+    return max(_least_cost(price, ages, ended, area) - price * polls for price in PRICES)
 
 
 def _least_cost(price: float, ages: np.ndarray, ended: np.ndarray, area: np.ndarray) -> float:
-    """The least lag plus price of the looks of one task, chosen backwards from the highest age."""
+    """The least lag plus price of the polls of one task, chosen backwards from the highest age."""
     cost = np.zeros(len(ages))
     for last in range(len(ages) - 2, -1, -1):
         late = area[last + 1 :] - area[last] - ended[last] * (ages[last + 1 :] - ages[last])

@@ -114,7 +114,7 @@ FALSE_CASES = tuple(
 class Figures:
     """What came of several runs: their means."""
 
-    looks: float
+    polls: float
     refused: float
     creates_refused: float
     create_delay: float
@@ -174,7 +174,7 @@ def bounds_of(scenario: Scenario) -> dict[str, float]:
         )
     }
     if scenario is BIG_BURST:
-        known["a look tells the end"] = fmean(map(bounds.learning_by_looking, seconds))
+        known["a poll tells the end"] = fmean(map(bounds.learning_by_polling, seconds))
     in_flight = {STEADY.name: 200, BIG_STEADY.name: 500}.get(scenario.name)
     if in_flight:
         known["distribution known"] = bounds.knowing_the_distribution(in_flight)

@@ -19,7 +19,7 @@ from lemondata_provider.api.wire import LIMITS
 
 TURNS = 10
 SECONDS = 4.0  # of one turn
-WARM_UP = 7.0  # the first looks come after five seconds
+WARM_UP = 7.0  # the first polls come after five seconds
 RATE = 6000  # requests a minute where CPU is measured: enough of them in a turn
 TASKS = 100  # where CPU is measured
 OFTEN = 0.5  # their poll interval: so that they are always in line
@@ -58,15 +58,15 @@ async def cpu(site: Site) -> dict[str, float]:
         for _ in range(TURNS + 1):
             async with parked([trigger_of(task, poll_interval=OFTEN) for task in tasks]):
                 await asyncio.sleep(SECONDS)
-                before = (await client.get("/ledger")).json()["looks"]
+                before = (await client.get("/ledger")).json()["polls"]
                 ours = await _cpu_during(asyncio.sleep(SECONDS)) - idle
-                looks = (await client.get("/ledger")).json()["looks"] - before
-            bare = await _cpu_during(_bare(client, tasks[0], looks)) - idle
-            pairs.append((ours / looks * 1000, bare / looks * 1000))
+                polls = (await client.get("/ledger")).json()["polls"] - before
+            bare = await _cpu_during(_bare(client, tasks[0], polls)) - idle
+            pairs.append((ours / polls * 1000, bare / polls * 1000))
     del pairs[0]  # whatever runs for the first time is slow
     ours, bare = (median(values) for values in zip(*pairs, strict=True))
     ratio = median(ours / bare for ours, bare in pairs)
-    return {"ours": ours, "bare": bare, "ratio": ratio, "pace": looks / SECONDS}
+    return {"ours": ours, "bare": bare, "ratio": ratio, "pace": polls / SECONDS}
 
 
 async def _cpu_during(work: Any) -> float:
@@ -75,11 +75,11 @@ async def _cpu_during(work: Any) -> float:
     return time.process_time() - before
 
 
-async def _bare(client: httpx.AsyncClient, task: Created, looks: int) -> None:
+async def _bare(client: httpx.AsyncClient, task: Created, polls: int) -> None:
     now = asyncio.get_running_loop().time
     start = now()
-    for number in range(looks):
-        await asyncio.sleep(max(start + number * SECONDS / looks - now(), 0.0))
+    for number in range(polls):
+        await asyncio.sleep(max(start + number * SECONDS / polls - now(), 0.0))
         (await client.get(f"/v1/tasks/{task.id}")).json()
 
 
@@ -120,16 +120,16 @@ class BareTrigger(BaseTrigger):
 
 
 async def memory_of_ours(site: Site) -> dict[str, float]:
-    """Bytes of a parked trigger; each was looked at before."""
+    """Bytes of a parked trigger; each was polled before."""
     connect(site, 20_000)
 
-    async def all_looked_at(client: httpx.AsyncClient) -> None:
-        while (await client.get("/ledger")).json()["looked_at"] < PARKED:  # noqa: ASYNC110 # no event comes from there
+    async def all_polled(client: httpx.AsyncClient) -> None:
+        while (await client.get("/ledger")).json()["polled"] < PARKED:  # noqa: ASYNC110 # no event comes from there
             await asyncio.sleep(1)
 
     async with tasks_at(site, PARKED) as (client, tasks):
         first = [trigger_of(tasks[0])]
-        return await _memory(first, lambda: [trigger_of(task) for task in tasks], all_looked_at(client))
+        return await _memory(first, lambda: [trigger_of(task) for task in tasks], all_polled(client))
 
 
 async def memory_of_bare(_: Site) -> dict[str, float]:

@@ -124,7 +124,7 @@ async def perform(run: Run, url: str) -> Outcome:
             logging.error("%s: %d of %d found", run, len(found), run.size)
         ledger = (await client.get("/ledger")).json()
     lags = [found.get(task.id, time.time()) - task.ends for task in tasks]
-    return Outcome(lags, ledger["looks"], ledger["refused"])
+    return Outcome(lags, ledger["polls"], ledger["refused"])
 
 
 if __name__ == "__main__":

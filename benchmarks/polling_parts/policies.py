@@ -1,4 +1,4 @@
-"""Who is looked at, and when: the policies that are compared, pure, on one clock in seconds."""
+"""Who is polled, and when: the policies that are compared, pure, on one clock in seconds."""
 
 import heapq
 import itertools
@@ -8,19 +8,19 @@ from typing import Any, Protocol
 from benchmarks.polling_parts.service import LIMIT, Work
 from lemondata_provider.api.errors import RateLimitError
 from lemondata_provider.api.forecast import Forecast
-from lemondata_provider.api.models import Task
-from lemondata_provider.api.pacing import Budget
-from lemondata_provider.api.polling import LookAgain, Step, Wait
+from lemondata_provider.api.polling import PollAgain, Step, TaskPoller
+from lemondata_provider.api.rate_limiter import RateLimiter
+from lemondata_provider.api.task import Task
 from lemondata_provider.triggers.schedule import Schedule
 
 POLL_INTERVAL = 5.0
-EAGER = 0.4  # as in lemondata_provider.triggers.hub, which would import Airflow
+MIN_INTERVAL_SHARE = 0.4  # as in lemondata_provider.triggers.poll_hub, which would import Airflow
 EPOCH = 1_800_000_000.0  # Unix seconds at the beginning of simulated time
 FAR = EPOCH + 1e9
 
 
 class Policy(Protocol):
-    """Who is looked at, and when."""
+    """Who is polled, and when."""
 
     def arrived(self, work: Work, now: float) -> None:
         """Begin to wait for a task that was just created."""
@@ -29,32 +29,32 @@ class Policy(Protocol):
         """Say when to take the next one."""
 
     def take(self, now: float) -> Work | None:
-        """Say who is looked at now."""
+        """Say who is polled now."""
 
-    def answered(self, work: Work, answer: dict[str, Any], now: float) -> bool:
-        """Plan the next look, or return that the task has ended."""
+    def on_task(self, work: Work, answer: dict[str, Any], now: float) -> bool:
+        """Plan the next poll, or return that the task has ended."""
 
     def refused(self, work: Work, retry_after: int, now: float) -> None:
-        """Plan the next look after a 429."""
+        """Plan the next poll after a 429."""
 
 
 class Plain:
-    """Every trigger alone: a look every five seconds, whatever came of the last one."""
+    """Every trigger alone: a poll every five seconds, whatever came of the last one."""
 
     def __init__(self) -> None:
-        self._looks: list[tuple[float, int, Work]] = []
+        self._polls: list[tuple[float, int, Work]] = []
         self._numbers = itertools.count()
 
     def arrived(self, work: Work, now: float) -> None:
-        heapq.heappush(self._looks, (now + POLL_INTERVAL, next(self._numbers), work))
+        heapq.heappush(self._polls, (now + POLL_INTERVAL, next(self._numbers), work))
 
     def next_at(self, now: float) -> float | None:
-        return self._looks[0][0] if self._looks else None
+        return self._polls[0][0] if self._polls else None
 
     def take(self, now: float) -> Work | None:
-        return heapq.heappop(self._looks)[2]
+        return heapq.heappop(self._polls)[2]
 
-    def answered(self, work: Work, answer: dict[str, Any], now: float) -> bool:
+    def on_task(self, work: Work, answer: dict[str, Any], now: float) -> bool:
         if answer["status"] == "completed":
             return True
         self.arrived(work, now)
@@ -65,31 +65,31 @@ class Plain:
 
 
 class RoundRobin:
-    """One pacer for all, with our budget but without any knowledge: whoever was looked at is the last again."""
+    """One pacer for all, with our limiter but without any knowledge: whoever was polled is the last again."""
 
     def __init__(self) -> None:
-        self._budget = Budget(LIMIT)
+        self._limiter = RateLimiter(LIMIT)
         self._line: deque[Work] = deque()
 
     def arrived(self, work: Work, now: float) -> None:
-        self._budget.count_elsewhere(now)
+        self._limiter.record_external(now)
         self._line.append(work)
 
     def next_at(self, now: float) -> float | None:
-        return self._budget.next_at(now) if self._line else None
+        return self._limiter.available_at(now) if self._line else None
 
     def take(self, now: float) -> Work | None:
-        self._budget.spend(now)
+        self._limiter.acquire(now)
         return self._line.popleft()
 
-    def answered(self, work: Work, answer: dict[str, Any], now: float) -> bool:
+    def on_task(self, work: Work, answer: dict[str, Any], now: float) -> bool:
         if answer["status"] == "completed":
             return True
         self._line.append(work)
         return False
 
     def refused(self, work: Work, retry_after: int, now: float) -> None:
-        self._budget.hold(now + retry_after)
+        self._limiter.pause_until(now + retry_after)
         self._line.append(work)
 
 
@@ -105,24 +105,24 @@ class Ours:
     def __init__(self, creates_count: bool = True, created_off: float | None = 0.0) -> None:
         self._creates_count = creates_count
         self._created_off = created_off
-        self._budget = Budget(LIMIT)
-        self._schedule: Schedule[Work] = Schedule(self._budget)
+        self._limiter = RateLimiter(LIMIT)
+        self._schedule: Schedule[Work] = Schedule(self._limiter)
         self._forecast = Forecast()
-        self._waits: dict[str, Wait] = {}
+        self._waits: dict[str, TaskPoller] = {}
 
     def arrived(self, work: Work, now: float) -> None:
         if self._creates_count:
-            self._budget.count_elsewhere(now)
-        wait = self._waits[work.id] = Wait(
+            self._limiter.record_external(now)
+        wait = self._waits[work.id] = TaskPoller(
             work.id,
             f"/v1/tasks/{work.id}",
             poll_interval=POLL_INTERVAL,
-            pause=EAGER * POLL_INTERVAL,
+            pause=MIN_INTERVAL_SHARE * POLL_INTERVAL,
             deadline=FAR,
             created=None if self._created_off is None else work.created + self._created_off,
             forecast=self._forecast,
         )
-        self._plan(work, wait.start(EPOCH + now, self._turn()), now)
+        self._plan(work, wait.start(EPOCH + now, self._round_seconds()), now)
 
     def next_at(self, now: float) -> float | None:
         return self._schedule.next_at(now)
@@ -130,22 +130,22 @@ class Ours:
     def take(self, now: float) -> Work | None:
         return self._schedule.take(now)
 
-    def answered(self, work: Work, answer: dict[str, Any], now: float) -> bool:
+    def on_task(self, work: Work, answer: dict[str, Any], now: float) -> bool:
         task = Task.read(answer, work.id, answer["poll_url"])
-        return self._plan(work, self._waits[work.id].answered(task, EPOCH + now, self._turn()), now)
+        return self._plan(work, self._waits[work.id].on_task(task, EPOCH + now, self._round_seconds()), now)
 
     def refused(self, work: Work, retry_after: int, now: float) -> None:
-        self._budget.exhaust(now)
-        self._budget.hold(now + retry_after)
+        self._limiter.on_rate_limited(now)
+        self._limiter.pause_until(now + retry_after)
         error = RateLimitError("Too many requests", retry_after=float(retry_after))
-        self._plan(work, self._waits[work.id].failed(error, EPOCH + now), now)
+        self._plan(work, self._waits[work.id].on_error(error, EPOCH + now), now)
 
-    def _turn(self) -> float:
-        return self._schedule.turn(len(self._waits))
+    def _round_seconds(self) -> float:
+        return self._schedule.round_seconds(len(self._waits))
 
     def _plan(self, work: Work, step: Step, now: float) -> bool:
-        if not isinstance(step, LookAgain):
+        if not isinstance(step, PollAgain):
             del self._waits[work.id]
             return True
-        self._schedule.put(work, now + step.delay, step.foretold)
+        self._schedule.put(work, now + step.delay, step.predicted)
         return False

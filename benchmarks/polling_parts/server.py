@@ -24,7 +24,7 @@ class Account:
     def __init__(self) -> None:
         self.key = Key()
         self.works: dict[str, Work] = {}
-        self.looked_at: set[str] = set()
+        self.polled: set[str] = set()
 
     def burst(self, seconds: list[float], progress: str, limit: int = LIMIT) -> dict[str, Any]:
         """Create tasks, of which the last one is created now: one request for all, so that it takes no time."""
@@ -37,18 +37,18 @@ class Account:
         for work in works:
             self.key.create(work.created)
         self.works = {work.id: work for work in works}
-        self.looked_at.clear()
+        self.polled.clear()
         return {"tasks": [{"id": work.id, "created": work.created, "ends": work.ends} for work in works]}
 
     def ledger(self) -> dict[str, int]:
-        return {"looks": self.key.looks, "refused": self.key.looks_refused, "looked_at": len(self.looked_at)}
+        return {"polls": self.key.polls, "refused": self.key.polls_refused, "polled": len(self.polled)}
 
-    def look(self, path: str) -> Answer:
-        if retry_after := self.key.look(time.time()):
+    def poll(self, path: str) -> Answer:
+        if retry_after := self.key.poll(time.time()):
             error = {"message": "Too many requests", "code": "rate_limit_exceeded", "retry_after": retry_after}
             return 429, {"error": error}, f"Retry-After: {retry_after}\r\n"
         _, kind, name = path.rsplit("/", 2)
-        self.looked_at.add(name)
+        self.polled.add(name)
         return _SHAPES[kind](self.works[name], time.time())
 
 
@@ -106,7 +106,7 @@ class Connection(asyncio.Protocol):
         elif path == "/ledger":
             status, content, more = 200, account.ledger(), ""
         else:
-            status, content, more = account.look(path)
+            status, content, more = account.poll(path)
         encoded = json.dumps(content).encode()
         head = f"HTTP/1.1 {status} {HTTPStatus(status).phrase}\r\nContent-Type: application/json\r\n{more}"
         return f"{head}Content-Length: {len(encoded)}\r\n\r\n".encode() + encoded

@@ -50,7 +50,7 @@ class Work:
         return self.created + self.seconds
 
     def answer(self, now: float) -> dict[str, Any]:
-        """What a look at it is answered, as the contract has it."""
+        """What a poll of it is answered, as the contract has it."""
         ended = now >= self.ends
         told = PROGRESS[self.progress]((now - self.created) / self.seconds)
         answer: dict[str, Any] = {
@@ -78,7 +78,7 @@ class Key:
 
     def forget(self) -> None:
         """Count from here on."""
-        self.looks = self.looks_refused = self.creates_refused = 0
+        self.polls = self.polls_refused = self.creates_refused = 0
 
     def create(self, now: float) -> int:
         """Let a create in and return 0, or return the seconds of its Retry-After."""
@@ -86,9 +86,9 @@ class Key:
         self.creates_refused += wait > 0
         return wait
 
-    def look(self, now: float) -> int:
-        """Let a look in and return 0, or return the seconds of its Retry-After."""
+    def poll(self, now: float) -> int:
+        """Let a poll in and return 0, or return the seconds of its Retry-After."""
         wait = self._window.wait(now, self.limit, WINDOW)
-        self.looks += 1
-        self.looks_refused += wait > 0
+        self.polls += 1
+        self.polls_refused += wait > 0
         return wait

@@ -17,14 +17,14 @@ class Outcome:
     """What came of a run.
 
     :param lags: seconds from each completion to its detection, in any order.
-    :param looks: requests that asked for a task.
+    :param polls: requests that asked for a task.
     :param refused: how many of them were answered 429.
     :param creates_refused: how many creates were answered 429.
     :param create_delay: seconds by which a create was late because of that, mean.
     """
 
     lags: Sequence[float]
-    looks: int
+    polls: int
     refused: int
     creates_refused: int = 0
     create_delay: float = 0.0
@@ -94,8 +94,8 @@ def simulate(make: Callable[[], Policy], scenario: Scenario, progress: str = NON
         work = policy.take(now)
         if work is None:
             continue
-        if retry_after := key.look(now):
+        if retry_after := key.poll(now):
             policy.refused(work, retry_after, now)
-        elif policy.answered(work, work.answer(EPOCH + now), now) and int(work.id) in creates.counting:
+        elif policy.on_task(work, work.answer(EPOCH + now), now) and int(work.id) in creates.counting:
             lags.append(EPOCH + now - work.ends)
-    return Outcome(lags, key.looks, key.looks_refused, key.creates_refused, fmean(creates.delays))
+    return Outcome(lags, key.polls, key.polls_refused, key.creates_refused, fmean(creates.delays))

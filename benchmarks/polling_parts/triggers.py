@@ -15,7 +15,7 @@ from airflow.triggers.base import BaseTrigger
 
 from benchmarks.polling_parts.policies import POLL_INTERVAL
 from benchmarks.polling_parts.service import LIMIT
-from lemondata_provider.api.pacing import Budget
+from lemondata_provider.api.rate_limiter import RateLimiter
 from lemondata_provider.api.wire import LIMITS
 
 FAR = 86_400.0  # seconds
@@ -66,13 +66,13 @@ async def plain(site: Site, tasks: Sequence[Created], found: Found) -> None:
 
 
 async def round_robin(site: Site, tasks: Sequence[Created], found: Found) -> None:
-    """One pacer for all, without any knowledge: whoever was looked at is the last again."""
-    budget, line, now = Budget(LIMIT), deque(tasks), asyncio.get_running_loop().time
-    budget.count_elsewhere(now(), len(tasks))
+    """One pacer for all, without any knowledge: whoever was polled is the last again."""
+    limiter, line, now = RateLimiter(LIMIT), deque(tasks), asyncio.get_running_loop().time
+    limiter.record_external(now(), len(tasks))
     left = len(tasks)
     async with httpx.AsyncClient(base_url=site.url, headers=site.headers, limits=LIMITS) as client:
 
-        async def look(task: Created) -> None:
+        async def poll(task: Created) -> None:
             nonlocal left
             answer = await client.get(f"/v1/tasks/{task.id}")
             if answer.is_success and answer.json()["status"] == "completed":
@@ -80,16 +80,16 @@ async def round_robin(site: Site, tasks: Sequence[Created], found: Found) -> Non
                 found(task.id)
                 return
             if answer.status_code == httpx.codes.TOO_MANY_REQUESTS:
-                budget.hold(now() + float(answer.headers["Retry-After"]))
+                limiter.pause_until(now() + float(answer.headers["Retry-After"]))
             line.append(task)
 
-        looks: set[asyncio.Task[None]] = set()
+        polls: set[asyncio.Task[None]] = set()
         while left:
-            await asyncio.sleep(max(budget.next_at(now()) - now(), 0.0))
-            if line and budget.next_at(now()) <= now():
-                budget.spend(now())
-                looks.add(begun := asyncio.create_task(look(line.popleft())))
-                begun.add_done_callback(looks.discard)
+            await asyncio.sleep(max(limiter.available_at(now()) - now(), 0.0))
+            if line and limiter.available_at(now()) <= now():
+                limiter.acquire(now())
+                polls.add(begun := asyncio.create_task(poll(line.popleft())))
+                begun.add_done_callback(polls.discard)
             else:
                 await asyncio.sleep(0.001)
 

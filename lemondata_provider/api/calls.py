@@ -15,9 +15,9 @@ from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
 from lemondata_provider.api.errors import ErrorDetails, InvalidRequestError, MissingTaskError, UnreadableAnswerError
-from lemondata_provider.api.inventory import Model, ModelPrice
-from lemondata_provider.api.models import Task, canonical_poll_url, identify, task_id_of
+from lemondata_provider.api.models import Model, ModelPrice
 from lemondata_provider.api.request import VideoRequest
+from lemondata_provider.api.task import Task, canonical_poll_url, identify, task_id_of
 
 T = TypeVar("T")
 Read = Callable[[Mapping[str, Any]], T]
@@ -29,21 +29,21 @@ class Call(Generic[T]):
     One request and the way to read its answer.
 
     :param method: HTTP method; only a ``GET`` is repeated freely.
-    :param target: a path, or a poll URL as the service gave it.
+    :param url: a path, or a poll URL as the service gave it.
     :param read: turns the JSON object of the answer into a typed object.
     :param body: the JSON to send.
     :param params: the query to send.
-    :param instead: the path to ask where ``target`` belongs to another origin.
-    :param about: the task that this call is about, for its errors.
+    :param fallback_url: the path to ask where ``target`` belongs to another origin.
+    :param error_context: the task that this call is about, for its errors.
     """
 
     method: str
-    target: str
+    url: str
     read: Read[T]
     body: Mapping[str, Any] | None = field(default=None, repr=False)  # it may hold inline media
     params: Mapping[str, str] = field(default_factory=dict)
-    instead: str | None = None
-    about: ErrorDetails = field(default_factory=ErrorDetails)
+    fallback_url: str | None = None
+    error_context: ErrorDetails = field(default_factory=ErrorDetails)
 
 
 def submit_video(request: VideoRequest) -> Call[Task]:
@@ -60,14 +60,14 @@ def submit_video(request: VideoRequest) -> Call[Task]:
 
 def get_task(poll_url: str | None, task_id: str | None = None) -> Call[Task]:
     """
-    Look at a task.
+    Poll a task.
 
     :param poll_url: as the create answer gave it; without one the canonical path of ``task_id`` is asked.
     :param task_id: where it is not the last part of the poll URL.
     :raises InvalidRequestError: if neither names a task.
     """
     if not (poll_url or task_id):
-        raise InvalidRequestError("A task is looked at by its poll URL or its id, and neither was given")
+        raise InvalidRequestError("A task is polled by its poll URL or its id, and neither was given")
     task_id = task_id or task_id_of(poll_url or "") or ""
     canonical = canonical_poll_url(task_id)
     poll_url = poll_url or canonical
@@ -75,8 +75,8 @@ def get_task(poll_url: str | None, task_id: str | None = None) -> Call[Task]:
         "GET",
         poll_url,
         lambda payload: Task.read(payload, task_id, poll_url),
-        instead=canonical,
-        about={"task_id": task_id, "poll_url": poll_url},
+        fallback_url=canonical,
+        error_context={"task_id": task_id, "poll_url": poll_url},
     )
 
 
@@ -87,7 +87,7 @@ def cancel_task(task_id: str) -> Call[Task]:
         "DELETE",
         poll_url,
         lambda payload: Task.read(payload, task_id, poll_url),
-        about={"task_id": task_id, "poll_url": poll_url},
+        error_context={"task_id": task_id, "poll_url": poll_url},
     )
 
 

@@ -16,9 +16,9 @@ import httpx
 from tenacity import AsyncRetrying, Retrying
 
 from lemondata_provider.api.calls import Call
-from lemondata_provider.api.repeating import repeating
+from lemondata_provider.api.retry import retry_options
 from lemondata_provider.api.urls import DEFAULT_BASE_URL
-from lemondata_provider.api.wire import ClientOptions, Wire, errors_of_the_wire
+from lemondata_provider.api.wire import ClientOptions, Wire, translate_transport_errors
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -56,14 +56,14 @@ class Client:
         :param call: what to send.
         :param attempt: does the sending instead of :meth:`send_once`, for whoever has to act around each request.
         """
-        answer: T = Retrying(sleep=self._sleep, **repeating(call))(attempt or self.send_once, call)
+        answer: T = Retrying(sleep=self._sleep, **retry_options(call))(attempt or self.send_once, call)
         return answer
 
     def send_once(self, call: Call[T]) -> T:
         """Send a call as exactly one request."""
-        with errors_of_the_wire(call):
-            response = self._http.send(self._wire.request(call, self._http.headers))
-        return self._wire.read(call, response)
+        with translate_transport_errors(call):
+            response = self._http.send(self._wire.build_request(call, self._http.headers))
+        return self._wire.parse_response(call, response)
 
     def close(self) -> None:
         """Close the connections."""
@@ -96,13 +96,13 @@ class AsyncClient:
 
     async def send(self, call: Call[T]) -> T:
         """Send a call; a failed one again while that is safe, for at most a minute."""
-        return await AsyncRetrying(sleep=self._sleep, **repeating(call))(self.send_once, call)
+        return await AsyncRetrying(sleep=self._sleep, **retry_options(call))(self.send_once, call)
 
     async def send_once(self, call: Call[T]) -> T:
         """Send a call as exactly one request."""
-        with errors_of_the_wire(call):
-            response = await self._http.send(self._wire.request(call, self._http.headers))
-        return self._wire.read(call, response)
+        with translate_transport_errors(call):
+            response = await self._http.send(self._wire.build_request(call, self._http.headers))
+        return self._wire.parse_response(call, response)
 
     async def close(self) -> None:
         """Close the connections."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from lemondata_provider.api.errors import InvalidRequestError
-from lemondata_provider.api.inventory import Model
+from lemondata_provider.api.models import Model
 from lemondata_provider.api.request import Operation, VideoRequest
 
 # What is told in other words ("auto", "any", "adaptive", "landscape") is not understood, and forbids nothing.

@@ -192,7 +192,7 @@ class TaskFailedError(LemonDataError):
 
 
 class MissingVideoError(LemonDataError):
-    """The task completed and shows no video URL; a retry that only looks again may find it."""
+    """The task completed and shows no video URL; a retry that only polls again may find it."""
 
     final = True
 

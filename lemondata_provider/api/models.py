@@ -1,237 +1,147 @@
 """
-What goes out and what comes back, as typed objects.
+Which models there are and what they cost, as LemonData tells it today.
 
-A request is checked strictly, because a wrong one costs money. An answer is read tolerantly, because a task that was
-paid for must survive a missing field, a new field and a field of the wrong type. Sources: https://docs.lemondata.cc
-(create-video, get-video-status, get-task-status).
+Sources: https://docs.lemondata.cc (list-models, get-model, get-pricing, get-model-pricing).
 """
 
 from __future__ import annotations
 
-import logging
-import math
-from collections.abc import Mapping
-from datetime import datetime, timezone
-from enum import Enum
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
-from urllib.parse import quote, unquote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BeforeValidator, Field
 
-log = logging.getLogger(__name__)
+from lemondata_provider.api.task import Answer, Moment, Text, text_of
 
-
-class TaskStatus(str, Enum):
-    """The four states of a task; every other word the service uses is one of them."""
-
-    PENDING = "pending"
-    PROCESSING = "processing"
-    COMPLETED = "completed"
-    FAILED = "failed"
+_DEAREST = 10**9
+_DIGITS = 30  # a price of more is none: written out, it would have no end
 
 
-_OTHER_WORDS = {
-    "succeeded": TaskStatus.COMPLETED,
-    "expired": TaskStatus.FAILED,
-    "cancelled": TaskStatus.FAILED,
-    "canceled": TaskStatus.FAILED,
-    "error": TaskStatus.FAILED,
-}
-_DATETIME: TypeAdapter[datetime] = TypeAdapter(datetime)
-
-
-@lru_cache(maxsize=256)
-def _status_of(word: str) -> TaskStatus:
-    """Cached, so that an unknown word is logged once and not at every look."""
-    try:
-        return _OTHER_WORDS.get(word) or TaskStatus(word)
-    except ValueError:
-        log.warning("LemonData used the unknown task status %r: taken as not finished yet", word[:50])
-        return TaskStatus.PROCESSING
-
-
-def _status(value: object) -> TaskStatus:
-    word = value.strip().lower() if isinstance(value, str) else ""
-    return _status_of(word) if word else TaskStatus.PENDING
-
-
-def text_of(value: object) -> str | None:
-    """Return a text without white space around it; anything else, and an empty one, counts as missing."""
-    return value.strip() or None if isinstance(value, str) else None
-
-
-def _number(value: object) -> float | None:
-    """Read a number, also in a string and with a percent sign; anything else counts as missing."""
-    if isinstance(value, str):
-        value = value.strip().removesuffix("%")
+def _decimal(value: object) -> Decimal | None:
     if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
-        number = float(value)
-    except (ValueError, OverflowError):
+        price = Decimal(str(value).strip())
+    except InvalidOperation:
         return None
-    return number if math.isfinite(number) else None
+    return price if price.is_finite() and 0 <= price < _DEAREST and price.adjusted() > -_DIGITS else None
 
 
-def _pixels(value: object) -> int | None:
-    number = _number(value)
-    return None if number is None else round(number)
+Price = Annotated[Decimal | None, BeforeValidator(_decimal)]
 
 
-def _progress(value: object) -> float | None:
-    number = _number(value)
-    return None if number is None else min(max(number, 0.0), 100.0)
+def _yes(value: object) -> bool:
+    return value.strip().casefold() in ("true", "yes", "1") if isinstance(value, str) else value == 1
 
 
-def _moment(value: object) -> datetime | None:
-    """Read Unix seconds or an ISO time; a time without a zone is taken as UTC."""
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        moment = _DATETIME.validate_python(value)
-    except ValidationError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-
-Text = Annotated[str | None, BeforeValidator(text_of)]
-Number = Annotated[float | None, BeforeValidator(_number)]
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
-
-
-class Answer(BaseModel):
-    """What all answers share: they cannot be changed, and fields that nobody knows yet pass."""
-
-    # Built at first use: every DAG file that imports an operator would pay for it otherwise.
-    model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
-
-
-class Video(Answer):
-    """One video of a finished task: its URL, and its length in seconds and size in pixels where they are told."""
-
-    url: str
-    duration: Number = None
-    width: Annotated[int | None, BeforeValidator(_pixels)] = None
-    height: Annotated[int | None, BeforeValidator(_pixels)] = None
-
-
-class TaskError(Answer):
-    """Why a task failed, in the service's own words."""
-
-    code: Text = None
-    message: Text = None
-
-
-class Task(Answer):
-    """
-    One generation at LemonData, as an answer describes it.
-
-    ``poll_url`` is never empty, ``progress`` is a percentage, ``videos`` may be empty also when the task completed,
-    and ``raw`` is the whole answer.
-    """
+class Model(Answer):
+    """One model of the inventory: what it is, how it is priced, and what it can do."""
 
     id: str
-    poll_url: str
-    status: Annotated[TaskStatus, BeforeValidator(_status)] = TaskStatus.PENDING
-    progress: Annotated[float | None, BeforeValidator(_progress)] = None
-    videos: tuple[Video, ...] = ()
-    error: TaskError | None = None
-    cancelled: Annotated[bool, BeforeValidator(lambda value: value is True)] = False
-    cancellation_status: Text = None
-    billing_transaction_id: Text = None
-    model: Text = None
-    created: datetime | None = None
-    updated: datetime | None = None
+    owned_by: Text = None
+    created: Moment = None
+    category: Text = None
+    pricing_unit: Text = None
+    supported_operations: tuple[str, ...] = ()
+    public_contract: dict[str, Any] = Field(default={})
     raw: dict[str, Any] = Field(default={}, repr=False)
 
     @classmethod
-    def read(cls, payload: Mapping[str, Any], task_id: str, poll_url: str) -> Task:
-        """Read an answer about the task with this id and poll URL."""
+    def read(cls, payload: Mapping[str, Any]) -> Model | None:
+        """Read one entry of the model list, or a model's detail; an entry without an id is no model."""
+        own = payload.get("lemondata")
+        facts = {**payload, **own} if isinstance(own, dict) else dict(payload)
+        contract = facts.get("public_contract")
+        contract = contract if isinstance(contract, dict) else {}
+        summary = facts.get("public_contract_summary")
+        operations = _operations(facts) or _operations(contract) or _operations(summary)
+        if not text_of(payload.get("id")):
+            return None
         return cls.model_validate(
-            {
-                **payload,
-                "id": task_id,
-                "poll_url": poll_url,
-                "videos": _videos(payload),
-                "error": _task_error(payload.get("error")),
-                "created": _first(payload, "created", "created_at"),
-                "updated": _first(payload, "updated", "completed_at"),
-                "raw": dict(payload),
-            }
+            {name: facts.get(name) for name in ("owned_by", "created", "category", "pricing_unit")}
+            | {"id": payload["id"], "public_contract": contract, "raw": dict(payload)}
+            | {"supported_operations": operations}
+        )
+
+
+class ModelPrice(Answer):
+    """
+    What a model costs in ``currency``: per request, per second of video, or unknown where both are missing.
+
+    ``pricing_unit`` says which of the two holds where it is told, and ``has_complex_pricing`` that neither tells all.
+    """
+
+    model: str
+    provider: Text = None
+    currency: str = "USD"
+    pricing_unit: Text = None
+    per_request: Price = None
+    per_second: Price = None
+    has_complex_pricing: Annotated[bool, BeforeValidator(_yes)] = False
+    raw: dict[str, Any] = Field(default={}, repr=False)
+
+    @classmethod
+    def read(cls, payload: Mapping[str, Any], currency: object = None) -> ModelPrice | None:
+        """Read one price in any of the documented forms; an entry without a model is no price."""
+        layers = [_told(payload, "pricing_summary"), _not_none(payload), _told(payload, "pricing")]
+        facts = _merged(layers)
+        if facts.get("is_lock_price") is False:
+            facts = _merged(map(_unlocked, layers))
+        if not (model := text_of(facts.get("model"))):
+            return None
+        return cls(
+            model=model,
+            provider=facts.get("provider"),
+            currency=text_of(facts.get("currency")) or text_of(currency) or "USD",
+            pricing_unit=facts.get("pricing_unit"),
+            per_request=_price(facts, "per_request"),
+            per_second=_price(facts, "per_second"),
+            has_complex_pricing=facts.get("has_complex_pricing"),
+            raw=dict(payload),
         )
 
     @property
-    def seconds(self) -> float | None:
-        """Return how long it took from its creation to its last change, as the service tells it."""
-        return (self.updated - self.created).total_seconds() if self.created and self.updated else None
-
-    def result(
-        self, model: str | None = None, operation: str | None = None, estimated_cost_usd: str | None = None
-    ) -> dict[str, Any]:
-        """
-        Return what an Airflow task returns: plain JSON values, and the same keys at every time.
-
-        :param model: the model that was asked for, where the answer names none.
-        :param operation: the operation that was asked for; answers do not tell it.
-        :param estimated_cost_usd: what it was to cost when it was submitted, where that was known.
-        """
-        told = self.model_dump(mode="json", include=RESULT_FIELDS)
-        return {
-            "task_id": self.id,
-            **told,
-            "model": self.model or model,
-            "operation": operation,
-            "video_url": self.videos[0].url if self.videos else None,
-            "estimated_cost_usd": estimated_cost_usd,
-        }
+    def unit(self) -> str | None:
+        """Return what is paid for, ``per_request`` or ``per_second``; nothing where the service does not tell it."""
+        told = [name for name in ("per_request", "per_second") if getattr(self, name) is not None]
+        if self.pricing_unit:
+            return self.pricing_unit if self.pricing_unit in told else None
+        return told[0] if len(told) == 1 else None
 
 
-RESULT_FIELDS = {"poll_url", "status", "model", "progress", "videos", "billing_transaction_id", "created", "updated"}
+def _told(payload: Mapping[str, Any], name: str) -> dict[str, Any]:
+    inner = payload.get(name)
+    return _not_none(inner) if isinstance(inner, dict) else {}
 
 
-def _first(payload: Mapping[str, Any], *names: str) -> datetime | None:
-    return next((moment for name in names if (moment := _moment(payload.get(name)))), None)
+def _not_none(facts: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in facts.items() if value is not None}
 
 
-def _videos(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Collect the videos from all the places where they may be, each URL once, and the fullest telling of each."""
-    several = payload.get("videos")
-    told = [*(several if isinstance(several, list) else [several]), payload.get("video"), payload.get("video_url")]
-    found: dict[str, dict[str, Any]] = {}
-    for item in told:
-        video = item if isinstance(item, dict) else {"url": item}
-        if url := text_of(video.get("url")):
-            found[url] = {**video, **found.get(url, {}), "url": url}
-    return list(found.values())
+def _merged(layers: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
+    return {name: value for layer in layers for name, value in layer.items()}
 
 
-def _task_error(value: object) -> dict[str, Any] | None:
-    if isinstance(value, dict):
-        return value
-    return {"message": value} if text_of(value) else None
+def _unlocked(facts: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what only a locked price means: without one, a request of 0 is a blank and not a gift."""
+    return {
+        name: value
+        for name, value in facts.items()
+        if not name.startswith("lock_price_") and not (name == "per_request" and _decimal(value) == 0)
+    }
 
 
-def canonical_poll_url(task_id: str) -> str:
-    """Return the fixed status endpoint of a task, as a path."""
-    return f"/v1/tasks/{quote(task_id, safe='')}"
+def _price(facts: Mapping[str, Any], name: str) -> Any:
+    known = facts.get(name)
+    return facts.get(f"lock_price_{name}") if _decimal(known) is None else known
 
 
-def task_id_of(poll_url: str) -> str | None:
-    """Return the task id that a poll URL ends in, if it ends in one."""
-    try:
-        path = urlsplit(poll_url).path
-    except ValueError:
-        return None
-    return unquote(path.rstrip("/").rpartition("/")[2]) or None
+def _operations(facts: object) -> list[str]:
+    """Collect the operations under either of the names that the documentation has for them."""
+    told = facts if isinstance(facts, dict) else {}
+    return _texts(told.get("supported_operations")) or _texts(told.get("public_operations"))
 
 
-def identify(payload: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return id and poll URL of the task that a create answer names, or nothing where it names none."""
-    poll_url = text_of(payload.get("poll_url"))
-    task_id = (
-        text_of(payload.get("id")) or text_of(payload.get("task_id")) or (task_id_of(poll_url) if poll_url else None)
-    )
-    if not task_id and type(payload.get("id")) is int:
-        task_id = str(payload["id"])  # the wrong type, and all that names a task that is paid for
-    return (task_id, poll_url or canonical_poll_url(task_id)) if task_id else None
+def _texts(value: object) -> list[str]:
+    return [item for item in value if isinstance(item, str)] if isinstance(value, list) else []

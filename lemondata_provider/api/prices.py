@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
-from lemondata_provider.api.inventory import ModelPrice
+from lemondata_provider.api.models import ModelPrice
 from lemondata_provider.api.request import VideoRequest
 
 Seconds: TypeAlias = int | str  # the length of a video, or why it is not known

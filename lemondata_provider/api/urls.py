@@ -55,12 +55,12 @@ class BaseUrl:
     def resolve(self, target: str) -> str | None:
         """Return the URL to call for a path or a URL, or nothing where it belongs to another origin."""
         if target.startswith("//") or "://" in target.partition("?")[0]:
-            return target if self.owns(target) else None
+            return target if self.is_same_origin(target) else None
         path = f"/{target.lstrip('/')}"
         inside = not self.prefix or path.startswith(f"{self.prefix}/")
         return f"{self.origin}{path}" if inside else f"{self.origin}{self.prefix}{path}"
 
-    def owns(self, url: str) -> bool:
+    def is_same_origin(self, url: str) -> bool:
         """Say whether a URL has our scheme, host and port, so that it may see the key."""
         if url.startswith(f"{self.origin}/"):
             return True  # as almost all do, in the one spelling that needs no parsing

@@ -30,19 +30,19 @@ from lemondata_provider.api.errors import (
     UnreadableAnswerError,
     error_from,
 )
-from lemondata_provider.api.pacing import RateLimit
+from lemondata_provider.api.rate_limiter import RateLimit
 from lemondata_provider.api.redaction import redact
 from lemondata_provider.api.urls import BaseUrl
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-CONNECT_SECONDS = 10.0
-READ_SECONDS = 60.0
+CONNECT_TIMEOUT = 10.0
+READ_TIMEOUT = 60.0
 # Requests are paced before they come here, so connections are few unless answers are slow: then they must not queue.
 LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=4, keepalive_expiry=90)
 MAX_REDIRECTS = 5
-KEY_LENGTH = 8  # a shorter one is a placeholder, for a gateway that has the real one
+MIN_KEY_LENGTH = 8  # a shorter one is a placeholder, for a gateway that has the real one
 USER_AGENT = f"airflow-provider-lemondata/{__version__}"
 
 
@@ -90,7 +90,7 @@ def checked_key(api_key: str) -> str:
     return api_key
 
 
-class KeyForOneOrigin(httpx.Auth):
+class OriginBoundAuth(httpx.Auth):
     """Send the key to the base URL's origin only, along redirects too; serves both clients."""
 
     def __init__(self, base: BaseUrl, api_key: str) -> None:
@@ -100,7 +100,7 @@ class KeyForOneOrigin(httpx.Auth):
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
         """Authorize a request, and for a ``GET`` each one that a redirect leads to."""
         for _ in range(MAX_REDIRECTS + 1):
-            if self._base.owns(str(request.url)):
+            if self._base.is_same_origin(str(request.url)):
                 request.headers["Authorization"] = self._value
             else:
                 request.headers.pop("Authorization", None)
@@ -126,7 +126,7 @@ def _follow_nothing_but_reads(response: httpx.Response) -> _Nothing:
 
 
 class _NoCookies(CookieJar):
-    """Keeps nothing: each request stands alone, and looking for cookies takes a twentieth of a look's time."""
+    """Keeps nothing: each request stands alone, and looking for cookies takes a twentieth of a poll's time."""
 
     def extract_cookies(self, *_: Any) -> None:
         """Look for nothing."""
@@ -140,9 +140,9 @@ class Wire:
         self._key = checked_key(api_key)
         self._on_rate_limit = options.get("on_rate_limit")
         self.http_options: dict[str, Any] = {
-            "auth": KeyForOneOrigin(self.base, api_key),
+            "auth": OriginBoundAuth(self.base, api_key),
             "headers": {"User-Agent": options.get("user_agent", USER_AGENT), "Accept": "application/json"},
-            "timeout": httpx.Timeout(options.get("timeout", READ_SECONDS), connect=CONNECT_SECONDS),
+            "timeout": httpx.Timeout(options.get("timeout", READ_TIMEOUT), connect=CONNECT_TIMEOUT),
             "limits": LIMITS,
             "cookies": _NoCookies(),
             "follow_redirects": False,
@@ -152,15 +152,15 @@ class Wire:
             "verify": options.get("transport") is not None or ssl_context(options.get("verify", True)),
         }
 
-    def request(self, call: Call[Any], headers: httpx.Headers) -> httpx.Request:
-        """Return the whole HTTP request: merging a client's defaults into each one would cost every look its part."""
-        url = self.base.resolve(call.target)
+    def build_request(self, call: Call[Any], headers: httpx.Headers) -> httpx.Request:
+        """Return the whole HTTP request: merging a client's defaults into each one would cost every poll its part."""
+        url = self.base.resolve(call.url)
         if url is None:
-            url = self.base.resolve(call.instead or "") or ""
-            log.warning("The poll URL %s is not on %s, so %s is asked instead", redact(call.target), self.base, url)
+            url = self.base.resolve(call.fallback_url or "") or ""
+            log.warning("The poll URL %s is not on %s, so %s is asked instead", redact(call.url), self.base, url)
         return httpx.Request(call.method, url, json=call.body, params=dict(call.params) or None, headers=headers)
 
-    def read(self, call: Call[T], response: httpx.Response) -> T:
+    def parse_response(self, call: Call[T], response: httpx.Response) -> T:
         """Turn an answer into what the call asked for, or raise what it means."""
         if self._on_rate_limit and (limit := RateLimit.read(response.headers)):
             self._on_rate_limit(limit)
@@ -168,7 +168,7 @@ class Wire:
             return self._read(call, response)
         except RecursionError:
             what = f"{response.status_code} with brackets nested too deeply"
-            raise UnreadableAnswerError(f"Not LemonData's JSON: {what}", **call.about) from None
+            raise UnreadableAnswerError(f"Not LemonData's JSON: {what}", **call.error_context) from None
 
     def _read(self, call: Call[T], response: httpx.Response) -> T:
         text = response.content.decode("utf-8-sig", "replace")
@@ -183,22 +183,22 @@ class Wire:
             error = error_from(response.status_code, response.headers, payload or text, now=time.time())
             raise self._explain(error, call, response)
         kind = self._hide(f"{response.status_code} {response.headers.get('content-type', 'without a content type')}")
-        raise UnreadableAnswerError(f"Not LemonData's JSON ({kind}): {text[:200]!r}", **call.about)
+        raise UnreadableAnswerError(f"Not LemonData's JSON ({kind}): {text[:200]!r}", **call.error_context)
 
     def _hide(self, value: Any) -> Any:
         """Take the key out of texts, also inside lists and dicts; a placeholder is no secret, and occurs in words."""
         if isinstance(value, str):
             # Half a surrogate pair cannot be stored or logged.
             whole = value if value.isascii() else value.encode("utf-8", "replace").decode()
-            return whole.replace(self._key, "***") if len(self._key) >= KEY_LENGTH else whole
+            return whole.replace(self._key, "***") if len(self._key) >= MIN_KEY_LENGTH else whole
         if isinstance(value, dict):
             return {self._hide(name): self._hide(item) for name, item in value.items()}
         return [self._hide(item) for item in value] if isinstance(value, list) else value
 
     def _explain(self, error: APIError, call: Call[Any], response: httpx.Response) -> APIError:
-        error.task_id, error.poll_url = call.about.get("task_id"), redact(call.about.get("poll_url"))
-        if isinstance(error, NotFoundError) and self.base.resolve(call.target) is None:
-            instead = f" (asked {response.request.url} instead of {call.target}, which is not on {self.base})"
+        error.task_id, error.poll_url = call.error_context.get("task_id"), redact(call.error_context.get("poll_url"))
+        if isinstance(error, NotFoundError) and self.base.resolve(call.url) is None:
+            instead = f" (asked {response.request.url} instead of {call.url}, which is not on {self.base})"
             error.message += redact(instead)
         return error
 
@@ -220,16 +220,18 @@ def _json(text: str) -> Any:
 
 
 @contextmanager
-def errors_of_the_wire(call: Call[Any]) -> Iterator[None]:
+def translate_transport_errors(call: Call[Any]) -> Iterator[None]:
     """Say of every failure whether the request may have left: that decides about paying twice."""
     try:
         yield
     except _NEVER_OPENED as error:
         raise ConnectionFailedError(
-            f"No connection to LemonData: {type(error).__name__} {error}", **call.about
+            f"No connection to LemonData: {type(error).__name__} {error}", **call.error_context
         ) from None
     except httpx.HTTPError as error:
-        raise AnswerLostError(f"No whole answer from LemonData: {type(error).__name__} {error}", **call.about) from None
+        raise AnswerLostError(
+            f"No whole answer from LemonData: {type(error).__name__} {error}", **call.error_context
+        ) from None
 
 
 _NEVER_OPENED = (

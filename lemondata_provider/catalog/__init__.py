@@ -1,5 +1,5 @@
 """Which models there are, what they can do, and what is wrong with a request: known before anything is paid for."""
 
-from lemondata_provider.catalog.inventory import Catalog, CatalogError, CatalogModel, load, recommend
+from lemondata_provider.catalog.catalog import Catalog, CatalogError, CatalogModel, load, recommend
 
 __all__ = ["Catalog", "CatalogError", "CatalogModel", "load", "recommend"]

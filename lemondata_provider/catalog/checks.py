@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import namedtuple
 
-from lemondata_provider.catalog.inventory import AUDIO_ON, AUDIO_WITHOUT_TOGGLE
+from lemondata_provider.catalog.catalog import AUDIO_ON, AUDIO_WITHOUT_TOGGLE
 from lemondata_provider.catalog.media import not_public, plain_http
 from lemondata_provider.catalog.operations import (
     DECIDING,
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
     from typing import Any
 
-    from lemondata_provider.catalog.inventory import Catalog, CatalogModel
+    from lemondata_provider.catalog.catalog import Catalog, CatalogModel
 
 EXTRA = "extra_params"
 AUDIO_TOGGLES = ("output_audio", "outputAudio")

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
     from typing import Any
 
-    from lemondata_provider.catalog.inventory import CatalogModel
+    from lemondata_provider.catalog.catalog import CatalogModel
 
 # What each operation cannot do without; what stands together are alternatives.
 NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {

@@ -26,9 +26,9 @@ CHOICES: dict[str, tuple[str, ...]] = {
     "resolution": ("720p", "1080p", "4k"),
     "reference_image_type": ("asset", "style"),
 }
-MOST_REFERENCE_IMAGES = 3
+MAX_REFERENCE_IMAGES = 3
 MEGABYTE = 1024 * 1024  # the wider reading
-MOST_MEGABYTES = {**dict.fromkeys(IMAGES, 20), "audio_url": 25}
+MAX_MEGABYTES = {**dict.fromkeys(IMAGES, 20), "audio_url": 25}
 
 
 def wrong_values(fields: Mapping[str, Any]) -> Iterator[str]:
@@ -36,11 +36,11 @@ def wrong_values(fields: Mapping[str, Any]) -> Iterator[str]:
     for name, value in fields.items():
         if name in RANGES:
             yield from _outside(name, value)
-        elif name in MOST_MEGABYTES:
+        elif name in MAX_MEGABYTES:
             yield from _too_large(name, value if isinstance(value, (list, tuple)) else [value])
     images = fields.get("reference_images")
-    if isinstance(images, (list, tuple)) and len(images) > MOST_REFERENCE_IMAGES:
-        yield f"reference_images takes at most {MOST_REFERENCE_IMAGES} images, and {len(images)} were given."
+    if isinstance(images, (list, tuple)) and len(images) > MAX_REFERENCE_IMAGES:
+        yield f"reference_images takes at most {MAX_REFERENCE_IMAGES} images, and {len(images)} were given."
 
 
 def wrong_words(fields: Mapping[str, Any]) -> Iterator[str]:
@@ -71,12 +71,12 @@ def _not_among(name: str, value: Any) -> Iterator[str]:
 
 
 def _too_large(name: str, urls: Any) -> Iterator[str]:
-    most = MOST_MEGABYTES[name] * MEGABYTE
+    most = MAX_MEGABYTES[name] * MEGABYTE
     for url in urls:
         if not isinstance(url, str) or len(url) <= most or not is_inline(url):
             continue  # nothing becomes longer by decoding
         if (size := _decoded_size(url, most)) > most:
-            held = f"{name} holds {size / MEGABYTE:.1f} MB inline, and LemonData takes {MOST_MEGABYTES[name]} MB"
+            held = f"{name} holds {size / MEGABYTE:.1f} MB inline, and LemonData takes {MAX_MEGABYTES[name]} MB"
             yield f"{held}: make it smaller, or give a public https URL."
 
 

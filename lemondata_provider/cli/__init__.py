@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 _ADOPTION = "lemondata_provider.cli.adoption"
 _BACKFILL = "lemondata_provider.cli.backfill"
-_INVENTORY = "lemondata_provider.cli.inventory"
+_INVENTORY = "lemondata_provider.cli.models"
 
 
 def get_commands() -> list[CLICommand]:
@@ -35,8 +35,8 @@ def get_commands() -> list[CLICommand]:
         return Arg((flag,), **options)  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
 
     whose = (ARG_DAG_ID, ARG_TASK_ID, argument("run_id", help="The id of the DAG run"), ARG_MAP_INDEX)
-    video_task = argument("--video-task", required=True, help="The id of the task at LemonData")
-    poll_url = argument("--poll-url", help="Where that is looked at, default: /v1/tasks/<its id>")
+    lemondata_task_id = argument("--lemondata-task-id", required=True, help="The id of the task at LemonData")
+    poll_url = argument("--poll-url", help="Where that is polled, default: /v1/tasks/<its id>")
     as_json = argument("--json", action="store_true", help="Print JSON")
     which = (
         argument("--operation", help="Only models that can do this, for example video-to-video"),
@@ -71,7 +71,7 @@ def get_commands() -> list[CLICommand]:
                     name="adopt",
                     help="Wait for a task that was found at LemonData, instead of submitting",
                     func=_printing(_ADOPTION, "adopt"),
-                    args=(*whose, video_task, poll_url),
+                    args=(*whose, lemondata_task_id, poll_url),
                 ),
                 ActionCommand(
                     name="forget",

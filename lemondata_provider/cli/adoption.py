@@ -12,7 +12,7 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from lemondata_provider.api.errors import SubmitUnknownError
-from lemondata_provider.api.models import canonical_poll_url, text_of
+from lemondata_provider.api.task import canonical_poll_url, text_of
 from lemondata_provider.hooks.version_compat import task_state_database
 from lemondata_provider.operators.record import KEY, Record
 
@@ -21,22 +21,22 @@ AT_WORK = {"scheduled", "queued", "running", "restarting", "deferred"}
 
 def adopt(args: Namespace, database: Callable[[Namespace], Database] | None = None) -> str:
     """
-    Put a task into the record of a task instance: after a clear it is looked at, and nothing is submitted.
+    Put a task into the record of a task instance: after a clear it is polled, and nothing is submitted.
 
-    :param args: ``dag_id``, ``task_id``, ``run_id``, ``map_index``, ``video_task`` and ``poll_url``.
+    :param args: ``dag_id``, ``task_id``, ``run_id``, ``map_index``, ``lemondata_task_id`` and ``poll_url``.
     :param database: where the record is, default: Airflow's database.
     :raises SystemExit: where nothing could be done, and why.
     """
-    task_id, poll_url = text_of(args.video_task), text_of(args.poll_url)
+    task_id, poll_url = text_of(args.lemondata_task_id), text_of(args.poll_url)
     if task_id is None:
-        raise SystemExit("Nothing was changed: --video-task must be the id of a task at LemonData.")
+        raise SystemExit("Nothing was changed: --lemondata-task-id must be the id of a task at LemonData.")
     store = (database or Database)(args)
     found = store.read()
     if found and found.answered:
         raise SystemExit(f"Nothing was changed: the record holds task {found.task_id} already, which is paid for.")
     record = found or Record(fingerprint={}, max_tries=0, deadline=0.0)
     store.write(replace(record, answered=False, task_id=task_id, poll_url=poll_url or canonical_poll_url(task_id)))
-    return f"Task {args.video_task} is adopted. Clear the Airflow task now, and it waits for that video."
+    return f"Task {args.lemondata_task_id} is adopted. Clear the Airflow task now, and it waits for that video."
 
 
 def forget(args: Namespace, database: Callable[[Namespace], Database] | None = None) -> str:

@@ -147,7 +147,7 @@ def lines(found: Plan) -> Iterator[str]:
     for pace in found.paces:
         yield (
             f"{_many(pace.requests, 'request')} at {pace.requests_per_minute:g} a minute ({pace.conn_id}) take at "
-            f"least {_time(pace.seconds)}; each minute of generating adds {pace.looks_a_minute:g} looks."
+            f"least {_time(pace.seconds)}; each minute of generating adds {pace.polls_a_minute:g} polls."
         )
     if not found.paces:
         yield "How long the rate limit makes it take is unknown: no connection could be read."

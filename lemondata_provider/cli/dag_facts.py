@@ -51,7 +51,7 @@ def _submits(task: Any) -> list[Submits]:
 
 
 def _where(fields: Mapping[str, Any]) -> tuple[str | None, float | None]:
-    """Return the connection, and the seconds between two looks where the task waits; nothing of what is unknown."""
+    """Return the connection, and the seconds between two polls where the task waits; nothing of what is unknown."""
     conn_id, interval = fields["lemondata_conn_id"], fields["poll_interval"]
     waits = fields["wait_for_completion"] is True and isinstance(interval, (int, float))
     return (

@@ -34,7 +34,7 @@ class Submits:
     :param conn_id: its connection; none where it is known at run time only.
     :param clips: the videos of a run; where their number is unknown, the one that stands for them.
     :param number_unknown: why the number of videos is unknown; empty where it is known.
-    :param poll_interval: seconds between two looks, where the task waits for the video itself.
+    :param poll_interval: seconds between two polls, where the task waits for the video itself.
     """
 
     task_id: str
@@ -66,16 +66,16 @@ class Pace:
     """
     What the rate limit of one connection makes of it.
 
-    :param requests: how many there are at least: each submit, and a look where the task waits.
+    :param requests: how many there are at least: each submit, and a poll where the task waits.
     :param seconds: how long these take.
-    :param looks_a_minute: how many looks each minute of generating adds, if all wait at once.
+    :param polls_a_minute: how many polls each minute of generating adds, if all wait at once.
     """
 
     conn_id: str
     requests_per_minute: float
     requests: int
     seconds: float
-    looks_a_minute: float
+    polls_a_minute: float
 
 
 @dataclass(frozen=True)
@@ -175,5 +175,5 @@ def _pace(conn_id: str, limit: float, runs: int, tasks: list[Submits]) -> Pace:
     ours = [task for task in tasks if task.conn_id == conn_id and not task.number_unknown]
     waiting = [(runs * len(task.clips), task.poll_interval) for task in ours if task.poll_interval]
     requests = sum(runs * len(task.clips) for task in ours) + sum(videos for videos, _ in waiting)
-    looks = sum(videos * 60 / interval for videos, interval in waiting if interval)
-    return Pace(conn_id, limit, requests, round(requests * 60 / limit, 3), round(looks, 3))
+    polls = sum(videos * 60 / interval for videos, interval in waiting if interval)
+    return Pace(conn_id, limit, requests, round(requests * 60 / limit, 3), round(polls, 3))

@@ -7,7 +7,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from lemondata_provider.api.errors import APIError, LemonDataError
-from lemondata_provider.api.verdict import Verdict, verdict
+from lemondata_provider.api.submit_outcome import SubmitOutcome, classify_submit_error
 
 
 class KilledError(AirflowException):
@@ -32,16 +32,16 @@ class LemonDataFailException(AirflowFailException):
         return type(self), (self.error,)
 
 
-def for_airflow(error: LemonDataError) -> Exception:
+def to_airflow_error(error: LemonDataError) -> Exception:
     """Return what to raise in an Airflow task: final errors fail it without a retry, others rise as they are."""
     return LemonDataFailException(error) if error.final else error
 
 
-def refusal_for_airflow(error: LemonDataError, retry_policy: Any) -> Exception:
+def to_submit_refusal(error: LemonDataError, retry_policy: Any) -> Exception:
     """
     Return what to raise where a submit failed.
 
     What was refused cost nothing: whether it is tried again is for the task's retry policy, where there is one.
     """
-    refused = isinstance(error, APIError) and verdict(error) is Verdict.REFUSED
-    return error if refused and retry_policy else for_airflow(error)
+    refused = isinstance(error, APIError) and classify_submit_error(error) is SubmitOutcome.REFUSED
+    return error if refused and retry_policy else to_airflow_error(error)

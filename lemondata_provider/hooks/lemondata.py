@@ -14,16 +14,16 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from lemondata_provider.api import calls
-from lemondata_provider.api.cancelling import outcome
+from lemondata_provider.api.cancellation import outcome
 from lemondata_provider.api.client import AsyncClient, Client
 from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError, LemonDataError
-from lemondata_provider.api.inventory import Model, ModelPrice
-from lemondata_provider.api.polling import Step, Wait
+from lemondata_provider.api.models import Model, ModelPrice
+from lemondata_provider.api.polling import Step, TaskPoller
 from lemondata_provider.api.prices import Estimate, estimate, seconds_of
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.urls import BaseUrl
 from lemondata_provider.api.wire import ssl_context
-from lemondata_provider.hooks.prices import QUICK_SECONDS, PriceCache, ask
+from lemondata_provider.hooks.price_cache import QUICK_TIMEOUT, PriceCache, ask
 from lemondata_provider.hooks.settings import ConnectionSettings
 
 
@@ -57,12 +57,12 @@ class LemonDataHook(BaseHook):
 
     async def get_async_conn(self) -> AsyncClient:
         """Return a client for this connection and event loop, without ever blocking the loop."""
-        settings = await self.get_settings_from_loop()
+        settings = await self.aget_settings()
         return AsyncClient(**settings.client_arguments())
 
-    async def get_settings_from_loop(self) -> ConnectionSettings:
+    async def aget_settings(self) -> ConnectionSettings:
         """Look up what the connection says, and load its certificates, without ever blocking the loop."""
-        with self._errors_of_looking_up():
+        with self._translate_lookup_errors():
             connection = await self.aget_connection(self.lemondata_conn_id)
         settings = self._read(connection)
         await asyncio.to_thread(self._load_certificates, settings)
@@ -139,11 +139,11 @@ class LemonDataHook(BaseHook):
         """
         return self.estimate(request).usd
 
-    def look(self, wait: Wait) -> Step:
+    def poll(self, wait: TaskPoller) -> Step:
         """
-        Look at a task once, from a worker, and say what the next step is.
+        Poll a task once, from a worker, and say what the next step is.
 
-        It is one request, repeated by the schedule only. The connection is looked up at each look, so that a key that
+        It is one request, repeated by the schedule only. The connection is looked up at each poll, so that a key that
         was changed meanwhile is used.
 
         :param wait: the task, and what has been seen of it.
@@ -152,11 +152,11 @@ class LemonDataHook(BaseHook):
             with self.get_conn() as client:
                 task = client.send_once(calls.get_task(wait.poll_url, wait.task_id))
         except LemonDataError as error:
-            self.log.warning("Task %s could not be looked at: %s", wait.task_id, error)
-            return wait.failed(error, time.time())
-        if news := wait.news(task, time.time()):
-            self.log.info(news)
-        return wait.answered(task, time.time())
+            self.log.warning("Task %s could not be polled: %s", wait.task_id, error)
+            return wait.on_error(error, time.time())
+        if message := wait.progress_message(task, time.time()):
+            self.log.info(message)
+        return wait.on_task(task, time.time())
 
     def cancel(self, task_id: str) -> str:
         """
@@ -171,7 +171,7 @@ class LemonDataHook(BaseHook):
         except LemonDataError as error:
             return outcome(task_id, error)
 
-    async def cancel_from_loop(self, task_id: str) -> str:
+    async def acancel(self, task_id: str) -> str:
         """Do the same from a trigger, without ever blocking the loop."""
         try:
             async with await self.get_async_conn() as client:
@@ -184,18 +184,18 @@ class LemonDataHook(BaseHook):
     def _asking(self, settings: ConnectionSettings, patient: bool) -> Iterator[Callable[[calls.Call[Any]], Any]]:
         """Give a way to ask: again and again on passing trouble, or once and without waiting long."""
         if not patient:
-            settings = replace(settings, timeout=min(settings.timeout, QUICK_SECONDS))
+            settings = replace(settings, timeout=min(settings.timeout, QUICK_TIMEOUT))
         self._load_certificates(settings)
         with Client(**settings.client_arguments()) as client:
             yield client.send if patient else client.send_once
 
     def _look_up(self) -> ConnectionSettings:
-        with self._errors_of_looking_up():
+        with self._translate_lookup_errors():
             connection = self.get_connection(self.lemondata_conn_id)
         return self._read(connection)
 
     @contextmanager
-    def _errors_of_looking_up(self) -> Iterator[None]:
+    def _translate_lookup_errors(self) -> Iterator[None]:
         try:
             yield
         except AirflowNotFoundException:

@@ -10,8 +10,8 @@ from typing import Any
 from lemondata_provider.api.errors import LemonDataError
 from lemondata_provider.hooks.version_compat import HAS_RETRY_POLICIES, RetryDecision, RetryPolicy
 
-LONGEST_SECONDS = 86_400.0  # whatever the service asks for
-SPREAD_SECONDS = 10.0
+MAX_DELAY = 86_400.0  # whatever the service asks for
+MAX_JITTER = 10.0
 
 
 class LemonDataRetryPolicy(RetryPolicy):
@@ -59,7 +59,7 @@ def delay_after(asked: float | None, jitter: Callable[[], float] = random.random
     """
     if asked is None:
         return None
-    return timedelta(seconds=min(asked, LONGEST_SECONDS) + min(asked, SPREAD_SECONDS) * jitter())
+    return timedelta(seconds=min(asked, MAX_DELAY) + min(asked, MAX_JITTER) * jitter())
 
 
 def with_retry_policy(arguments: dict[str, Any], retry_policy: Any) -> dict[str, Any]:

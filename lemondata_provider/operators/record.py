@@ -23,8 +23,8 @@ from lemondata_provider.api.errors import (
     TaskFailedError,
     TaskNotFoundError,
 )
-from lemondata_provider.api.models import identify
 from lemondata_provider.api.request import MEDIA_FIELDS, REQUEST_FIELDS
+from lemondata_provider.api.task import identify
 
 KEY = "lemondata_submit"
 HISTORY_KEY = KEY + "_before_{}"  # with the id of the task that was stored before, or "unknown"
@@ -37,7 +37,7 @@ _TYPES: dict[str, tuple[type, ...]] = {  # a person may have edited it
     "task_id": (str, type(None)),
     "poll_url": (str, type(None)),
 }
-LATER = {"estimated_cost_usd"}  # a record of an earlier version does not have it, and is whole all the same
+OPTIONAL_FIELDS = {"estimated_cost_usd"}  # a record of an earlier version does not have it, and is whole all the same
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class Record:
     :param answered: whether the create was answered; a task that stands in an unanswered record was put there by a
         person.
     :param task_id: LemonData's id; none while it is not known whether there is a task.
-    :param poll_url: where the task is looked at.
+    :param poll_url: where the task is polled.
     :param estimated_cost_usd: what the video was to cost when it was submitted, where that was known.
     """
 
@@ -77,7 +77,9 @@ class Record:
         if stored is None:
             return None
         try:
-            known = {name: stored[name] for name in cls.__dataclass_fields__ if name not in LATER or name in stored}
+            known = {
+                name: stored[name] for name in cls.__dataclass_fields__ if name not in OPTIONAL_FIELDS or name in stored
+            }
             types = {name: type(value) for name, value in known.items()}
             if stored["version"] != VERSION or any(types[name] not in kinds for name, kinds in _TYPES.items()):
                 raise ValueError("another version")
@@ -141,29 +143,29 @@ class Options:
     resubmit_failed: bool = False
 
 
-class Next(Enum):
+class Recovery(Enum):
     """What a try does first."""
 
     SUBMIT = "submit"
-    LOOK = "look at the task that is known"
-    ASK = "ask a person: a create may have been paid for, and nobody saw its answer"
+    REATTACH = "poll the task that is known"
+    MANUAL = "ask a person: a create may have been paid for, and nobody saw its answer"
 
 
-def first_step(found: Record | None, wanted: Record, options: Options) -> Next:
+def decide_recovery(found: Record | None, wanted: Record, options: Options) -> Recovery:
     """
     Decide what a try does, from what was stored and what it would submit itself.
 
     :raises RequestChangedError: a retry wants something else than what was submitted.
     """
     if found is None:
-        return Next.SUBMIT
+        return Recovery.SUBMIT
     if found.is_intent:
-        return Next.SUBMIT if options.on_unknown_submit == "resubmit" else Next.ASK
+        return Recovery.SUBMIT if options.on_unknown_submit == "resubmit" else Recovery.MANUAL
     if found.is_adopted:
-        return Next.LOOK
+        return Recovery.REATTACH
     changed = sorted(name for name in {*found.fingerprint, *wanted.fingerprint} if _differs(name, found, wanted))
     if is_cleared(found, wanted):
-        return Next.SUBMIT if changed or options.on_clear == "regenerate" else Next.LOOK
+        return Recovery.SUBMIT if changed or options.on_clear == "regenerate" else Recovery.REATTACH
     if changed:
         raise RequestChangedError(
             f"This retry wants another video than the one that was submitted: {', '.join(changed)} changed. Was a map "
@@ -171,10 +173,10 @@ def first_step(found: Record | None, wanted: Record, options: Options) -> Next:
             task_id=found.task_id,
             poll_url=found.poll_url,
         )
-    return Next.LOOK
+    return Recovery.REATTACH
 
 
-def submits_anew(error: LemonDataError | None, cleared: bool, options: Options) -> bool:
+def should_resubmit(error: LemonDataError | None, cleared: bool, options: Options) -> bool:
     """Say whether a known task that ended without a video is submitted anew."""
     if cleared:
         return isinstance(error, (TaskFailedError, TaskNotFoundError, MissingVideoError))
@@ -190,7 +192,7 @@ def _differs(name: str, one: Record, other: Record) -> bool:
     return one.fingerprint.get(name) != other.fingerprint.get(name)
 
 
-def repair(task_instance: str) -> str:
+def repair_instructions(task_instance: str) -> str:
     """
     Say what a person does about a submit whose answer nobody saw.
 
@@ -200,6 +202,6 @@ def repair(task_instance: str) -> str:
         "It is not submitted again by itself. Look for the task: an earlier try may have logged its id, and "
         "LemonData's dashboard shows it. If it is there, put its id as 'task_id' into the key "
         f"{KEY!r} under Task instance > Storage; if it is not there, delete that key. "
-        f"`airflow lemondata adopt {task_instance} --video-task ID` and `airflow lemondata forget {task_instance}` do "
-        "the same. Then clear this Airflow task."
+        f"`airflow lemondata adopt {task_instance} --lemondata-task-id ID` and "
+        f"`airflow lemondata forget {task_instance}` do the same. Then clear this Airflow task."
     )

@@ -16,30 +16,36 @@ from dataclasses import dataclass, field, replace
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import Client
 from lemondata_provider.api.errors import LemonDataError, SubmitUnknownError, TaskNotFoundError, TaskTimeoutError
-from lemondata_provider.api.models import Task
-from lemondata_provider.api.polling import DOUBT_SECONDS, Ended, LookAgain, Step, Wait
+from lemondata_provider.api.polling import CONFIRMATION_SECONDS, Ended, PollAgain, Step, TaskPoller
 from lemondata_provider.api.request import VideoRequest
-from lemondata_provider.api.verdict import WITHOUT_RECORD, Verdict, submit_error, verdict, wants_another_model
+from lemondata_provider.api.submit_outcome import (
+    REPAIR_WITHOUT_RECORD,
+    SubmitOutcome,
+    classify_submit_error,
+    is_model_unavailable,
+    to_submit_error,
+)
+from lemondata_provider.api.task import Task
 from lemondata_provider.hooks.exceptions import KilledError
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.tracing import span
 from lemondata_provider.operators.record import (
     HISTORY_KEY,
     KEY,
-    Next,
     Options,
     Record,
-    first_step,
+    Recovery,
+    decide_recovery,
     is_cleared,
-    repair,
-    submits_anew,
+    repair_instructions,
+    should_resubmit,
 )
 from lemondata_provider.operators.store import Store
-from lemondata_provider.triggers.cancelling import TaskInstanceKey
+from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
-HELD_BACK = (signal.SIGTERM, signal.SIGALRM)
-SEEN_BY_NOBODY = "An earlier try may have submitted this video, and nobody saw the answer: it may have been charged."
-STORE_SECONDS = 300.0  # how long storing the id of a task that is paid for is tried
+DEFERRED_SIGNALS = (signal.SIGTERM, signal.SIGALRM)
+ANSWER_UNSEEN = "An earlier try may have submitted this video, and nobody saw the answer: it may have been charged."
+STORE_TIMEOUT = 300.0  # how long storing the id of a task that is paid for is tried
 
 
 @dataclass
@@ -52,25 +58,25 @@ class Submission:
 
     :param hook: the connection.
     :param requests: what is submitted; those after the first are tried in order where a model cannot be had.
-    :param wanted: what is to be stored of a new submit.
+    :param new_record: what is to be stored of a new submit.
     :param options: what the user allows to be paid for again.
-    :param poll_interval: the pause aimed at between two looks, in seconds.
+    :param poll_interval: the pause aimed at between two polls, in seconds.
     :param store: where the record is kept; none if it is kept nowhere.
     :param task_instance: whose submit it is.
     :param cancel_replaced: whether a task is cancelled that a person wants another one for.
     :param sleep: how to pause.
     :param check: called before anything is submitted; what it raises is raised then, and nothing is sent.
-    :param appraise: checks a request right before it is submitted, and returns what it will cost in USD.
+    :param price: checks a request right before it is submitted, and returns what it will cost in USD.
     :param record: what is known by now; with the task's id once there is a task.
     :param lost: the error of a request that may have been accepted.
-    :param unknown_before: the intent of an earlier try, where this one submits in spite of it.
+    :param earlier_intent: the intent of an earlier try, where this one submits in spite of it.
     :param replaced: the task that is to be cancelled, because another one takes its place.
     :param killed: whether Airflow is ending this process, which must not begin a create then.
     """
 
     hook: LemonDataHook
     requests: list[VideoRequest]
-    wanted: Record
+    new_record: Record
     options: Options
     poll_interval: float
     store: Store | None
@@ -78,33 +84,33 @@ class Submission:
     cancel_replaced: bool = False
     sleep: Callable[[float], None] = time.sleep
     check: Callable[[], None] | None = None
-    appraise: Callable[[VideoRequest], str | None] = lambda _: None
+    price: Callable[[VideoRequest], str | None] = lambda _: None
     record: Record = field(init=False)
     lost: LemonDataError | None = None
-    unknown_before: Record | None = None
+    earlier_intent: Record | None = None
     replaced: Record | None = None
     killed: bool = False
 
     def __post_init__(self) -> None:
-        self.record = self.wanted
+        self.record = self.new_record
 
-    def begin(self) -> tuple[Wait, Step]:
+    def submit_or_reattach(self) -> tuple[TaskPoller, Step]:
         """
         Come to the task: the one of an earlier try where there is one, otherwise a new one.
 
         :raises LemonDataError: nothing was submitted, or nobody knows whether something was.
         """
         found = Record.read(self.store.get(KEY)) if self.store is not None else None
-        step = first_step(found, self.wanted, self.options)
-        if step is Next.ASK:
-            raise SubmitUnknownError(f"{SEEN_BY_NOBODY} {self._repair()}")
-        if found and step is Next.LOOK:
-            return self._look(found)
+        step = decide_recovery(found, self.new_record, self.options)
+        if step is Recovery.MANUAL:
+            raise SubmitUnknownError(f"{ANSWER_UNSEEN} {self._repair()}")
+        if found and step is Recovery.REATTACH:
+            return self._reattach(found)
         if found and found.task_id:
             self.hook.log.warning("A person cleared this task, and task %s is replaced by another one", found.task_id)
         return self._submit(found, still_running=True)
 
-    def forgotten(self) -> LemonDataError | None:
+    def unrecorded_error(self) -> LemonDataError | None:
         """Return what a retry would not know of and would pay for again, for a try that is ended from outside."""
         if self.store is None and self.record.task_id:
             message = "execution_timeout came after the submit: the video is paid for."
@@ -114,21 +120,21 @@ class Submission:
     def _repair(self) -> str:
         if self.options.on_unknown_submit == "resubmit":
             return "As on_unknown_submit asks for, a retry submits it again, which may pay for it twice."
-        return repair(self.task_instance.arguments()) if self.store is not None else WITHOUT_RECORD
+        return repair_instructions(self.task_instance.arguments()) if self.store is not None else REPAIR_WITHOUT_RECORD
 
     def _error(self, error: LemonDataError) -> LemonDataError:
         """Return the error to raise for a failed create; what a retry is to submit again is not final."""
-        told = submit_error(error, self._repair())
+        told = to_submit_error(error, self._repair())
         if isinstance(told, SubmitUnknownError) and self.options.on_unknown_submit == "resubmit":
             told.final = False
         return told
 
-    def _look(self, found: Record) -> tuple[Wait, Step]:
-        cleared = is_cleared(found, self.wanted)
+    def _reattach(self, found: Record) -> tuple[TaskPoller, Step]:
+        cleared = is_cleared(found, self.new_record)
         renewed = cleared or found.is_adopted  # a person wants it: that renews the deadline
-        deadline = self.wanted.deadline if renewed else found.deadline
+        deadline = self.new_record.deadline if renewed else found.deadline
         self.record = replace(
-            self.wanted,
+            self.new_record,
             deadline=deadline,
             model=found.model,
             operation=found.operation,
@@ -138,53 +144,53 @@ class Submission:
             estimated_cost_usd=found.estimated_cost_usd,
         )
         who = "adopted by a person" if found.is_adopted else "cleared by a person" if cleared else "a retry"
-        self.hook.log.info("This is %s: looking at task %s before anything is paid for", who, found.task_id)
+        self.hook.log.info("This is %s: polling task %s before anything is paid for", who, found.task_id)
         wait = self._wait(self.record)
-        step = self.hook.look(wait)
-        while isinstance(step, LookAgain) and step.doubtful:
-            self.sleep(min(step.delay, DOUBT_SECONDS))
-            step = self.hook.look(wait)
-        if isinstance(step, Ended) and submits_anew(step.error, cleared, self.options):
+        step = self.hook.poll(wait)
+        while isinstance(step, PollAgain) and step.needs_confirmation:
+            self.sleep(min(step.delay, CONFIRMATION_SECONDS))
+            step = self.hook.poll(wait)
+        if isinstance(step, Ended) and should_resubmit(step.error, cleared, self.options):
             self.hook.log.info("Its video is not there (%s): submitting anew", step.error)
             return self._submit(found)
         unseen = isinstance(step, Ended) and isinstance(step.error, TaskNotFoundError)
-        # After the look: if this try dies before, the next one knows too that a person wanted it. And what a person
+        # After the poll: if this try dies before, the next one knows too that a person wanted it. And what a person
         # put there and LemonData does not know may be a slip: it can still be put right.
         if cleared or (found.is_adopted and not unseen):
-            self._keep()
+            self._store_task()
         return wait, step
 
     def _cancel(self, found: Record, task_id: str) -> None:
         """Cancel the task that another one takes the place of, unless it has ended."""
-        wait = self._wait(replace(found, deadline=self.wanted.deadline))
-        if isinstance(self.hook.look(wait), LookAgain):
+        wait = self._wait(replace(found, deadline=self.new_record.deadline))
+        if isinstance(self.hook.poll(wait), PollAgain):
             self.hook.log.warning(self.hook.cancel(task_id))
 
-    def _submit(self, before: Record | None, still_running: bool = False) -> tuple[Wait, Step]:
+    def _submit(self, before: Record | None, still_running: bool = False) -> tuple[TaskPoller, Step]:
         if self.check:
             self.check()
         self.replaced = before if still_running and self.cancel_replaced else None
         if self.store is not None and before:
             self.store.set(HISTORY_KEY.format(before.task_id or "unknown"), before.to_json())
-        self.unknown_before = before if before and before.is_intent else None
+        self.earlier_intent = before if before and before.is_intent else None
         refusals: list[LemonDataError] = []
         with self.hook.get_conn() as client:
             for request in self.requests:
                 try:
                     return self._submit_one(client, request)
                 except LemonDataError as error:
-                    if not wants_another_model(error):
+                    if not is_model_unavailable(error):
                         raise
                     self.hook.log.warning("%s cannot be had: %s", request.model, error)
                     refusals.append(error)
         raise next((error for error in refusals if not error.final), refusals[-1])  # what a retry may mend
 
-    def _submit_one(self, client: Client, request: VideoRequest) -> tuple[Wait, Step]:
+    def _submit_one(self, client: Client, request: VideoRequest) -> tuple[TaskPoller, Step]:
         self.record = replace(
-            self.wanted,
+            self.new_record,
             model=request.model,
             operation=request.operation,
-            estimated_cost_usd=self.appraise(request),
+            estimated_cost_usd=self.price(request),
         )
         if self.replaced and self.replaced.task_id:  # not before it is known that another one may be submitted
             self._cancel(self.replaced, self.replaced.task_id)
@@ -195,38 +201,38 @@ class Submission:
         except LemonDataError as error:
             raise self._error(error) from error
         wait = self._wait(self.record, created=time.time())
-        return wait, wait.answered(task, time.time())
+        return wait, wait.on_task(task, time.time())
 
     def _attempt(self, client: Client, call: calls.Call[Task]) -> Task:
         """Send one request; neither a signal nor a timeout comes between it and the storing of what it brought."""
-        with undisturbed():
+        with deferred_signals():
             if self.killed:
                 raise KilledError("This task was killed before it submitted: nothing was sent by this try.")
-            self._intend()
+            self._store_intent()
             try:
                 task = client.send_once(call)
             except LemonDataError as error:
-                if verdict(error) is Verdict.UNKNOWN:
+                if classify_submit_error(error) is SubmitOutcome.UNKNOWN:
                     self.lost = error
                 else:
-                    self._forget_intent()
+                    self._clear_intent()
                 raise
             self.hook.log.info("LemonData accepted task %s; poll URL: %s", task.id, task.poll_url)
             self.record = replace(self.record, task_id=task.id, poll_url=task.poll_url, answered=True)
-            self._keep()
+            self._store_task()
             return task
 
-    def _intend(self) -> None:
+    def _store_intent(self) -> None:
         try:
             if self.store is not None:
                 self.store.set(KEY, self.record.to_json())
         except Exception:
-            self._forget_intent()  # it may have been stored all the same, and nothing was sent
+            self._clear_intent()  # it may have been stored all the same, and nothing was sent
             raise
 
-    def _keep(self) -> None:
+    def _store_task(self) -> None:
         """Store the record, through an outage of Airflow's API server too: what it names is paid for."""
-        until = time.monotonic() + STORE_SECONDS
+        until = time.monotonic() + STORE_TIMEOUT
         while self.store is not None:
             try:
                 self.store.set(KEY, self.record.to_json())
@@ -237,18 +243,18 @@ class Submission:
                 return
             self.sleep(1.0)
 
-    def _forget_intent(self) -> None:
+    def _clear_intent(self) -> None:
         """Take the intent back: surely nothing was submitted; where that fails, the next try asks a person."""
         try:
-            if self.store is not None and self.unknown_before:
-                self.store.set(KEY, self.unknown_before.to_json())
+            if self.store is not None and self.earlier_intent:
+                self.store.set(KEY, self.earlier_intent.to_json())
             elif self.store is not None:
                 self.store.delete(KEY)
         except Exception as error:  # noqa: BLE001 # the reason why nothing was submitted must not be lost
             self.hook.log.warning("The key %s could not be deleted from the task state store: %s", KEY, error)
 
-    def _wait(self, record: Record, created: float | None = None) -> Wait:
-        return Wait(
+    def _wait(self, record: Record, created: float | None = None) -> TaskPoller:
+        return TaskPoller(
             record.task_id or "",
             record.poll_url or "",
             poll_interval=self.poll_interval,
@@ -258,19 +264,19 @@ class Submission:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
+def deferred_signals() -> Iterator[None]:
     """Hold SIGTERM and execution_timeout back until the end of the block; they are not lost."""
     if threading.current_thread() is not threading.main_thread():
         yield  # Python handles signals in the main thread only
         return
     caught: list[int] = []
     # Not a signal mask: that is of one thread, and a process that has several gets the signal through another.
-    before = {number: signal.signal(number, lambda number, _: caught.append(number)) for number in HELD_BACK}
+    before = {number: signal.signal(number, lambda number, _: caught.append(number)) for number in DEFERRED_SIGNALS}
     try:
         yield
     finally:
         for number, handler in before.items():
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        for number in HELD_BACK:  # the one whose handler raises is the last
+        for number in DEFERRED_SIGNALS:  # the one whose handler raises is the last
             if number in caught:
                 signal.raise_signal(number)

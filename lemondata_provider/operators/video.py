@@ -14,22 +14,22 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskFailedError, TaskTimeoutError
-from lemondata_provider.api.models import Task
-from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait, in_seconds
+from lemondata_provider.api.polling import Ended, PollAgain, Step, TaskPoller, in_seconds
 from lemondata_provider.api.redaction import redact, shield, shield_literal, unshield
 from lemondata_provider.api.request import REQUEST_FIELDS, VideoRequest
-from lemondata_provider.hooks.exceptions import LemonDataFailException, for_airflow, refusal_for_airflow
+from lemondata_provider.api.task import Task
+from lemondata_provider.hooks.exceptions import LemonDataFailException, to_airflow_error, to_submit_refusal
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.retry_policy import with_retry_policy
 from lemondata_provider.operators.arguments import choice, flag, names_of_models
-from lemondata_provider.operators.checks import VALIDATIONS, check_literals, check_requests, with_operations
-from lemondata_provider.operators.precautions import checked_precautions
+from lemondata_provider.operators.guards import read_guards
 from lemondata_provider.operators.record import Options, Record, fingerprint
 from lemondata_provider.operators.store import Store, store_of
 from lemondata_provider.operators.submission import Submission
-from lemondata_provider.triggers.cancelling import TaskInstanceKey
+from lemondata_provider.operators.validation import VALIDATIONS, check_literals, check_requests, with_operations
 from lemondata_provider.triggers.events import read_event, with_video_url
 from lemondata_provider.triggers.task import TaskTrigger
+from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -76,7 +76,7 @@ class SubmitVideoOperator(BaseOperator):
     :param wait_for_completion: return the finished video instead of the submitted task, default ``False``.
     :param deferrable: wait in the triggerer, where minutes of waiting hold no worker; default ``True``, whatever
         Airflow's own default is.
-    :param poll_interval: the pause aimed at between two looks, in seconds, default 5.
+    :param poll_interval: the pause aimed at between two polls, in seconds, default 5.
     :param timeout: how long to wait for the video, in seconds or as a timedelta, default 3600; over all retries where
         the submit is durable.
     :param durable: store the submit in Airflow's task state store (Airflow 3.3 and newer), so that a retry finds its
@@ -194,7 +194,7 @@ class SubmitVideoOperator(BaseOperator):
         self.fallback_models = fallback_models
         self.validation = choice("validation", validation, VALIDATIONS)
         check_literals(self)
-        self.precautions = checked_precautions(check_live, max_cost_usd, unknown_cost)
+        self.guards = read_guards(check_live, max_cost_usd, unknown_cost)
         self._submission: Submission | None = None
 
     @cached_property
@@ -212,8 +212,8 @@ class SubmitVideoOperator(BaseOperator):
         try:
             return self._video(context, submission)
         except AirflowTaskTimeout:
-            if forgotten := submission.forgotten():
-                raise for_airflow(forgotten) from None
+            if forgotten := submission.unrecorded_error():
+                raise to_airflow_error(forgotten) from None
             raise
         finally:
             self._submission = None
@@ -251,7 +251,7 @@ class SubmitVideoOperator(BaseOperator):
             self.log.warning("Whether task %s was cancelled is not known yet", submission.record.task_id)
 
     def _cancel_if_unwanted(self, submission: Submission, task_id: str) -> None:
-        if why := submission.task_instance.why_wanted():
+        if why := submission.task_instance.reason_to_keep():
             self.log.info("Task %s is not cancelled: %s", task_id, why)
         else:
             self.log.warning(self.hook.cancel(task_id))
@@ -264,7 +264,7 @@ class SubmitVideoOperator(BaseOperator):
         return Submission(
             hook=self.hook,
             requests=requests,
-            wanted=Record(
+            new_record=Record(
                 fingerprint(given[0].body()),  # another package or catalog may infer another operation
                 max_tries=getattr(context["ti"], "max_tries", 0),
                 deadline=time.time() + self.timeout,
@@ -277,7 +277,7 @@ class SubmitVideoOperator(BaseOperator):
             task_instance=TaskInstanceKey.of(context["ti"]),
             cancel_replaced=self.cancel_on_kill,
             check=partial(check_requests, requests, self.validation, self.hook),
-            appraise=partial(self.precautions.take, self.hook),
+            price=partial(self.guards.check, self.hook),
         )
 
     def _checked_requests(self) -> list[VideoRequest]:
@@ -287,19 +287,19 @@ class SubmitVideoOperator(BaseOperator):
             others = names_of_models("fallback_models", self.fallback_models)
             return [VideoRequest.checked(**{**given, "model": model}) for model in (self.model, *others)]
         except InvalidRequestError as error:
-            raise for_airflow(error) from None
+            raise to_airflow_error(error) from None
 
     def _video(self, context: Context, submission: Submission) -> dict[str, Any]:
         try:
-            wait, step = submission.begin()
+            wait, step = submission.submit_or_reattach()
         except LemonDataError as error:
-            raise refusal_for_airflow(error, getattr(self, "retry_policy", None)) from error
+            raise to_submit_refusal(error, getattr(self, "retry_policy", None)) from error
         known = {name: getattr(submission.record, name) for name in ("model", "operation", "estimated_cost_usd")}
-        unfinished = isinstance(step, LookAgain) or isinstance(step.error, TaskTimeoutError)
-        seen = wait.seen or Task(id=wait.task_id, poll_url=wait.poll_url)  # where a retry could not look at it
+        unfinished = isinstance(step, PollAgain) or isinstance(step.error, TaskTimeoutError)
+        seen = wait.seen or Task(id=wait.task_id, poll_url=wait.poll_url)  # where a retry could not poll it
         if unfinished and not self.wait_for_completion:
             return seen.result(**known)
-        if isinstance(step, LookAgain) and self.deferrable:
+        if isinstance(step, PollAgain) and self.deferrable:
             self._defer(wait, seen.result(**known))
         ended = self._wait_in_worker(wait, step)
         if ended.task is None:
@@ -317,17 +317,17 @@ class SubmitVideoOperator(BaseOperator):
             return error
         if isinstance(error, TaskTimeoutError) and error.task_id and self.on_timeout == "cancel":
             error.message += f" on_timeout asks to cancel it: {self.hook.cancel(error.task_id)}"
-        return for_airflow(error) if self._store(context) is not None else LemonDataFailException(error)
+        return to_airflow_error(error) if self._store(context) is not None else LemonDataFailException(error)
 
-    def _defer(self, wait: Wait, submitted: dict[str, Any]) -> NoReturn:
+    def _defer(self, wait: TaskPoller, submitted: dict[str, Any]) -> NoReturn:
         self.defer(
             trigger=TaskTrigger.of(wait, self.lemondata_conn_id, self.cancel_on_kill, submitted.get("model")),
             method_name="execute_complete",
             kwargs={"submitted": submitted},
         )
 
-    def _wait_in_worker(self, wait: Wait, step: Step) -> Ended:
-        while isinstance(step, LookAgain):
+    def _wait_in_worker(self, wait: TaskPoller, step: Step) -> Ended:
+        while isinstance(step, PollAgain):
             time.sleep(step.delay)
-            step = self.hook.look(wait)
+            step = self.hook.poll(wait)
         return step

@@ -13,10 +13,10 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 
 from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskTimeoutError
-from lemondata_provider.api.models import identify
-from lemondata_provider.api.polling import DOUBT_SECONDS, Ended, LookAgain, Wait, in_seconds
+from lemondata_provider.api.polling import CONFIRMATION_SECONDS, Ended, PollAgain, TaskPoller, in_seconds
 from lemondata_provider.api.redaction import shield, shield_literal
-from lemondata_provider.hooks.exceptions import for_airflow
+from lemondata_provider.api.task import identify
+from lemondata_provider.hooks.exceptions import to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.retry_policy import with_retry_policy
 from lemondata_provider.triggers.events import read_event, with_video_url
@@ -30,7 +30,7 @@ class TaskSensor(BaseSensorOperator):
     """
     Wait for a task at LemonData and return its result, the same dict as ``SubmitVideoOperator``.
 
-    It only looks: ending the sensor cancels nothing at LemonData. It fails, and does not go on waiting, when the task
+    It only polls: ending the sensor cancels nothing at LemonData. It fails, and does not go on waiting, when the task
     failed, was cancelled or is not known, with the API's reason.
     ``soft_fail``, ``never_fail`` and ``silent_fail`` mean the same in all modes.
 
@@ -38,7 +38,7 @@ class TaskSensor(BaseSensorOperator):
 
     :param poll_url: the poll URL, or the whole result of ``SubmitVideoOperator``; templated.
     :param lemondata_conn_id: connection of type ``lemondata``, default ``lemondata_default``; templated.
-    :param poke_interval: the pause aimed at between two looks, in seconds or as a timedelta, default 5.
+    :param poke_interval: the pause aimed at between two polls, in seconds or as a timedelta, default 5.
     :param timeout: how long to wait, in seconds or as a timedelta, default 3600; then ``AirflowSensorTimeout``.
     :param deferrable: wait in the triggerer, where minutes of waiting hold no worker; default ``True``, whatever
         Airflow's own default is. With ``False``, ``mode`` says how: ``poke`` or ``reschedule``.
@@ -82,23 +82,23 @@ class TaskSensor(BaseSensorOperator):
         return shield(super().render_template(*args, **kwargs))
 
     def execute(self, context: Context) -> Any:
-        """Look once and defer if the task has not ended; or poke, where that was asked for."""
+        """Poll once and defer if the task has not ended; or poke, where that was asked for."""
         with self._failing_softly():
             if not self.deferrable:
                 return with_video_url(context, super().execute(context))
             wait = self._wait(time.time() + self.timeout)
-            step = self.hook.look(wait)
-            if isinstance(step, LookAgain):
+            step = self.hook.poll(wait)
+            if isinstance(step, PollAgain):
                 self._defer(wait)
             return with_video_url(context, self._result(step))
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
-        """Look at the task, and as often again as it takes to believe what was seen."""
+        """Poll the task, and as often again as it takes to believe what was seen."""
         wait = self._wait(deadline=float("inf"))
-        step = self.hook.look(wait)
-        while isinstance(step, LookAgain) and step.doubtful:
-            time.sleep(min(step.delay, DOUBT_SECONDS))  # a poke holds a worker, however long its interval is
-            step = self.hook.look(wait)
+        step = self.hook.poll(wait)
+        while isinstance(step, PollAgain) and step.needs_confirmation:
+            time.sleep(min(step.delay, CONFIRMATION_SECONDS))  # a poke holds a worker, however long its interval is
+            step = self.hook.poll(wait)
         return isinstance(step, Ended) and PokeReturnValue(is_done=True, xcom_value=self._result(step))
 
     def execute_complete(self, context: Context, event: Any, deadline: float | None = None) -> Any:
@@ -122,15 +122,15 @@ class TaskSensor(BaseSensorOperator):
                 raise AirflowSensorTimeout(str(error))
             raise self._failure(error)
 
-    def _wait(self, deadline: float) -> Wait:
+    def _wait(self, deadline: float) -> TaskPoller:
         task_id, poll_url = self._task()
-        return Wait(task_id, poll_url, poll_interval=self.poke_interval, deadline=deadline)
+        return TaskPoller(task_id, poll_url, poll_interval=self.poke_interval, deadline=deadline)
 
     def _task(self) -> tuple[str, str]:
         """Return id and poll URL of the task to wait for."""
         named = identify(self.poll_url if isinstance(self.poll_url, dict) else {"poll_url": self.poll_url})
         if named is None or "/" not in named[1] or named[1].lstrip().startswith("{"):
-            raise for_airflow(
+            raise to_airflow_error(
                 InvalidRequestError(
                     "poll_url must be a poll URL such as '/v1/tasks/<id>', or the result of SubmitVideoOperator as a "
                     f"dict (submit.output, not a template that makes a text of it), not {str(self.poll_url)[:80]!r}"
@@ -138,7 +138,7 @@ class TaskSensor(BaseSensorOperator):
             )
         return named
 
-    def _defer(self, wait: Wait) -> NoReturn:
+    def _defer(self, wait: TaskPoller) -> NoReturn:
         self.defer(
             trigger=TaskTrigger.of(wait, self.lemondata_conn_id, model=self._known()["model"]),
             method_name="execute_complete",
@@ -156,7 +156,7 @@ class TaskSensor(BaseSensorOperator):
         return ended.task.result(**self._known())
 
     def _failure(self, error: LemonDataError) -> Exception:
-        return AirflowSensorTimeout(str(error)) if isinstance(error, TaskTimeoutError) else for_airflow(error)
+        return AirflowSensorTimeout(str(error)) if isinstance(error, TaskTimeoutError) else to_airflow_error(error)
 
     @contextmanager
     def _failing_softly(self) -> Iterator[None]:

@@ -18,7 +18,7 @@ class TaskEvent(BaseModel):
     How the wait for one task ended: with a result, or with an error.
 
     :param task_id: LemonData's id of the task.
-    :param poll_url: where it was looked at.
+    :param poll_url: where it was polled.
     :param result: the finished task, as :meth:`Task.result` gives it.
     :param error: what went wrong, as :meth:`LemonDataError.to_dict` gives it.
     """
@@ -67,7 +67,7 @@ def read_event(event: Any, task_id: str | None, poll_url: str | None) -> TaskEve
 
     :param event: what Airflow handed to the resuming method.
     :param task_id: the task that is waited for, where that is known.
-    :param poll_url: where it is looked at.
+    :param poll_url: where it is polled.
     :raises LemonDataError: if it is not an event of this shape, or is about another task.
     """
     try:

@@ -7,7 +7,7 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
-from lemondata_provider.api.models import Task
+from lemondata_provider.api.task import Task
 
 
 class Stats(Protocol):
@@ -38,11 +38,11 @@ class Metrics:
         _tell(self._stats.gauge, "lemondata.tasks_in_flight", tasks)
 
     def polled(self) -> None:
-        """Count a look."""
+        """Count a poll."""
         _tell(self._stats.incr, "lemondata.polls")
 
     def rate_limited(self) -> None:
-        """Count a look that a 429 answered."""
+        """Count a poll that a 429 answered."""
         _tell(self._stats.incr, "lemondata.rate_limited")
 
     def ended(self, task: Task, model: str, now: float) -> None:

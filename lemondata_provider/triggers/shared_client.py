@@ -11,7 +11,7 @@ from typing import Any, TypeVar
 from lemondata_provider.api.calls import Call
 from lemondata_provider.api.client import AsyncClient
 from lemondata_provider.api.errors import AnswerLostError, LemonDataError
-from lemondata_provider.api.pacing import RateLimit
+from lemondata_provider.api.rate_limiter import RateLimit
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 class SharedClient:
     """
-    One client at a time, for all who look.
+    One client at a time, for all who poll.
 
     :param arguments: what it is made with.
     :param on_rate_limit: is told what answers say about the rate limit.
@@ -36,7 +36,7 @@ class SharedClient:
         self._on_rate_limit = on_rate_limit
         self._make_client = make_client
         self._client: AsyncClient | None = None
-        self._over = asyncio.Event()  # nobody looks any more
+        self._over = asyncio.Event()  # nobody polls any more
         self._closing: set[asyncio.Task[None]] = set()
 
     async def send_once(self, call: Call[T]) -> T:
@@ -65,7 +65,7 @@ class SharedClient:
             self._close(seconds)
 
     def end(self) -> None:
-        """Close everything at once: nobody looks any more."""
+        """Close everything at once: nobody polls any more."""
         self._over.set()
         self._over = asyncio.Event()
         self._close()

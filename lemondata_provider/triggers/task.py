@@ -11,15 +11,15 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from lemondata_provider.api.errors import LemonDataError
-from lemondata_provider.api.polling import Ended, Wait
+from lemondata_provider.api.polling import Ended, TaskPoller
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.tracing import span
-from lemondata_provider.triggers.cancelling import TaskInstanceKey
 from lemondata_provider.triggers.events import TaskEvent
-from lemondata_provider.triggers.waiting import Waiting
+from lemondata_provider.triggers.task_instance import TaskInstanceKey
+from lemondata_provider.triggers.waiting import TaskWait
 
 if TYPE_CHECKING:
-    from lemondata_provider.triggers.hubs import Hubs
+    from lemondata_provider.triggers.hub_registry import HubRegistry
 
 
 class TaskTrigger(BaseTrigger):
@@ -29,9 +29,9 @@ class TaskTrigger(BaseTrigger):
     It never raises, never submits and never downloads; it starts again from its arguments anywhere, at any time.
 
     :param task_id: LemonData's id of the task.
-    :param poll_url: where it is looked at, as the create answer gave it.
+    :param poll_url: where it is polled, as the create answer gave it.
     :param lemondata_conn_id: the connection; its key is never among the arguments.
-    :param poll_interval: the pause aimed at between two looks, in seconds; less while the rate limit has room, and
+    :param poll_interval: the pause aimed at between two polls, in seconds; less while the rate limit has room, and
         more where many tasks share it.
     :param deadline: Unix seconds at which the wait ends, whatever restarts in between.
     :param cancel_on_kill: whether the task is cancelled when somebody ends the Airflow task (Airflow 3.3 and newer).
@@ -57,7 +57,7 @@ class TaskTrigger(BaseTrigger):
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
         # Not self.task_id: there the triggerer puts the id of the Airflow task.
-        self.awaited = task_id
+        self.lemondata_task_id = task_id
         self.poll_url = poll_url
         self.lemondata_conn_id = lemondata_conn_id
         self.poll_interval = poll_interval
@@ -70,9 +70,9 @@ class TaskTrigger(BaseTrigger):
 
     @classmethod
     def of(
-        cls, wait: Wait, lemondata_conn_id: str, cancel_on_kill: bool = False, model: str | None = None
+        cls, wait: TaskPoller, lemondata_conn_id: str, cancel_on_kill: bool = False, model: str | None = None
     ) -> TaskTrigger:
-        """Return the trigger that goes on with a wait, which has just looked."""
+        """Return the trigger that goes on with a wait, which has just polled."""
         return cls(
             task_id=wait.task_id,
             poll_url=wait.poll_url,
@@ -90,7 +90,7 @@ class TaskTrigger(BaseTrigger):
         return (
             "lemondata_provider.triggers.task.TaskTrigger",
             {
-                "task_id": self.awaited,
+                "task_id": self.lemondata_task_id,
                 "poll_url": self.poll_url,
                 "lemondata_conn_id": self.lemondata_conn_id,
                 "poll_interval": self.poll_interval,
@@ -103,19 +103,19 @@ class TaskTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Look until the wait has ended, and say how in one event."""
+        """Poll until the wait has ended, and say how in one event."""
         try:
-            event = TaskEvent.of(await self._ended(), self.awaited, self.poll_url)
+            event = TaskEvent.of(await self._ended(), self.lemondata_task_id, self.poll_url)
         except asyncio.CancelledError as cancelled:
             # It says why where somebody ended the task; Airflow 3.3.2 then does not always come to call on_kill.
             if cancelled.args and self.cancel_on_kill:
                 self._begin_cancelling()
             raise
         except Exception as error:  # an exception that leaves here costs a retry, and explains nothing
-            self.log.exception("Waiting for task %s broke", self.awaited)
+            self.log.exception("Waiting for task %s broke", self.lemondata_task_id)
             message = f"The trigger broke: {type(error).__name__}: {error}"
-            broken = Ended(error=LemonDataError(message, task_id=self.awaited, poll_url=self.poll_url))
-            event = TaskEvent.of(broken, self.awaited, self.poll_url)
+            broken = Ended(error=LemonDataError(message, task_id=self.lemondata_task_id, poll_url=self.poll_url))
+            event = TaskEvent.of(broken, self.lemondata_task_id, self.poll_url)
         yield TriggerEvent(event.model_dump(mode="json"))  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
 
     async def on_kill(self) -> None:
@@ -129,7 +129,9 @@ class TaskTrigger(BaseTrigger):
                 await asyncio.wait({cancelling}, timeout=rest)
         if not cancelling.done():
             cancelling.cancel()
-            self.log.warning("Whether task %s was cancelled is not known: no answer came in time", self.awaited)
+            self.log.warning(
+                "Whether task %s was cancelled is not known: no answer came in time", self.lemondata_task_id
+            )
 
     def _begin_cancelling(self) -> asyncio.Task[None]:
         """Begin once, in a task of its own: Airflow may cancel whatever it runs in, and more than once."""
@@ -138,21 +140,22 @@ class TaskTrigger(BaseTrigger):
         return self._cancelling
 
     async def _cancel_if_unwanted(self) -> None:
-        if why := await asyncio.to_thread(TaskInstanceKey.of(self.task_instance).why_wanted):
-            self.log.info("Task %s is not cancelled: %s", self.awaited, why)
+        if why := await asyncio.to_thread(TaskInstanceKey.of(self.task_instance).reason_to_keep):
+            self.log.info("Task %s is not cancelled: %s", self.lemondata_task_id, why)
         else:
-            self.log.warning(await LemonDataHook(self.lemondata_conn_id).cancel_from_loop(self.awaited))
+            self.log.warning(await LemonDataHook(self.lemondata_conn_id).acancel(self.lemondata_task_id))
 
     @property
-    def hubs(self) -> Hubs:
+    def hubs(self) -> HubRegistry:
         """Return where all triggers of this event loop wait together."""
-        from lemondata_provider.triggers.hubs import hubs_of_this_loop  # noqa: PLC0415 # DAG files do not wait
+        # DAG files do not wait: they do not pay for the import.
+        from lemondata_provider.triggers.hub_registry import registry_for_running_loop  # noqa: PLC0415
 
-        return hubs_of_this_loop()
+        return registry_for_running_loop()
 
     async def _ended(self) -> Ended:
-        waiting = Waiting(
-            self.awaited,
+        waiting = TaskWait(
+            self.lemondata_task_id,
             self.poll_url,
             self.lemondata_conn_id,
             self.poll_interval,
@@ -160,5 +163,5 @@ class TaskTrigger(BaseTrigger):
             self.model,
             self.created,
         )
-        with span("lemondata.wait", task_id=self.awaited, model=self.model):
-            return await self.hubs.follow(waiting, self.asked_at)
+        with span("lemondata.wait", task_id=self.lemondata_task_id, model=self.model):
+            return await self.hubs.wait_for(waiting, self.asked_at)

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Waiting:
+class TaskWait:
     """
     One task to wait for.
 
     :param task_id: LemonData's id of the task.
-    :param poll_url: where it is looked at.
+    :param poll_url: where it is polled.
     :param lemondata_conn_id: the connection.
-    :param poll_interval: the pause aimed at between two looks, in seconds.
+    :param poll_interval: the pause aimed at between two polls, in seconds.
     :param deadline: Unix seconds at which the wait ends.
     :param model: which model generates, if that is known.
     :param created: Unix seconds at which the task was created, if that is known.

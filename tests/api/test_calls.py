@@ -10,15 +10,15 @@ from hypothesis import strategies as st
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, MissingTaskError, UnreadableAnswerError
-from lemondata_provider.api.models import TaskStatus
 from lemondata_provider.api.request import VideoRequest
+from lemondata_provider.api.task import TaskStatus
 
 REQUEST = VideoRequest.checked(prompt="a cat", output_audio=False)
 
 
 def test_submitting_posts_the_body_of_the_request() -> None:
     call = calls.submit_video(REQUEST)
-    assert (call.method, call.target, dict(call.params)) == ("POST", "/v1/videos/generations", {})
+    assert (call.method, call.url, dict(call.params)) == ("POST", "/v1/videos/generations", {})
     assert call.body == {"model": "sora-2", "prompt": "a cat", "output_audio": False}
 
 
@@ -59,12 +59,12 @@ def test_a_create_answer_that_names_no_task_keeps_its_first_200_characters(fille
         ("http://[::1", "t1", "http://[::1", "/v1/tasks/t1"),
     ],
 )
-def test_a_look_at_a_task_goes_to_its_poll_url(
+def test_a_poll_a_task_goes_to_its_poll_url(
     poll_url: str | None, task_id: str | None, target: str, canonical: str
 ) -> None:
     call = calls.get_task(poll_url, task_id)
-    assert (call.method, call.target, call.instead, call.body) == ("GET", target, canonical, None)
-    assert call.about["poll_url"] == target
+    assert (call.method, call.url, call.fallback_url, call.body) == ("GET", target, canonical, None)
+    assert call.error_context["poll_url"] == target
 
 
 @pytest.mark.parametrize("payload", [{}, {"status": "processing"}, {"id": "other", "poll_url": "/elsewhere"}])
@@ -74,13 +74,13 @@ def test_a_poll_answer_needs_no_id(payload: dict[str, Any]) -> None:
 
 
 def test_a_poll_url_that_is_no_url_names_no_task_and_breaks_nothing() -> None:
-    assert calls.get_task("http://[::1").target == "http://[::1"
+    assert calls.get_task("http://[::1").url == "http://[::1"
 
 
 def test_cancelling_deletes_the_canonical_path() -> None:
     call = calls.cancel_task("a/b")
-    assert (call.method, call.target, call.body, call.instead) == ("DELETE", "/v1/tasks/a%2Fb", None, None)
-    assert call.about == {"task_id": "a/b", "poll_url": "/v1/tasks/a%2Fb"}
+    assert (call.method, call.url, call.body, call.fallback_url) == ("DELETE", "/v1/tasks/a%2Fb", None, None)
+    assert call.error_context == {"task_id": "a/b", "poll_url": "/v1/tasks/a%2Fb"}
     told = {"status": "failed", "cancelled": True, "cancellation_status": "cancelled", "error": "by the user"}
     task = call.read(told)
     assert (task.id, task.cancelled, task.cancellation_status) == ("a/b", True, "cancelled")
@@ -97,7 +97,7 @@ def test_cancelling_deletes_the_canonical_path() -> None:
 )
 def test_the_list_of_models_is_asked_with_what_was_given(arguments: dict[str, Any], params: dict[str, str]) -> None:
     call = calls.list_models(**arguments)
-    assert (call.method, call.target, dict(call.params)) == ("GET", "/v1/models", params)
+    assert (call.method, call.url, dict(call.params)) == ("GET", "/v1/models", params)
 
 
 def test_entries_that_are_none_are_passed_over() -> None:
@@ -114,7 +114,7 @@ def test_a_list_of_the_wrong_type_is_empty(data: object) -> None:
 
 def test_a_model_is_asked_by_its_name_as_one_path_segment() -> None:
     call = calls.get_model("org/sora 2?")
-    assert (call.method, call.target) == ("GET", "/v1/models/org%2Fsora%202%3F")
+    assert (call.method, call.url) == ("GET", "/v1/models/org%2Fsora%202%3F")
     assert call.read({"id": "sora-2"}).id == "sora-2"
 
 
@@ -126,7 +126,7 @@ def test_an_answer_that_names_no_model_is_unreadable() -> None:
 @pytest.mark.parametrize(("model", "params"), [(None, {}), ("", {}), ("sora-2", {"model": "sora-2"})])
 def test_prices_are_asked_of_one_model_or_of_all(model: str | None, params: dict[str, str]) -> None:
     call = calls.get_pricing(model)
-    assert (call.method, call.target, dict(call.params)) == ("GET", "/v1/pricing", params)
+    assert (call.method, call.url, dict(call.params)) == ("GET", "/v1/pricing", params)
 
 
 def test_prices_take_the_currency_of_the_list() -> None:
@@ -168,6 +168,6 @@ def test_no_json_object_breaks_a_reader_except_with_an_error_of_ours(
         assert str(error)  # noqa: PT017  # either outcome is right, but no other error
 
 
-def test_looking_at_nothing_is_refused() -> None:
+def test_polling_nothing_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match="neither was given"):
         calls.get_task(None)

@@ -38,10 +38,10 @@ from lemondata_provider.api.errors import (
     TaskNotFoundError,
     UnreadableAnswerError,
 )
-from lemondata_provider.api.models import Task, TaskStatus
-from lemondata_provider.api.repeating import may_repeat, pause
 from lemondata_provider.api.request import VideoRequest
-from lemondata_provider.api.verdict import Verdict, verdict
+from lemondata_provider.api.retry import backoff, is_retryable
+from lemondata_provider.api.submit_outcome import SubmitOutcome, classify_submit_error
+from lemondata_provider.api.task import Task, TaskStatus
 from lemondata_provider.api.wire import LIMITS, checked_key, ssl_context
 
 BASE = "https://api.lemondata.cc"
@@ -343,7 +343,7 @@ def test_a_write_follows_no_redirect(
     error = send.error(lemondata, call)
     assert len(lemondata.requests) == 1
     assert isinstance(error, (UnreadableAnswerError, AnswerLostError))
-    assert verdict(error) is Verdict.UNKNOWN
+    assert classify_submit_error(error) is SubmitOutcome.UNKNOWN
 
 
 # --- what an answer means
@@ -604,7 +604,7 @@ def test_a_write_is_never_resent_otherwise(send: Any, service: Any, call: calls.
     error = send.error(lemondata, call)
     assert (len(lemondata.requests), send.slept) == (1, [])
     no_channels = error.status == 503 and error.code == "all_channels_failed"
-    assert verdict(error) is (Verdict.REFUSED if no_channels else Verdict.UNKNOWN)
+    assert classify_submit_error(error) is (SubmitOutcome.REFUSED if no_channels else SubmitOutcome.UNKNOWN)
 
 
 def test_a_create_answered_without_a_task_is_not_resent(send: Any, service: Any) -> None:
@@ -630,16 +630,16 @@ def test_once_means_exactly_one_request(send: Any, service: Any, call: calls.Cal
 @pytest.mark.parametrize(
     ("broken", "cls", "judged"),
     [
-        *((broken, ConnectionFailedError, Verdict.NOT_SENT) for broken in [*NEVER_OPENED, httpx.ProxyError]),
-        *((broken, AnswerLostError, Verdict.UNKNOWN) for broken in LOST),
+        *((broken, ConnectionFailedError, SubmitOutcome.NOT_SENT) for broken in [*NEVER_OPENED, httpx.ProxyError]),
+        *((broken, AnswerLostError, SubmitOutcome.UNKNOWN) for broken in LOST),
     ],
 )
 def test_trouble_on_the_wire_says_whether_the_request_left(
-    send: Any, service: Any, broken: Any, cls: type, judged: Verdict
+    send: Any, service: Any, broken: Any, cls: type, judged: SubmitOutcome
 ) -> None:
     error = send.error(service(broken), LOOK, once=True)
     assert type(error) is cls
-    assert verdict(error) is judged
+    assert classify_submit_error(error) is judged
     assert broken.__name__ in str(error)
     assert (error.task_id, error.poll_url) == ("t1", "/v1/tasks/t1")
 
@@ -697,23 +697,23 @@ def test_a_repetition_is_logged_without_the_key(send: Any, service: Any, caplog:
 )
 def test_pauses_double_up_to_16_seconds_with_jitter(attempt: int, seconds: float) -> None:
     error = AnswerLostError("reset")
-    assert pause(attempt, error, jitter=lambda: 0.0) == seconds * 0.5
-    assert pause(attempt, error, jitter=lambda: 0.5) == seconds
-    assert pause(attempt, None, jitter=lambda: 1.0) == seconds * 1.5
-    assert pause(attempt, RateLimitError("slow", retry_after=1), jitter=lambda: 0.5) == 1 + seconds / 2
+    assert backoff(attempt, error, jitter=lambda: 0.0) == seconds * 0.5
+    assert backoff(attempt, error, jitter=lambda: 0.5) == seconds
+    assert backoff(attempt, None, jitter=lambda: 1.0) == seconds * 1.5
+    assert backoff(attempt, RateLimitError("slow", retry_after=1), jitter=lambda: 0.5) == 1 + seconds / 2
 
 
 def test_what_the_service_asks_for_is_waited_and_then_some_at_random() -> None:
     error = RateLimitError("slow", retry_after=30)
-    assert pause(1, error, jitter=lambda: 0.0) == 30
-    assert pause(1, error, jitter=lambda: 1.0) == 46
-    assert len({pause(1, error) for _ in range(100)}) > 90
+    assert backoff(1, error, jitter=lambda: 0.0) == 30
+    assert backoff(1, error, jitter=lambda: 1.0) == 46
+    assert len({backoff(1, error) for _ in range(100)}) > 90
 
 
 @pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), httpx.ReadTimeout("x")])
 @every_method
 def test_an_error_that_is_not_ours_is_never_repeated(call: calls.Call[Any], error: BaseException) -> None:
-    assert not may_repeat(call, error)
+    assert not is_retryable(call, error)
 
 
 def test_an_error_that_is_not_ours_rises_as_it_is(send: Any) -> None:
@@ -772,7 +772,7 @@ def test_a_body_that_is_no_json_is_an_error_of_ours(send: Any, service: Any, ext
     lemondata = service(OK)
     with pytest.raises(LemonDataError) as caught:
         send(lemondata, calls.submit_video(VideoRequest.checked(prompt="a cat", extra_params=extra)))
-    assert verdict(caught.value) is Verdict.NOT_SENT
+    assert classify_submit_error(caught.value) is SubmitOutcome.NOT_SENT
     assert not lemondata.requests
 
 
@@ -780,7 +780,7 @@ def test_a_prompt_with_half_a_character_is_an_error_of_ours(send: Any, service: 
     lemondata = service(OK)
     with pytest.raises(LemonDataError) as caught:
         send(lemondata, calls.submit_video(VideoRequest.checked(prompt="cut \ud83d")))
-    assert verdict(caught.value) is Verdict.NOT_SENT
+    assert classify_submit_error(caught.value) is SubmitOutcome.NOT_SENT
     assert not lemondata.requests
 
 
@@ -885,7 +885,7 @@ def test_nobody_listening_is_a_connection_that_never_opened(monkeypatch: pytest.
         client = Client(KEY, f"http://127.0.0.1:{bound.getsockname()[1]}")
         with client, pytest.raises(ConnectionFailedError) as caught:
             client.send_once(SUBMIT)
-    assert verdict(caught.value) is Verdict.NOT_SENT
+    assert classify_submit_error(caught.value) is SubmitOutcome.NOT_SENT
 
 
 @pytest.mark.parametrize("timeout", [None, 5.0, 300.0])
@@ -961,7 +961,7 @@ def test_a_ca_file_that_cannot_be_used_is_refused(client: Callable[..., Any], na
 def test_a_host_that_no_name_server_can_know_is_an_error_of_ours(host: str) -> None:
     with pytest.raises(LemonDataError) as caught, Client(KEY, f"http://{host}") as client:
         client.send_once(SUBMIT)
-    assert verdict(caught.value) is Verdict.NOT_SENT
+    assert classify_submit_error(caught.value) is SubmitOutcome.NOT_SENT
 
 
 def test_a_refused_key_says_so(send: Any, service: Any) -> None:
@@ -982,4 +982,4 @@ def test_a_create_that_is_redirected_is_unknown_wherever_it_is_sent(location):
     with pytest.raises(LemonDataError) as refused:
         client.send(calls.submit_video(VideoRequest.checked(prompt="a cat")))
     assert sent == ["POST"]
-    assert verdict(refused.value) is Verdict.UNKNOWN
+    assert classify_submit_error(refused.value) is SubmitOutcome.UNKNOWN

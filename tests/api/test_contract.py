@@ -6,7 +6,7 @@ import pytest
 
 from lemondata_provider.api.contract import check_contract, nearest
 from lemondata_provider.api.errors import InvalidRequestError
-from lemondata_provider.api.inventory import Model
+from lemondata_provider.api.models import Model
 from lemondata_provider.api.request import VideoRequest
 
 CONTRACT = {

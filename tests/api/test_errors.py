@@ -199,9 +199,9 @@ def test_every_shape_of_body_gives_a_readable_reason(body: object, told: str) ->
 
 @pytest.mark.parametrize("body", [{"error": "gone", "code": "async_task_not_found"}, {"code": "async_task_not_found"}])
 def test_code_and_hints_may_stand_beside_the_error(body: dict[str, Any]) -> None:
-    error = read(404, {**body, "hint": "look elsewhere"})
+    error = read(404, {**body, "hint": "poll elsewhere"})
     assert type(error) is TaskNotFoundError
-    assert "Hint: look elsewhere." in str(error)
+    assert "Hint: poll elsewhere." in str(error)
 
 
 def test_a_proxy_page_is_shown_shortened() -> None:

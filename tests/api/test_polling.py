@@ -26,16 +26,16 @@ from lemondata_provider.api.errors import (
     TaskTimeoutError,
     UnreadableAnswerError,
 )
-from lemondata_provider.api.forecast import Course, Forecast
-from lemondata_provider.api.models import Task
-from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
+from lemondata_provider.api.forecast import Forecast, TaskTimeline
+from lemondata_provider.api.polling import Ended, PollAgain, Step, TaskPoller
+from lemondata_provider.api.task import Task
 
 START = 1_000_000.0
 POLL_URL = "/v1/tasks/t1?k=1"
 
 
-def wait(interval: float = 5.0, timeout: float = 600.0, jitter: Callable[[], float] = lambda: 1.0) -> Wait:
-    return Wait("t1", POLL_URL, poll_interval=interval, deadline=START + timeout, jitter=jitter)
+def wait(interval: float = 5.0, timeout: float = 600.0, jitter: Callable[[], float] = lambda: 1.0) -> TaskPoller:
+    return TaskPoller("t1", POLL_URL, poll_interval=interval, deadline=START + timeout, jitter=jitter)
 
 
 def task(status: str = "processing", **fields: Any) -> Task:
@@ -46,8 +46,8 @@ def gone() -> TaskNotFoundError:
     return TaskNotFoundError("gone", status=404, code="async_task_not_found")
 
 
-def again(step: Step) -> LookAgain:
-    assert isinstance(step, LookAgain), step
+def again(step: Step) -> PollAgain:
+    assert isinstance(step, PollAgain), step
     return step
 
 
@@ -87,22 +87,22 @@ refused = pytest.mark.parametrize("error", REFUSED, ids=lambda error: error.mess
 @pytest.mark.parametrize(
     ("interval", "timeout", "delay"), [(5, 600, 5), (30, 600, 30), (5, 3, 3), (5, 0, 0), (5, -9, 0)]
 )
-def test_the_first_look_is_one_pause_after_the_create(interval: float, timeout: float, delay: float) -> None:
-    assert wait(interval, timeout).start(START) == LookAgain(delay)
+def test_the_first_poll_is_one_pause_after_the_create(interval: float, timeout: float, delay: float) -> None:
+    assert wait(interval, timeout).start(START) == PollAgain(delay)
 
 
 @pytest.mark.parametrize("status", ["pending", "processing", "", "brand_new"])
-def test_an_unfinished_task_is_looked_at_after_each_interval(status: str) -> None:
+def test_an_unfinished_task_is_polled_after_each_interval(status: str) -> None:
     ours = wait(interval=7)
-    steps = [ours.answered(task(status), START + 7 * n) for n in range(1, 50)]
-    assert steps == [LookAgain(7)] * 49
+    steps = [ours.on_task(task(status), START + 7 * n) for n in range(1, 50)]
+    assert steps == [PollAgain(7)] * 49
 
 
 @pytest.mark.parametrize("word", ["completed", "Succeeded"])
 @pytest.mark.parametrize("late", [0, 10_000])
 def test_a_finished_video_ends_the_wait_even_after_the_deadline(word: str, late: float) -> None:
     finished = task(word, **VIDEO)
-    assert wait().answered(finished, START + late) == Ended(task=finished)
+    assert wait().on_task(finished, START + late) == Ended(task=finished)
 
 
 @pytest.mark.parametrize(
@@ -120,7 +120,7 @@ def test_a_finished_video_ends_the_wait_even_after_the_deadline(word: str, late:
 )
 @pytest.mark.parametrize("late", [0, 10_000])
 def test_a_failed_task_ends_the_wait_with_its_reason(fields: dict[str, Any], words: list[str], late: float) -> None:
-    error = error_of(wait().answered(task(**fields), START + late))
+    error = error_of(wait().on_task(task(**fields), START + late))
     assert type(error) is TaskFailedError
     assert error.final
     for word in words:
@@ -129,12 +129,12 @@ def test_a_failed_task_ends_the_wait_with_its_reason(fields: dict[str, Any], wor
 
 @pytest.mark.parametrize("word", ["expired", "cancelled", "canceled"])
 def test_the_word_for_an_end_is_its_reason_where_no_other_is_given(word: str) -> None:
-    assert word[:6] in str(error_of(wait().answered(task(word.title()), START)))
+    assert word[:6] in str(error_of(wait().on_task(task(word.title()), START)))
 
 
 def test_the_code_of_a_failure_is_kept() -> None:
     failed = task("failed", error={"code": "nsfw", "message": "not this"})
-    assert error_of(wait().answered(failed, START)).code == "nsfw"
+    assert error_of(wait().on_task(failed, START)).code == "nsfw"
 
 
 # --- deadline
@@ -142,14 +142,14 @@ def test_the_code_of_a_failure_is_kept() -> None:
 
 @pytest.mark.parametrize(("now", "delay"), [(START, 5), (START + 596, 4), (START + 599.5, 0.5)])
 def test_the_last_pause_ends_at_the_deadline(now: float, delay: float) -> None:
-    assert wait().answered(task(), now) == LookAgain(delay)
-    assert again(wait().failed(ServiceError("down"), now)).delay == delay
-    assert again(wait().failed(REFUSED[0], now)).delay == delay
+    assert wait().on_task(task(), now) == PollAgain(delay)
+    assert again(wait().on_error(ServiceError("down"), now)).delay == delay
+    assert again(wait().on_error(REFUSED[0], now)).delay == delay
 
 
 @pytest.mark.parametrize("now", [START + 600, START + 600.1, START + 10**6])
 def test_an_unfinished_task_at_the_deadline_times_out(now: float) -> None:
-    error = error_of(wait().answered(task("Pending"), now))
+    error = error_of(wait().on_task(task("Pending"), now))
     assert type(error) is TaskTimeoutError
     for words in ("deadline", "pending", "paid", f"TaskSensor(poll_url='{POLL_URL}')"):
         assert words in str(error)
@@ -157,17 +157,17 @@ def test_an_unfinished_task_at_the_deadline_times_out(now: float) -> None:
 
 @pytest.mark.parametrize("error", [*PASSING, *REFUSED], ids=lambda error: error.message)
 def test_trouble_at_the_deadline_times_out_and_is_named(error: LemonDataError) -> None:
-    assert isinstance(wait().failed(error, START + 599.9), LookAgain)
-    timed_out = error_of(wait().failed(error, START + 600))
+    assert isinstance(wait().on_error(error, START + 599.9), PollAgain)
+    timed_out = error_of(wait().on_error(error, START + 600))
     assert type(timed_out) is TaskTimeoutError
     assert error.message in str(timed_out)
 
 
-def test_a_wait_that_starts_after_its_deadline_looks_once() -> None:
+def test_a_wait_that_starts_after_its_deadline_polls_once() -> None:
     ours = wait(timeout=-100)
-    assert ours.start(START) == LookAgain(0)
+    assert ours.start(START) == PollAgain(0)
     finished = task("completed", **VIDEO)
-    assert ours.answered(finished, START) == Ended(task=finished)
+    assert ours.on_task(finished, START) == Ended(task=finished)
 
 
 # --- passing trouble
@@ -176,10 +176,10 @@ def test_a_wait_that_starts_after_its_deadline_looks_once() -> None:
 @passing
 def test_passing_trouble_never_ends_the_wait(error: LemonDataError) -> None:
     ours = wait(timeout=10**9)
-    steps = [ours.failed(error, START + 100 * n) for n in range(300)]
-    assert all(isinstance(step, LookAgain) for step in steps)
-    assert {step.trouble for step in steps if isinstance(step, LookAgain)} == {error}
-    assert not any(again(step).doubtful or again(step).needs_connection for step in steps)
+    steps = [ours.on_error(error, START + 100 * n) for n in range(300)]
+    assert all(isinstance(step, PollAgain) for step in steps)
+    assert {step.error for step in steps if isinstance(step, PollAgain)} == {error}
+    assert not any(again(step).needs_confirmation or again(step).needs_fresh_connection for step in steps)
 
 
 @pytest.mark.parametrize(
@@ -194,20 +194,20 @@ def test_passing_trouble_never_ends_the_wait(error: LemonDataError) -> None:
 )
 def test_pauses_grow_while_trouble_lasts(interval: float, jitter: float, delays: list[float]) -> None:
     ours = wait(interval, jitter=lambda: jitter)
-    assert [again(ours.failed(ServiceError("down"), START)).delay for _ in delays] == pytest.approx(delays)
+    assert [again(ours.on_error(ServiceError("down"), START)).delay for _ in delays] == pytest.approx(delays)
 
 
 def test_an_answer_brings_the_pauses_back() -> None:
     ours = wait()
     for _ in range(6):
-        ours.failed(ServiceError("down"), START)
-    ours.answered(task(), START)
-    assert again(ours.failed(ServiceError("down"), START)).delay == 5
+        ours.on_error(ServiceError("down"), START)
+    ours.on_task(task(), START)
+    assert again(ours.on_error(ServiceError("down"), START)).delay == 5
 
 
 def test_a_thousand_troubles_do_not_overflow_the_pause() -> None:
     ours = wait(timeout=10**9)
-    delays = [again(ours.failed(ServiceError("down"), START)).delay for _ in range(3000)]
+    delays = [again(ours.on_error(ServiceError("down"), START)).delay for _ in range(3000)]
     assert max(delays) == 60
 
 
@@ -215,63 +215,63 @@ def test_a_thousand_troubles_do_not_overflow_the_pause() -> None:
     ("retry_after", "delay"), [(0, 5), (3, 5), (30, 31), (300, 301), (10_000, 600), (4.5, 5.5), (None, 5)]
 )
 def test_what_the_service_asked_for_is_waited_until_the_deadline(retry_after: float | None, delay: float) -> None:
-    assert again(wait().failed(RateLimitError("slow", retry_after=retry_after), START)).delay == delay
+    assert again(wait().on_error(RateLimitError("slow", retry_after=retry_after), START)).delay == delay
 
 
 # --- not found
 
 
-def test_a_task_is_gone_when_two_looks_ten_seconds_apart_say_so() -> None:
+def test_a_task_is_gone_when_two_polls_ten_seconds_apart_say_so() -> None:
     ours = wait()
-    first = again(ours.failed(gone(), START))
-    assert (first.delay, first.doubtful, first.needs_connection) == (10, True, False)
-    error = error_of(ours.failed(gone(), START + 10))
+    first = again(ours.on_error(gone(), START))
+    assert (first.delay, first.needs_confirmation, first.needs_fresh_connection) == (10, True, False)
+    error = error_of(ours.on_error(gone(), START + 10))
     assert type(error) is TaskNotFoundError
 
 
 @pytest.mark.parametrize("interval", [0.5, 5, 60])
-def test_the_second_look_comes_ten_seconds_later_at_any_interval(interval: float) -> None:
-    assert again(wait(interval).failed(gone(), START)).delay == 10
+def test_the_second_poll_comes_ten_seconds_later_at_any_interval(interval: float) -> None:
+    assert again(wait(interval).on_error(gone(), START)).delay == 10
 
 
 @pytest.mark.parametrize("early", [0, 1, 9.75])
-def test_a_second_look_that_comes_too_early_waits_for_the_rest(early: float) -> None:
+def test_a_second_poll_that_comes_too_early_waits_for_the_rest(early: float) -> None:
     ours = wait()
-    ours.failed(gone(), START)
-    assert again(ours.failed(gone(), START + early)).delay == 10 - early
-    assert isinstance(ours.failed(gone(), START + 10), Ended)
+    ours.on_error(gone(), START)
+    assert again(ours.on_error(gone(), START + early)).delay == 10 - early
+    assert isinstance(ours.on_error(gone(), START + 10), Ended)
 
 
 def test_a_clock_that_was_set_back_does_not_stretch_the_doubt() -> None:
     ours = wait()
-    ours.failed(gone(), START)
-    assert 0 <= again(ours.failed(gone(), START - 3600)).delay <= 10
+    ours.on_error(gone(), START)
+    assert 0 <= again(ours.on_error(gone(), START - 3600)).delay <= 10
 
 
 @pytest.mark.parametrize(
     "between",
     [
-        lambda ours: ours.answered(task(), START + 10),
-        lambda ours: ours.answered(task("completed"), START + 10),
-        lambda ours: ours.failed(ServiceError("down"), START + 10),
-        lambda ours: ours.failed(NotFoundError("another 404"), START + 10),
-        lambda ours: ours.failed(REFUSED[0], START + 10),
+        lambda ours: ours.on_task(task(), START + 10),
+        lambda ours: ours.on_task(task("completed"), START + 10),
+        lambda ours: ours.on_error(ServiceError("down"), START + 10),
+        lambda ours: ours.on_error(NotFoundError("another 404"), START + 10),
+        lambda ours: ours.on_error(REFUSED[0], START + 10),
     ],
     ids=["answer", "completed", "trouble", "other 404", "refused"],
 )
-def test_anything_else_in_between_ends_the_doubt(between: Callable[[Wait], Step]) -> None:
+def test_anything_else_in_between_ends_the_doubt(between: Callable[[TaskPoller], Step]) -> None:
     ours = wait()
-    ours.failed(gone(), START)
-    assert isinstance(between(ours), LookAgain)
-    assert again(ours.failed(gone(), START + 20)).delay == 10
-    assert isinstance(ours.failed(gone(), START + 30), Ended)
+    ours.on_error(gone(), START)
+    assert isinstance(between(ours), PollAgain)
+    assert again(ours.on_error(gone(), START + 20)).delay == 10
+    assert isinstance(ours.on_error(gone(), START + 30), Ended)
 
 
 @pytest.mark.parametrize("now", [START + 600, START + 9999])
 def test_a_task_first_missed_at_the_deadline_is_still_doubted_once(now: float) -> None:
     ours = wait()
-    assert again(ours.failed(gone(), now)).delay == 10
-    assert type(error_of(ours.failed(gone(), now + 10))) is TaskNotFoundError
+    assert again(ours.on_error(gone(), now)).delay == 10
+    assert type(error_of(ours.on_error(gone(), now + 10))) is TaskNotFoundError
 
 
 # --- refusals
@@ -281,41 +281,43 @@ def test_a_task_first_missed_at_the_deadline_is_still_doubted_once(now: float) -
 def test_three_refusals_in_a_row_end_the_wait(error: LemonDataError) -> None:
     ours = wait(interval=7)
     for n in range(2):
-        step = again(ours.failed(error, START + 7 * n))
-        assert (step.delay, step.doubtful, step.needs_connection) == (7, True, True)
-        assert step.trouble is error
-    assert error_of(ours.failed(error, START + 14)) is error
+        step = again(ours.on_error(error, START + 7 * n))
+        assert (step.delay, step.needs_confirmation, step.needs_fresh_connection) == (7, True, True)
+        assert step.error is error
+    assert error_of(ours.on_error(error, START + 14)) is error
 
 
 def test_refusals_of_several_kinds_count_together() -> None:
     ours = wait()
-    assert [type(ours.failed(error, START)) for error in REFUSED] == [LookAgain, LookAgain, Ended]
+    assert [type(ours.on_error(error, START)) for error in REFUSED] == [PollAgain, PollAgain, Ended]
 
 
 @pytest.mark.parametrize(
     "between",
     [
-        lambda ours: ours.answered(task(), START),
-        lambda ours: ours.failed(ServiceError("down"), START),
-        lambda ours: ours.failed(gone(), START),
+        lambda ours: ours.on_task(task(), START),
+        lambda ours: ours.on_error(ServiceError("down"), START),
+        lambda ours: ours.on_error(gone(), START),
     ],
     ids=["answer", "trouble", "not found"],
 )
 @refused
-def test_anything_else_in_between_forgives_refusals(error: LemonDataError, between: Callable[[Wait], Step]) -> None:
+def test_anything_else_in_between_forgives_refusals(
+    error: LemonDataError, between: Callable[[TaskPoller], Step]
+) -> None:
     ours = wait()
     for _ in range(4):
-        assert isinstance(ours.failed(error, START), LookAgain)
-        assert isinstance(ours.failed(error, START), LookAgain)
-        assert isinstance(between(ours), LookAgain)
+        assert isinstance(ours.on_error(error, START), PollAgain)
+        assert isinstance(ours.on_error(error, START), PollAgain)
+        assert isinstance(between(ours), PollAgain)
 
 
 def test_only_refusals_ask_for_the_connection_again() -> None:
     ours = wait()
-    assert not again(ours.start(START)).needs_connection
-    assert not again(ours.answered(task(), START)).needs_connection
-    assert not again(ours.answered(task("completed"), START)).needs_connection
-    assert not again(ours.failed(gone(), START)).needs_connection
+    assert not again(ours.start(START)).needs_fresh_connection
+    assert not again(ours.on_task(task(), START)).needs_fresh_connection
+    assert not again(ours.on_task(task("completed"), START)).needs_fresh_connection
+    assert not again(ours.on_error(gone(), START)).needs_fresh_connection
 
 
 # --- completed without a video
@@ -323,35 +325,33 @@ def test_only_refusals_ask_for_the_connection_again() -> None:
 
 @pytest.mark.parametrize(("interval", "delay"), [(5, 5), (60, 10)])
 @pytest.mark.parametrize("now", [START, START + 9999])
-def test_a_completed_task_without_video_is_looked_at_three_more_times(
-    interval: float, delay: float, now: float
-) -> None:
+def test_a_completed_task_without_video_is_polled_three_more_times(interval: float, delay: float, now: float) -> None:
     ours = wait(interval)
     for _ in range(3):
-        step = again(ours.answered(task("completed"), now))
-        assert (step.delay, step.doubtful, type(step.trouble)) == (delay, True, MissingVideoError)
-    error = error_of(ours.answered(task("completed"), now))
+        step = again(ours.on_task(task("completed"), now))
+        assert (step.delay, step.needs_confirmation, type(step.error)) == (delay, True, MissingVideoError)
+    error = error_of(ours.on_task(task("completed"), now))
     assert type(error) is MissingVideoError
     assert "t1" in str(error)
 
 
-@pytest.mark.parametrize("looks", [1, 2, 3])
-def test_a_video_that_comes_late_is_taken(looks: int) -> None:
+@pytest.mark.parametrize("polls", [1, 2, 3])
+def test_a_video_that_comes_late_is_taken(polls: int) -> None:
     ours = wait()
-    for _ in range(looks):
-        ours.answered(task("completed"), START)
+    for _ in range(polls):
+        ours.on_task(task("completed"), START)
     finished = task("completed", **VIDEO)
-    assert ours.answered(finished, START) == Ended(task=finished)
+    assert ours.on_task(finished, START) == Ended(task=finished)
 
 
-# --- news
+# --- message
 
 
 def test_news_are_another_status_or_ten_percent_more() -> None:
     ours = wait()
-    looks = [("pending", None), ("pending", 0), ("processing", 0), ("processing", 9), ("processing", 10)]
-    looks += [("processing", 19.9), ("processing", 5), ("processing", 60), ("completed", 100), ("completed", 100)]
-    assert [ours.news(task(status, progress=progress), START) for status, progress in looks] == [
+    polls = [("pending", None), ("pending", 0), ("processing", 0), ("processing", 9), ("processing", 10)]
+    polls += [("processing", 19.9), ("processing", 5), ("processing", 60), ("completed", 100), ("completed", 100)]
+    assert [ours.progress_message(task(status, progress=progress), START) for status, progress in polls] == [
         "Task t1 is pending",
         None,
         "Task t1 is processing, 0 %",
@@ -367,8 +367,8 @@ def test_news_are_another_status_or_ten_percent_more() -> None:
 
 def test_a_little_more_progress_is_news_after_half_a_minute() -> None:
     ours = wait()
-    looks = [(0, 3), (29, 4), (30, 4), (31, 5), (61, 6), (1000, 6), (2000, 5)]
-    told = [at for at, progress in looks if ours.news(task(progress=progress), START + at)]
+    polls = [(0, 3), (29, 4), (30, 4), (31, 5), (61, 6), (1000, 6), (2000, 5)]
+    told = [at for at, progress in polls if ours.progress_message(task(progress=progress), START + at)]
     assert told == [0, 30, 61]
 
 
@@ -380,13 +380,13 @@ SEEN = st.lists(st.tuples(ANSWERS | ERRORS, st.floats(0, 30)), min_size=1, max_s
 MARGIN = 100.0  # seconds after the deadline: four looks for a video, each followed by a doubt
 
 
-def looks(ours: Wait, seen: Iterator[tuple[Task | LemonDataError, float]]) -> Iterator[tuple[float, Step]]:
-    """Wait as the trigger does; each look takes some seconds of its own."""
+def polls(ours: TaskPoller, seen: Iterator[tuple[Task | LemonDataError, float]]) -> Iterator[tuple[float, Step]]:
+    """Wait as the trigger does; each poll takes some seconds of its own."""
     now, step = START, ours.start(START)
-    while isinstance(step, LookAgain):
+    while isinstance(step, PollAgain):
         what, seconds = next(seen)
         now += step.delay + seconds
-        step = ours.answered(what, now) if isinstance(what, Task) else ours.failed(what, now)
+        step = ours.on_task(what, now) if isinstance(what, Task) else ours.on_error(what, now)
         yield now, step
 
 
@@ -402,11 +402,11 @@ def test_whatever_is_seen_the_wait_is_paced_and_ends(
 ) -> None:
     ours = wait(interval, timeout, jitter=itertools.cycle(jitters).__next__)
     latency = 30.0
-    steps = list(itertools.islice(looks(ours, itertools.cycle(seen)), 10_000))
+    steps = list(itertools.islice(polls(ours, itertools.cycle(seen)), 10_000))
     end, last = steps[-1]
     assert isinstance(last, Ended)
     assert (last.task is None) is (last.error is not None)
-    assert all(step.delay >= 0 for _, step in steps if isinstance(step, LookAgain))
+    assert all(step.delay >= 0 for _, step in steps if isinstance(step, PollAgain))
     assert end <= max(ours.deadline, START) + MARGIN + 9 * latency
     assert len(steps) <= (end - START) / min(interval, 10.0) + 3
 
@@ -418,7 +418,7 @@ def test_nothing_but_an_end_that_was_seen_ends_the_wait_before_the_deadline(
 ) -> None:
     ours = wait(interval, timeout=1e7)
     kinds = (TaskNotFoundError, MissingVideoError, AuthenticationError, AccessDeniedError, ConfigurationError)
-    for now, step in itertools.islice(looks(ours, itertools.cycle(seen)), 100):
+    for now, step in itertools.islice(polls(ours, itertools.cycle(seen)), 100):
         if isinstance(step, Ended) and now < ours.deadline:
             assert isinstance(step.error, kinds)
 
@@ -426,28 +426,30 @@ def test_nothing_but_an_end_that_was_seen_ends_the_wait_before_the_deadline(
 # --- what the forecast tells
 
 
-def informed(ends: int = 30, created: float | None = START, pause: float | None = None) -> Wait:
+def informed(ends: int = 30, created: float | None = START, pause: float | None = None) -> TaskPoller:
     """Return a wait for a task of a model whose tasks ended after 100 s and told truthful progress."""
     forecast = Forecast()
     for _ in range(ends):
-        course = Course(0.0)
+        timeline = TaskTimeline(0.0)
         for age in (37, 50, 90):
-            forecast.next_look(course, age, age, 2.0)
-        forecast.ended(course, 102, 100)
-    return Wait("t1", POLL_URL, poll_interval=5, deadline=START + 600, created=created, pause=pause, forecast=forecast)
+            forecast.next_poll(timeline, age, age, 2.0)
+        forecast.ended(timeline, 102, 100)
+    return TaskPoller(
+        "t1", POLL_URL, poll_interval=5, deadline=START + 600, created=created, pause=pause, forecast=forecast
+    )
 
 
 def test_nothing_was_seen_before_the_first_answer() -> None:
     ours = wait()
     assert (ours.seen, ours.created) == (None, None)
-    ours.failed(ServiceError("down"), START)
+    ours.on_error(ServiceError("down"), START)
     assert ours.seen is None
     first = task()
-    ours.answered(first, START)
+    ours.on_task(first, START)
     assert ours.seen is first
 
 
-def test_the_first_look_comes_when_the_first_tasks_of_the_model_end() -> None:
+def test_the_first_poll_comes_when_the_first_tasks_of_the_model_end() -> None:
     assert again(informed().start(START)).delay == 100
     assert again(informed().start(START + 30)).delay == 70
     assert again(informed().start(START + 99)).delay == 5
@@ -460,41 +462,41 @@ def test_a_task_that_was_created_in_the_future_was_created_just_now(ahead: float
     assert again(informed(created=START + ahead).start(START)).delay == 100
 
 
-def test_a_first_look_waits_where_many_share_a_rate_limit_and_nothing_is_known() -> None:
-    assert again(wait().start(START, turn=0.3)).delay == 9
-    assert again(wait().start(START, turn=1000)).delay == 12
-    assert again(wait(timeout=10).start(START, turn=6)).delay == 10
+def test_a_first_poll_waits_where_many_share_a_rate_limit_and_nothing_is_known() -> None:
+    assert again(wait().start(START, round_seconds=0.3)).delay == 9
+    assert again(wait().start(START, round_seconds=1000)).delay == 12
+    assert again(wait(timeout=10).start(START, round_seconds=6)).delay == 10
 
 
 def test_believed_progress_leads_to_the_end() -> None:
     ours = informed()
-    step = again(ours.answered(task(progress=94, created=START), START + 47))
-    assert (step.delay, step.foretold) == (pytest.approx(3), True)
+    step = again(ours.on_task(task(progress=94, created=START), START + 47))
+    assert (step.delay, step.predicted) == (pytest.approx(3), True)
 
 
 def test_the_end_is_not_foretold_for_later_than_the_deadline() -> None:
     ours = informed()
     ours.deadline = START + 70
-    assert again(ours.answered(task(progress=60), START + 60)).delay == 10
+    assert again(ours.on_task(task(progress=60), START + 60)).delay == 10
 
 
 def test_when_a_task_was_created_is_read_from_its_answer_unless_it_is_known() -> None:
     answer = task(created=START - 50)
     ours, theirs = wait(), informed()
     for each in (ours, theirs):
-        each.answered(answer, START)
+        each.on_task(answer, START)
     assert (ours.created, theirs.created) == (START - 50, START)
     ahead = wait()
-    ahead.answered(task(created=START + 50), START)
+    ahead.on_task(task(created=START + 50), START)
     assert ahead.created == START
 
 
-def test_the_pause_between_looks_may_be_shorter_than_the_poll_interval_but_not_after_trouble() -> None:
+def test_the_pause_between_polls_may_be_shorter_than_the_poll_interval_but_not_after_trouble() -> None:
     ours = informed(pause=2)
-    assert again(ours.answered(task(), START)).delay == 2
-    assert again(ours.failed(ServiceError("down"), START)).delay >= 5
+    assert again(ours.on_task(task(), START)).delay == 2
+    assert again(ours.on_error(ServiceError("down"), START)).delay >= 5
 
 
 def test_a_short_interval_is_not_made_longer_by_near_ends() -> None:
-    ours = Wait("t1", POLL_URL, poll_interval=0.2, deadline=START + 600, created=START)
-    assert again(ours.answered(task(progress=99.9), START + 10)).delay == 0.2
+    ours = TaskPoller("t1", POLL_URL, poll_interval=0.2, deadline=START + 600, created=START)
+    assert again(ours.on_task(task(progress=99.9), START + 10)).delay == 0.2

@@ -1,4 +1,4 @@
-"""A thousand random lives of a task, looked at through random faults: each wait ends in time, paced and honest."""
+"""A thousand random lives of a task, polled through random faults: each wait ends in time, paced and honest."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from lemondata_provider.api import calls
 from lemondata_provider.api.client import Client
 from lemondata_provider.api.errors import LemonDataError, TaskNotFoundError
 from lemondata_provider.api.forecast import SLACK, SLACK_SECONDS
-from lemondata_provider.api.models import Task
 from lemondata_provider.api.polling import (
-    DOUBT_SECONDS,
-    LOOKS_FOR_VIDEO,
-    REFUSALS,
+    CONFIRMATION_SECONDS,
+    MAX_REFUSALS,
+    VIDEO_POLLS,
     Ended,
-    LookAgain,
+    PollAgain,
     Step,
-    Wait,
+    TaskPoller,
 )
+from lemondata_provider.api.task import Task
 
 START = 1_800_000_000.0
 POLL_URL = "/v1/tasks/ldtask_1"
@@ -94,7 +94,7 @@ def client() -> Iterator[Client]:
 
 
 @cache
-def look(client: Client, told: str) -> Task | LemonDataError:
+def poll(client: Client, told: str) -> Task | LemonDataError:
     """Return what the client makes of an answer: the same each time, so each answer takes its way through it once."""
     SERVICE.told = told
     try:
@@ -112,10 +112,10 @@ class Life:
     end: str
     created: float | None
     progress: str
-    looks_without_video: int
-    trouble: float  # the share of looks that meet a fault
+    polls_without_video: int
+    error: float  # the share of polls that meet a fault
     faults: list[str]
-    looks: int = 0
+    polls: int = 0
     fault: str | None = None
     lasts: int = 0
 
@@ -127,14 +127,14 @@ class Life:
             end=rng.choice(["completed", "succeeded", "completed", "failed", "forgotten", "never"]),
             created=rng.choice([None, START, START + 86_400, 0, START * 1000, -1e300]),
             progress=rng.choice(["none", "honest", "stuck", "any", "absurd"]),
-            looks_without_video=rng.choice([0, 0, 0, 1, LOOKS_FOR_VIDEO, LOOKS_FOR_VIDEO + 1, 10**6]),
-            trouble=rng.choice([0, 0.05, 0.1, 0.5, 1]),
+            polls_without_video=rng.choice([0, 0, 0, 1, VIDEO_POLLS, VIDEO_POLLS + 1, 10**6]),
+            error=rng.choice([0, 0.05, 0.1, 0.5, 1]),
             faults=rng.sample(list(FAULTS), rng.randint(1, 6)),
         )
 
     def answer(self, now: float) -> str:
-        """Return the name of a fault, which may last for some looks, or the JSON of an answer."""
-        if self.lasts == 0 and self.rng.random() < self.trouble:
+        """Return the name of a fault, which may last for some polls, or the JSON of an answer."""
+        if self.lasts == 0 and self.rng.random() < self.error:
             self.fault, self.lasts = self.rng.choice(self.faults), self.rng.choice([1, 1, 1, 2, 3, 20])
         if self.lasts:
             self.lasts -= 1
@@ -143,8 +143,8 @@ class Life:
             return json.dumps({"status": self.rng.choice(["pending", "processing", "queued"]), **self._told(now)})
         if self.end == "forgotten":
             return "404"
-        self.looks += 1
-        video = {"video_url": "https://x.test/v.mp4"} if self.looks > self.looks_without_video else {}
+        self.polls += 1
+        video = {"video_url": "https://x.test/v.mp4"} if self.polls > self.polls_without_video else {}
         return json.dumps({"status": self.end, **video})
 
     def _told(self, now: float) -> dict[str, Any]:
@@ -159,46 +159,48 @@ class Life:
 
 @dataclass
 class Watch:
-    """One wait, on a clock that its pauses and looks move."""
+    """One wait, on a clock that its pauses and polls move."""
 
     client: Client
     life: Life
-    wait: Wait
+    wait: TaskPoller
     latency: float
     now: float = START
     seen: list[Task | LemonDataError] = field(default_factory=list)
 
     def until_the_end(self) -> Ended:
         step: Step = self.wait.start(self.now)
-        while isinstance(step, LookAgain):
+        while isinstance(step, PollAgain):
             assert step.delay >= 0
             assert len(self.seen) < 10_000, "an endless wait"
             self.now += step.delay
-            outcome = look(self.client, self.life.answer(self.now))
+            outcome = poll(self.client, self.life.answer(self.now))
             self.now += self.latency
             self.seen.append(outcome)
             step = (
-                self.wait.failed(outcome, self.now) if isinstance(outcome, LemonDataError) else self._answered(outcome)
+                self.wait.on_error(outcome, self.now)
+                if isinstance(outcome, LemonDataError)
+                else self._answered(outcome)
             )
-            if isinstance(step, LookAgain) and step.trouble and step.trouble.retry_after:
-                assert step.delay >= min(step.trouble.retry_after, self.wait.deadline - self.now)
+            if isinstance(step, PollAgain) and step.error and step.error.retry_after:
+                assert step.delay >= min(step.error.retry_after, self.wait.deadline - self.now)
         return step
 
     def _answered(self, task: Task) -> Step:
-        return self.wait.answered(task, self.now)
+        return self.wait.on_task(task, self.now)
 
     @property
     def latest_end(self) -> float:
         """
-        After the deadline one more look counts, and only doubts go on.
+        After the deadline one more poll counts, and only doubts go on.
 
-        At most ``LOOKS_FOR_VIDEO`` times a task shows no video, around and between these it may be gone once.
+        At most ``VIDEO_POLLS`` times a task shows no video, around and between these it may be gone once.
         """
-        doubts = 2 * LOOKS_FOR_VIDEO + 1
-        return max(self.wait.deadline, START) + doubts * DOUBT_SECONDS + (doubts + 2) * self.latency
+        doubts = 2 * VIDEO_POLLS + 1
+        return max(self.wait.deadline, START) + doubts * CONFIRMATION_SECONDS + (doubts + 2) * self.latency
 
     @property
-    def most_looks(self) -> float:
+    def most_polls(self) -> float:
         """
         There is a look for each interval that passed, and one for each pause that may be shorter than that.
 
@@ -207,15 +209,15 @@ class Watch:
         """
         doubts = sum(isinstance(outcome, TaskNotFoundError) for outcome in self.seen)
         intervals = (self.now - START) / self.wait.poll_interval
-        foretold = 2 + SLACK_SECONDS + SLACK * (self.now - START)
-        return intervals + foretold + LOOKS_FOR_VIDEO + doubts + 2
+        predicted = 2 + SLACK_SECONDS + SLACK * (self.now - START)
+        return intervals + predicted + VIDEO_POLLS + doubts + 2
 
 
 def watched(client: Client, seed: int) -> tuple[Watch, Ended]:
     rng = random.Random(seed)  # noqa: S311 # nothing secret
     interval = rng.choice([0.5, 2.0, 5.0, 5.0, 30.0, 120.0])
     timeout = interval * rng.choice([-1, 3, 10, 30, 100])
-    wait = Wait("ldtask_1", POLL_URL, poll_interval=interval, deadline=START + timeout, jitter=rng.random)
+    wait = TaskPoller("ldtask_1", POLL_URL, poll_interval=interval, deadline=START + timeout, jitter=rng.random)
     watch = Watch(client, Life.random(rng, abs(timeout)), wait, latency=rng.choice([0.0, 0.05, 1.0, 2 * interval]))
     return watch, watch.until_the_end()
 
@@ -235,7 +237,7 @@ def assert_honest(watch: Watch, ended: Ended) -> None:
     assert kind != "TaskFailedError" or watch.life.end == "failed"
     assert kind != "TaskNotFoundError" or [type(each) for each in watch.seen[-2:]] == [TaskNotFoundError] * 2
     assert kind not in ("AuthenticationError", "AccessDeniedError") or {
-        getattr(each, "status", None) for each in watch.seen[-REFUSALS:]
+        getattr(each, "status", None) for each in watch.seen[-MAX_REFUSALS:]
     } <= {401, 403}
 
 
@@ -244,7 +246,7 @@ def test_a_thousand_waits_end_in_time_are_paced_and_tell_the_truth(client):
     for seed in range(1000):
         watch, ended = watched(client, seed)
         assert watch.now <= watch.latest_end, seed
-        assert len(watch.seen) <= watch.most_looks, seed
+        assert len(watch.seen) <= watch.most_polls, seed
         assert_honest(watch, ended)
         ends[type(ended.error).__name__] += 1
     assert set(ends) == ENDS | {"NoneType"}

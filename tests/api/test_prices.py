@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from lemondata_provider.api import calls
-from lemondata_provider.api.inventory import Model, ModelPrice
+from lemondata_provider.api.models import Model, ModelPrice
 from lemondata_provider.api.prices import FROM_SOURCE, NO_DURATION, estimate, plain, seconds_of
 from lemondata_provider.api.request import VideoRequest
 
@@ -121,7 +121,7 @@ def test_of_several_providers_the_dearest_counts():
 )
 def test_the_prices_of_one_model_are_read_in_every_form(answer):
     call = calls.get_model_pricing("org/m")
-    assert call.target == "/v1/models/org%2Fm/pricing"
+    assert call.url == "/v1/models/org%2Fm/pricing"
     assert [(found.model, found.per_second) for found in call.read(answer)] == [("org/m", Decimal("0.10"))]
 
 

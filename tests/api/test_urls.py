@@ -43,7 +43,7 @@ FORMS = [
 def test_every_form_of_a_base_url_reaches_the_same_endpoints(text: str, url: str) -> None:
     base = BaseUrl.parse(text)
     assert base.resolve("/v1/models") == url
-    assert base.owns(url)
+    assert base.is_same_origin(url)
 
 
 @pytest.mark.parametrize("text", [text for text, _ in FORMS])
@@ -173,7 +173,7 @@ ELSEWHERE = [
 @pytest.mark.parametrize(("base", "target"), ELSEWHERE)
 def test_a_target_elsewhere_is_not_resolved(base: str, target: str) -> None:
     assert BaseUrl.parse(base).resolve(target) is None
-    assert not BaseUrl.parse(base).owns(target)
+    assert not BaseUrl.parse(base).is_same_origin(target)
 
 
 @pytest.mark.parametrize("base", [API, GATEWAY, PORT])
@@ -181,4 +181,4 @@ def test_a_target_elsewhere_is_not_resolved(base: str, target: str) -> None:
 def test_whatever_is_resolved_stays_on_our_own_origin(base: str, target: str) -> None:
     ours = BaseUrl.parse(base)
     url = ours.resolve(target)
-    assert url is None or ours.owns(url)
+    assert url is None or ours.is_same_origin(url)

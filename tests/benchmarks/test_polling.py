@@ -8,15 +8,15 @@ from statistics import fmean, median
 import pytest
 
 from benchmarks.polling_parts import bounds
-from benchmarks.polling_parts.policies import EAGER, Ours, Plain, Policy, RoundRobin
+from benchmarks.polling_parts.policies import MIN_INTERVAL_SHARE, Ours, Plain, Policy, RoundRobin
 from benchmarks.polling_parts.scenarios import MEAN, MEDIAN, Scenario, burst, chance_of, generation_times, steady
 from benchmarks.polling_parts.service import PROGRESS, TRUTHFUL, Key, Work
 from benchmarks.polling_parts.simulation import simulate
-from lemondata_provider.triggers import hub
+from lemondata_provider.triggers import poll_hub
 
 
 def test_simulated_and_real_hub_have_the_same_pause() -> None:
-    assert EAGER == hub.EAGER
+    assert MIN_INTERVAL_SHARE == poll_hub.MIN_INTERVAL_SHARE
 
 
 def test_generation_times_are_the_distribution_whatever_the_seed() -> None:
@@ -36,9 +36,9 @@ def test_a_steady_load_has_so_many_in_flight() -> None:
 
 def test_a_key_refuses_what_is_too_much_and_says_until_when() -> None:
     key = Key(limit=2)
-    assert [key.create(0.0), key.look(10.0), key.look(20.0), key.create(30.0)] == [0, 0, 40, 30]
-    assert key.look(60.0) == 0
-    assert (key.looks, key.looks_refused, key.creates_refused) == (3, 1, 1)
+    assert [key.create(0.0), key.poll(10.0), key.poll(20.0), key.create(30.0)] == [0, 0, 40, 30]
+    assert key.poll(60.0) == 0
+    assert (key.polls, key.polls_refused, key.creates_refused) == (3, 1, 1)
 
 
 @pytest.mark.parametrize("progress", PROGRESS)
@@ -67,8 +67,8 @@ def test_no_policy_beats_the_bounds() -> None:
     chance = chance_of(1)
     creates, seconds = scenario.arrivals(chance), generation_times(1000, chance)
     outcome = simulate(Ours, scenario, TRUTHFUL)
-    by_looking = bounds.learning_by_looking(seconds)
-    assert 0 < bounds.knowing_ends(scenario, creates, seconds) < by_looking < outcome.mean
+    by_polling = bounds.learning_by_polling(seconds)
+    assert 0 < bounds.knowing_ends(scenario, creates, seconds) < by_polling < outcome.mean
 
 
 def test_an_oracle_is_late_only_where_the_window_is_full() -> None:
@@ -78,10 +78,10 @@ def test_an_oracle_is_late_only_where_the_window_is_full() -> None:
     assert bounds.knowing_ends(alone, [0.0] * 1000, seconds) == pytest.approx(30 * 60 / 1000)
 
 
-def test_knowing_the_distribution_is_better_than_looking_at_even_intervals() -> None:
+def test_knowing_the_distribution_is_better_than_polling_even_intervals() -> None:
     rng = random.Random(1)  # noqa: S311 # no secret
-    looks = 7.24  # per task that the budget has where 200 are in flight
+    polls = 7.24  # per task that the budget has where 200 are in flight
     times = generation_times(2000, rng)
-    interval = fmean(times) / (looks - 0.5)
+    interval = fmean(times) / (polls - 0.5)
     evenly = fmean(interval - length % interval for length in times)
     assert 0.5 * evenly < bounds.knowing_the_distribution(200) < evenly

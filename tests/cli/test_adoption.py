@@ -6,9 +6,9 @@ from dataclasses import replace
 import pytest
 
 from lemondata_provider.cli.adoption import Database, adopt, forget
-from lemondata_provider.operators.record import Next, Options, Record, first_step
+from lemondata_provider.operators.record import Options, Record, Recovery, decide_recovery
 
-ARGS = Namespace(dag_id="d", task_id="t", run_id="r", map_index=-1, video_task="ldtask_7", poll_url=None)
+ARGS = Namespace(dag_id="d", task_id="t", run_id="r", map_index=-1, lemondata_task_id="ldtask_7", poll_url=None)
 INTENT = Record({"prompt": "x"}, max_tries=2, deadline=4e9, model="sora-2")
 TASK = replace(INTENT, answered=True, task_id="ldtask_1", poll_url="/v1/tasks/ldtask_1")
 
@@ -32,18 +32,18 @@ class FakeDatabase(Database):
 
 @pytest.mark.parametrize("before", [INTENT, None], ids=["an intent", "nothing"])
 @pytest.mark.parametrize("options", [Options(), Options(on_clear="regenerate")], ids=["reuse", "regenerate"])
-def test_an_adopted_task_is_looked_at_after_the_clear_whatever_the_request_is(before, options):
+def test_an_adopted_task_is_polled_after_the_clear_whatever_the_request_is(before, options):
     database = FakeDatabase(before)
     adopt(ARGS, database)
     assert (database.record.task_id, database.record.poll_url) == ("ldtask_7", "/v1/tasks/ldtask_7")
     cleared = Record({"prompt": "y"}, max_tries=5, deadline=5e9)
-    assert first_step(database.record, cleared, options) is Next.LOOK
+    assert decide_recovery(database.record, cleared, options) is Recovery.REATTACH
 
 
 def test_a_forgotten_submit_is_submitted_anew():
     database = FakeDatabase(INTENT)
     forget(ARGS, database)
-    assert first_step(database.record, INTENT, Options()) is Next.SUBMIT
+    assert decide_recovery(database.record, INTENT, Options()) is Recovery.SUBMIT
 
 
 @pytest.mark.parametrize("command", [adopt, forget])
@@ -65,7 +65,7 @@ def test_a_slip_is_put_right():
 def test_nothing_is_no_task():
     database = FakeDatabase(INTENT)
     with pytest.raises(SystemExit, match="must be the id of a task"):
-        adopt(Namespace(**{**vars(ARGS), "video_task": " "}), database)
+        adopt(Namespace(**{**vars(ARGS), "lemondata_task_id": " "}), database)
     assert database.record == INTENT
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from lemondata_provider.api.errors import APIError, AuthenticationError, ConfigurationError, LemonDataError
-from lemondata_provider.api.inventory import ModelPrice
+from lemondata_provider.api.models import ModelPrice
 from lemondata_provider.cli import backfill
 from lemondata_provider.cli.plan import Clip
 

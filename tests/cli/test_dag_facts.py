@@ -53,7 +53,7 @@ def test_a_field_of_another_task_is_known_at_run_time_only(dag):
     assert facts(dag).clips == (Clip(None, LATER),)
 
 
-def test_the_connection_and_the_looks_of_a_task_are_its_own(dag):
+def test_the_connection_and_the_polls_of_a_task_are_its_own(dag):
     SubmitVideoOperator(task_id="a", prompt="x", lemondata_conn_id="mine", wait_for_completion=True)
     SubmitVideoOperator(task_id="b", prompt="x", lemondata_conn_id="{{ var.value.conn }}")
     SubmitVideoOperator.partial(task_id="c", wait_for_completion=True, poll_interval=2).expand(prompt=["x"])

@@ -37,9 +37,9 @@ def test_what_is_known_at_run_time_only_is_said_and_not_guessed():
     assert (found.videos, found.usd) == (12, Decimal("2.40"))
 
 
-def test_the_slowest_connection_says_how_long_it_takes_and_waiting_costs_looks():
+def test_the_slowest_connection_says_how_long_it_takes_and_waiting_costs_polls():
     found = plan("d", (600, 0), [CLIP, VARIED, MAPPED], appraise, {CONN: 1000.0, "other": 60.0})
-    assert [(pace.requests, pace.seconds, pace.looks_a_minute) for pace in found.paces] == [
+    assert [(pace.requests, pace.seconds, pace.polls_a_minute) for pace in found.paces] == [
         (1200, 72.0, 7200.0),
         (1800, 1800.0, 0.0),
     ]
@@ -62,7 +62,7 @@ def test_as_json_amounts_are_decimal_strings():
 
 
 def test_a_task_of_several_connections_is_named_once_and_counted_by_each():
-    parts = [Submits("up", name, (Clip("topaz", FROM_SOURCE),), poll_interval=look) for name, look in OF_TWO]
+    parts = [Submits("up", name, (Clip("topaz", FROM_SOURCE),), poll_interval=poll) for name, poll in OF_TWO]
     found = plan("d", (2, 0), parts, appraise, {"a": 60.0, "b": 60.0})
     assert (found.unknown_usd, found.videos) == (["up"], 4)
     assert [pace.requests for pace in found.paces] == [4, 2]

@@ -58,7 +58,7 @@ class Outcome:
 
     :param ends: how each task instance ended.
     :param paid: the creates, counted by what they asked for: a second one for the same work asks for the same.
-    :param lags: the seconds from the end of each video to the first look at it after that.
+    :param lags: the seconds from the end of each video to the first poll it after that.
     :param refused: requests that were answered with a 429, by kind.
     :param tries: tries beyond the first, over all task instances.
     :param found_dead: task instances whose heartbeat Airflow missed.
@@ -192,7 +192,7 @@ def is_over(airflow: LocalAirflow) -> bool:
 
 
 def kill_one_each(airflow: LocalAirflow, sandbox: Sandbox, begin: float) -> Kill:
-    """Kill a worker and a triggerer, and look at what they leave before Airflow does."""
+    """Kill a worker and a triggerer, and poll what they leave before Airflow does."""
     dead = kill(airflow, WORKERS[0])
     kill(airflow, TRIGGERERS[0])
     now = time.time()
@@ -240,12 +240,12 @@ def end_of(airflow: LocalAirflow, ti: dict[str, Any]) -> str:
 
 
 def lags(sandbox: Sandbox) -> list[float]:
-    looks = defaultdict(list)
+    polls = defaultdict(list)
     for call in sandbox.ledger.calls:
         if call.kind == "poll" and call.status == 200:
-            looks[call.path.rpartition("/")[2]].append(call.time)
+            polls[call.path.rpartition("/")[2]].append(call.time)
     ends = {create.id: create.time + sandbox.settings.generation_seconds for create in sandbox.ledger.creates}
-    after = {task: looks[task][bisect_left(looks[task], end) :] for task, end in ends.items()}
+    after = {task: polls[task][bisect_left(polls[task], end) :] for task, end in ends.items()}
     return [times[0] - ends[task] for task, times in after.items() if times]
 
 

@@ -1,4 +1,4 @@
-"""What was paid for, looked at, stored and lost: read from the sandbox's ledger and from Airflow's API."""
+"""What was paid for, polled, stored and lost: read from the sandbox's ledger and from Airflow's API."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ def creates(*sandboxes: Sandbox) -> Counter[str]:
     return Counter(create.body["prompt"] for sandbox in sandboxes for create in sandbox.ledger.creates)
 
 
-def looked_at(sandbox: Sandbox, prompts: Iterable[str], times: int = 1) -> bool:
-    """Say whether there is a task for each of these prompts that was looked at so often."""
+def polled(sandbox: Sandbox, prompts: Iterable[str], times: int = 1) -> bool:
+    """Say whether there is a task for each of these prompts that was polled so often."""
     ledger = sandbox.ledger
     ids = {create.body["prompt"]: create.id for create in ledger.creates}
     paths = [call.path for call in ledger.calls if call.kind == "poll"]

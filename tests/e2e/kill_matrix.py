@@ -17,7 +17,7 @@ from lemondata_provider.sandbox.server import Sandbox
 
 ON_KILL = "invoking on_kill"  # these two are Airflow's words in the log of a trigger
 TRIGGER_ENDED = "trigger completed"
-REATTACHED = "looking at task"
+REATTACHED = "polling task"
 
 
 @dataclass(frozen=True)
@@ -130,7 +130,7 @@ class Matrix:
         return [call.status for call in calls if call.kind == "cancel" and call.path.rpartition("/")[2] in tasks]
 
     def is_polled_since(self, instance: Instance, instant: float) -> bool:
-        """Say whether its last task was looked at after an instant."""
+        """Say whether its last task was polled after an instant."""
         tasks = self.tasks(instance)[-1:]
         calls = self.sandbox.ledger.calls
         return any(

@@ -13,7 +13,7 @@ from demo.local_airflow import LocalAirflow
 from lemondata_provider.sandbox.server import Sandbox
 from lemondata_provider.sandbox.settings import Settings
 from tests.e2e.dags.crash_cells import CELLS, DAG_IDS, DEFERRED, QUICK, Cell, Outcome
-from tests.e2e.evidence import creates, looked_at, mismatches, states
+from tests.e2e.evidence import creates, mismatches, polled, states
 from tests.e2e.killer import Killer, Piece, until
 
 # Seconds of generation. Airflow fails a task that resumes before Airflow knows that it deferred, and may know that 5 s
@@ -69,9 +69,9 @@ def matrix(airflow: LocalAirflow, sandbox: Sandbox, quick: Sandbox) -> Matrix:
 
 
 def all_are_deferred(airflow: LocalAirflow, sandbox: Sandbox, dag_id: str, run_id: str) -> bool:
-    """Say whether the triggerer waits for all that is to be hit then, and has looked at each of their tasks."""
+    """Say whether the triggerer waits for all that is to be hit then, and has polled each of their tasks."""
     prompts = [cell.prompt(map_index) for (_, map_index), cell in HIT_WHILE_DEFERRED.items()]
-    if not looked_at(sandbox, prompts, times=2):  # a sensor looks once before it defers
+    if not polled(sandbox, prompts, times=2):  # a sensor polls once before it defers
         return False
     now = states(airflow, dag_id, run_id)
     return {now[piece] for piece in HIT_WHILE_DEFERRED} == {"deferred"}

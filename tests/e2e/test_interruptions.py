@@ -8,7 +8,7 @@ from collections import Counter
 
 from demo.local_airflow import LocalAirflow
 from tests.e2e.dags.crash_cells import RETRIES
-from tests.e2e.evidence import creates, looked_at, mismatches, states, stored
+from tests.e2e.evidence import creates, mismatches, polled, states, stored
 from tests.e2e.killer import Killer, until
 
 AWAY = 40  # seconds
@@ -66,7 +66,7 @@ def test_whoever_clears_a_deferred_task_pays_again_only_where_on_clear_says_so(a
     sandbox.configure(generation_seconds=15)
     dag_id = "cleared_while_deferred"
     run_id = airflow.trigger(dag_id)
-    until(lambda: looked_at(sandbox, ["cleared, reuse", "cleared, regenerate"]), 60, "Deferring")
+    until(lambda: polled(sandbox, ["cleared, reuse", "cleared, regenerate"]), 60, "Deferring")
     assert states(airflow, dag_id, run_id) == {("reuse", -1): "deferred", ("regenerate", -1): "deferred"}
     reused, old = (stored(airflow, dag_id, run_id, task_id)[KEY] for task_id in ("reuse", "regenerate"))
     sandbox.configure(generation_seconds=4)

@@ -48,7 +48,7 @@ def test_trigger_rows_hold_neither(finished_run):
 def test_the_database_holds_neither(finished_run, airflow):
     with sqlite3.connect(airflow.home / "airflow.db") as database:
         dump = "\n".join(database.iterdump())
-    assert "(3000 bytes, sha256 " in dump  # the search below looks in the right place
+    assert "(3000 bytes, sha256 " in dump  # the search below reads the right place
     assert traces_in(dump.encode()) == []
     for file in airflow.home.glob("airflow.db*"):
         assert traces_in(file.read_bytes()) == [], file.name

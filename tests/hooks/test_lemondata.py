@@ -11,7 +11,7 @@ import structlog
 
 from lemondata_provider.api.calls import list_models
 from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError
-from lemondata_provider.api.polling import LookAgain, Wait
+from lemondata_provider.api.polling import PollAgain, TaskPoller
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.settings import FULL_USER_AGENT, ConnectionSettings
 
@@ -212,9 +212,9 @@ async def test_trouble_of_a_secrets_backend_is_passing_trouble_in_the_event_loop
     hook = HookWithTrouble("given")
     with pytest.raises(ConnectionFailedError, match="'given' could not be looked up: PermissionError: the secrets"):
         await hook.get_async_conn()
-    step = hook.look(Wait("t", "/v1/tasks/t", poll_interval=5, deadline=time.time() + 100))
-    assert isinstance(step, LookAgain)
-    assert not step.doubtful
+    step = hook.poll(TaskPoller("t", "/v1/tasks/t", poll_interval=5, deadline=time.time() + 100))
+    assert isinstance(step, PollAgain)
+    assert not step.needs_confirmation
 
 
 @pytest.mark.parametrize(

@@ -14,16 +14,16 @@ import httpx
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import Client
 from lemondata_provider.api.errors import LemonDataError
-from lemondata_provider.api.polling import LookAgain, Step, Wait
+from lemondata_provider.api.polling import PollAgain, Step, TaskPoller
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.video import SubmitVideoOperator
 
 CREATES = ("answered", "lost", "refused", "refused for longer", "refused for a moment", "never reached")
 LAST_CREATES = CREATES[:4]  # what the client does not repeat
-TROUBLES = ("none", "one look is lost", "the key is refused")
+TROUBLES = ("none", "one poll is lost", "the key is refused")
 LIVES = ("completed", "failed", "forgotten", "endless")
-TIMES = {"poll_interval": 1e-6, "timeout": 600.0}  # between submit and first look the operator sleeps in earnest
-LOOK_SECONDS = 350.0  # on the clock of a process, so that two looks lead to the deadline
+TIMES = {"poll_interval": 1e-6, "timeout": 600.0}  # between submit and first poll the operator sleeps in earnest
+POLL_SECONDS = 350.0  # on the clock of a process, so that two polls lead to the deadline
 MOST_LOOKS = 5  # until the deadline, a lost one, and those for a doubt
 
 
@@ -99,7 +99,7 @@ class Process:
     :param world: what it finds.
     :param max_tries: Airflow's.
     :param may_pay_again: whether the user's word allows a create beside this task, which the store names or not.
-    :param troubles: what may go wrong with its looks.
+    :param troubles: what may go wrong with its polls.
     :param chooser: decides what LemonData does.
     :param killed: gets what each kill leaves and what led to it, under the choices that led there.
     """
@@ -122,7 +122,7 @@ class Process:
         self._found = len(self.tasks)
         self.told: list[str] = []
         self.now = time.time()
-        self.creates = self.looks = 0
+        self.creates = self.polls = 0
         self._may_pay_again, self._troubles, self._choose, self._killed = may_pay_again, troubles, chooser, killed
         self._create = self._trouble = "none"
 
@@ -170,7 +170,7 @@ class Process:
 
     def answer(self, request: httpx.Request) -> httpx.Response:
         self.may_be_killed_before(f"{request.method} {request.url.path}")
-        answers = {"POST": self._answer_create, "GET": self._answer_look}
+        answers = {"POST": self._answer_create, "GET": self._answer_poll}
         answer = answers.get(request.method, lambda _: refusal(409, "task_not_cancellable"))(request)
         self.told[-1] += f" -> {answer.status_code}"
         return answer
@@ -193,13 +193,13 @@ class Process:
             raise httpx.ReadError("reset", request=request)
         return httpx.Response(200, json={"id": self.tasks[-1].id, "status": "pending"})
 
-    def _answer_look(self, request: httpx.Request) -> httpx.Response:
-        self.looks += 1
-        if self.looks > MOST_LOOKS:
+    def _answer_poll(self, request: httpx.Request) -> httpx.Response:
+        self.polls += 1
+        if self.polls > MOST_LOOKS:
             self.violates("an endless wait")
-        if self.looks == 1:
+        if self.polls == 1:
             self._trouble = self._choose.choose(self._troubles)
-        if self._trouble == TROUBLES[1] and self.looks == 1:
+        if self._trouble == TROUBLES[1] and self.polls == 1:
             raise httpx.ReadError("reset", request=request)
         if self._trouble == TROUBLES[2]:
             return refusal(401, "invalid_api_key")
@@ -234,7 +234,7 @@ class KeptClient(Client):
 
 
 class Hook(LemonDataHook):
-    """A hook that talks to the LemonData of a process, on a clock that looks and pauses move."""
+    """A hook that talks to the LemonData of a process, on a clock that polls and pauses move."""
 
     process: Process
 
@@ -248,15 +248,15 @@ class Hook(LemonDataHook):
     def get_conn(self) -> Client:
         return self.client
 
-    def look(self, wait: Wait) -> Step:
-        """Look as the hook and the trigger do, and let the pause after it pass."""
-        self.process.now += LOOK_SECONDS
+    def poll(self, wait: TaskPoller) -> Step:
+        """Poll as the hook and the trigger do, and let the pause after it pass."""
+        self.process.now += POLL_SECONDS
         try:
             task = self.client.send_once(calls.get_task(wait.poll_url, wait.task_id))
-            step = wait.answered(task, self.process.now)
+            step = wait.on_task(task, self.process.now)
         except LemonDataError as error:
-            step = wait.failed(error, self.process.now)
-        if isinstance(step, LookAgain):
+            step = wait.on_error(error, self.process.now)
+        if isinstance(step, PollAgain):
             self.process.now += step.delay
             return replace(step, delay=0.0)
         return step

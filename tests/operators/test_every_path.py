@@ -20,7 +20,7 @@ import structlog
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from lemondata_provider.api.errors import LemonDataError, SubmitUnknownError
-from lemondata_provider.api.polling import LookAgain, Step, Wait
+from lemondata_provider.api.polling import PollAgain, Step, TaskPoller
 from lemondata_provider.operators.record import KEY
 from lemondata_provider.triggers.events import TaskEvent
 from tests.operators.exploring import TIMES, TROUBLES, Chooser, MayPayAgain, Operator, Process, World
@@ -78,7 +78,7 @@ class Word:
     :param may_pay_again: which tasks may have another one beside them.
     :param begin: the world at first.
     :param keeps_all: whether the store knows of everything that is paid for.
-    :param troubles: what may go wrong with looks.
+    :param troubles: what may go wrong with polls.
     """
 
     options: dict[str, Any] = field(default_factory=dict)
@@ -137,10 +137,10 @@ class Explorer:
 
     def _event(self, trigger: dict[str, Any]) -> dict[str, Any]:
         """Do what the trigger does, from its serialized arguments."""
-        wait = Wait(**{name: trigger[name] for name in ("task_id", "poll_url", "poll_interval", "deadline")})
+        wait = TaskPoller(**{name: trigger[name] for name in ("task_id", "poll_url", "poll_interval", "deadline")})
         step: Step = wait.start(self.operator.hook.process.now)
-        while isinstance(step, LookAgain):
-            step = self.operator.hook.look(wait)
+        while isinstance(step, PollAgain):
+            step = self.operator.hook.poll(wait)
         return TaskEvent.of(step, wait.task_id, wait.poll_url).model_dump(mode="json")
 
     def _after(self, situation: Situation, process: Process, how: str, what: Any) -> Iterator[Situation | None]:

@@ -26,14 +26,14 @@ class Stop(BaseException):
 
 
 class Killed(SubmitVideoOperator):
-    """The operator, which is killed at its first look."""
+    """The operator, which is killed at its first poll."""
 
     @cached_property
     def hook(self) -> LemonDataHook:
         op = self
 
         class Hook(LemonDataHook):
-            def look(self, wait: Any) -> Any:
+            def poll(self, wait: Any) -> Any:
                 op.on_kill()
                 raise Stop
 

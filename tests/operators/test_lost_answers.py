@@ -19,7 +19,7 @@ from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.sandbox.server import Sandbox
 
 ACCEPTED = ("lost_answer", "hang", "html_502", "truncated_json", "half_json", "unreadable")
-NOT_ACCEPTED = ("reset", "html_502_before")  # from here it looks the same
+NOT_ACCEPTED = ("reset", "html_502_before")  # from here it polls the same
 NOT_NOW = {
     "429": {"status": 429, "code": "rate_limit_exceeded", "retry_after": 7},
     "503": {"status": 503, "code": "all_channels_failed", "retryable": True, "retry_after": 7},

@@ -21,12 +21,12 @@ from lemondata_provider.api.errors import (
     SubmitUnknownError,
     TaskNotFoundError,
 )
-from lemondata_provider.api.polling import Ended, Step, Wait
+from lemondata_provider.api.polling import Ended, Step, TaskPoller
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.record import KEY, Options, Record, fingerprint
-from lemondata_provider.operators.submission import Submission, undisturbed
-from lemondata_provider.triggers.cancelling import TaskInstanceKey
+from lemondata_provider.operators.submission import Submission, deferred_signals
+from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 REQUEST = VideoRequest.checked(prompt="a cat")
 WHOSE = TaskInstanceKey("clips", "submit", "manual__1")
@@ -89,7 +89,7 @@ def submission_of(service: Service, store: Store, max_tries: int = 2, options: O
 def a_try(service: Service, store: Store, max_tries: int, options: Options) -> str:
     """Run one try to its end, and say what a person would see of it."""
     try:
-        wait, step = submission_of(service, store, max_tries, options).begin()
+        wait, step = submission_of(service, store, max_tries, options).submit_or_reattach()
     except LemonDataError as error:
         return "final" if error.final else "may be retried"
     if isinstance(step, Ended):
@@ -109,7 +109,7 @@ def a_later_try(max_tries: int, options: Options = Options(), **changes: Any) ->
     return service, store.values, end
 
 
-def test_a_retry_looks_at_the_task_that_is_paid_for():
+def test_a_retry_polls_the_task_that_is_paid_for():
     service, _, end = a_later_try(max_tries=2)
     assert (end, service.creates) == ("finished ldtask_0", [])
 
@@ -120,7 +120,7 @@ def test_a_retry_that_wants_something_else_fails_and_names_the_fields():
     record = replace(STORED, answered=False, task_id=None, poll_url=None)
     submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, WHOSE)
     with pytest.raises(RequestChangedError, match="model, prompt, seed changed") as refused:
-        submission.begin()
+        submission.submit_or_reattach()
     assert refused.value.poll_url == "/v1/tasks/ldtask_0"
     assert service.creates == []
 
@@ -221,7 +221,7 @@ def test_it_works_in_a_thread_too_where_no_signals_arrive():
     assert end.startswith("waiting")
 
 
-def test_an_adopted_task_is_looked_at_and_its_wait_begins_anew():
+def test_an_adopted_task_is_polled_and_its_wait_begins_anew():
     service, store = Service(), Store()
     intent = replace(STORED, fingerprint={"prompt": "x"}, deadline=1.0, answered=False, task_id=None, poll_url=None)
     store.values[KEY] = {**intent.to_json(), "task_id": "ldtask_7"}  # all that a person has to fill in
@@ -246,7 +246,7 @@ def test_the_model_that_was_really_used_is_stored_and_another_one_on_a_retry_is_
     store.values[KEY] = replace(STORED, model="seedance-2.0").to_json()
     record = Record(STORED.fingerprint, 2, 4e9, model="veo3")
     submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, WHOSE)
-    submission.begin()
+    submission.submit_or_reattach()
     assert (service.creates, submission.record.model) == ([], "seedance-2.0")
 
 
@@ -259,9 +259,9 @@ def test_a_lost_answer_names_the_key_and_the_commands_that_repair_it(found):
     for _ in range(1 + found):
         submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, whose)
         with pytest.raises(SubmitUnknownError) as unknown:
-            submission.begin()
+            submission.submit_or_reattach()
     assert "'lemondata_submit' under Task instance > Storage" in str(unknown.value)
-    assert "airflow lemondata adopt clips submit manual__1 --map-index 3 --video-task ID" in str(unknown.value)
+    assert "airflow lemondata adopt clips submit manual__1 --map-index 3 --lemondata-task-id ID" in str(unknown.value)
     assert "airflow lemondata forget clips submit manual__1 --map-index 3" in str(unknown.value)
     assert len(service.creates) == 1
 
@@ -272,7 +272,7 @@ def test_a_resubmit_that_is_refused_leaves_what_is_known_of_the_unknown_submit_b
     for service.refuses in (False, True):
         submission = submission_of(service, store, options=Options(on_unknown_submit="resubmit"))
         with pytest.raises(LemonDataError):
-            submission.begin()
+            submission.submit_or_reattach()
     assert len(service.creates) == 1
     assert Record.read(store.values[KEY]).is_intent
 
@@ -282,7 +282,7 @@ def test_a_resubmit_that_is_accepted_keeps_the_record_of_the_unknown_submit_befo
     for service.loses in (True, False):
         submission = submission_of(service, store, options=Options(on_unknown_submit="resubmit"))
         with suppress(SubmitUnknownError):
-            submission.begin()
+            submission.submit_or_reattach()
     assert store.values[KEY]["task_id"] == "ldtask_2"
     assert Record.read(store.values["lemondata_submit_before_unknown"]).is_intent
 
@@ -292,12 +292,12 @@ def test_a_lost_answer_is_final_unless_a_retry_is_to_submit_it_again(word, final
     service = Service()
     service.loses = True
     with pytest.raises(SubmitUnknownError) as unknown:
-        submission_of(service, Store(), options=Options(on_unknown_submit=word)).begin()
+        submission_of(service, Store(), options=Options(on_unknown_submit=word)).submit_or_reattach()
     assert unknown.value.final is final
     assert ("a retry submits it again" in str(unknown.value)) is not final
 
 
-def test_a_clear_is_still_one_for_the_next_try_when_the_first_dies_before_its_look():
+def test_a_clear_is_still_one_for_the_next_try_when_the_first_dies_before_its_poll():
     class Dying(Service):
         def handle(self, request: httpx.Request) -> httpx.Response:
             raise KeyboardInterrupt
@@ -305,7 +305,7 @@ def test_a_clear_is_still_one_for_the_next_try_when_the_first_dies_before_its_lo
     store = Store()
     store.values[KEY] = STORED.to_json()
     with pytest.raises(KeyboardInterrupt):
-        submission_of(Dying(), store, max_tries=5).begin()
+        submission_of(Dying(), store, max_tries=5).submit_or_reattach()
     assert store.values[KEY]["max_tries"] == STORED.max_tries
 
 
@@ -320,24 +320,24 @@ def test_the_check_comes_before_a_submit_and_never_between_a_retry_and_its_task(
     record = Record(STORED.fingerprint, 2, 4e9)
     submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, WHOSE, check=refuse)
     if stored:
-        assert submission.begin()[0].task_id == "ldtask_0"
+        assert submission.submit_or_reattach()[0].task_id == "ldtask_0"
     else:
         with pytest.raises(InvalidRequestError, match="cannot do that"):
-            submission.begin()
+            submission.submit_or_reattach()
         assert store.values == {}
     assert service.creates == []
 
 
 def test_an_adopted_task_that_lemondata_does_not_know_can_still_be_put_right():
     class Unknown(Hook):
-        def look(self, wait: Wait) -> Step:
+        def poll(self, wait: TaskPoller) -> Step:
             return Ended(error=TaskNotFoundError("404", task_id=wait.task_id))
 
     store = Store()
     store.values[KEY] = replace(STORED, answered=False, task_id="ldtask_slip", poll_url=None, deadline=1.0).to_json()
     submission = submission_of(Service(), store, max_tries=5)
     submission.hook = Unknown(Service())
-    submission.begin()
+    submission.submit_or_reattach()
     assert store.values[KEY]["answered"] is False
 
 
@@ -349,7 +349,7 @@ def test_an_intent_that_may_have_been_stored_in_vain_is_taken_back():
 
     service, store = Service(), Flaky()
     with pytest.raises(RuntimeError):
-        submission_of(service, store).begin()
+        submission_of(service, store).submit_or_reattach()
     assert (store.values, service.creates) == ({}, [])
 
 
@@ -366,7 +366,7 @@ def test_both_signals_that_were_held_back_arrive_and_the_one_that_raises_is_the_
         arrived.append(number)
         raise AirflowTaskTimeout
 
-    @undisturbed()
+    @deferred_signals()
     def held_back() -> None:
         for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGTERM):
             os.kill(os.getpid(), number)
@@ -385,17 +385,17 @@ def test_the_task_that_is_replaced_is_cancelled_only_when_another_one_may_be_sub
     def refuse(_: VideoRequest) -> str:
         raise InvalidRequestError("it would cost too much")
 
-    looked: list[str] = []
+    polled: list[str] = []
 
     class Watched(Hook):
-        def look(self, wait: Wait) -> Step:
-            looked.append(wait.task_id)
-            return super().look(wait)
+        def poll(self, wait: TaskPoller) -> Step:
+            polled.append(wait.task_id)
+            return super().poll(wait)
 
     store = Store()
     store.values[KEY] = STORED.to_json()
     submission = submission_of(Service(), store, max_tries=5, options=Options(on_clear="regenerate"))
-    submission.hook, submission.cancel_replaced, submission.appraise = Watched(Service()), True, refuse
+    submission.hook, submission.cancel_replaced, submission.price = Watched(Service()), True, refuse
     with pytest.raises(InvalidRequestError):
-        submission.begin()
-    assert looked == []
+        submission.submit_or_reattach()
+    assert polled == []

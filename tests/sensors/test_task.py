@@ -154,7 +154,7 @@ def test_deferred_it_holds_no_worker_while_the_service_has_trouble(sandbox, cont
     assert sandbox.ledger.requests("poll") == 1
 
 
-async def test_deferred_it_looks_once_in_the_worker_and_hands_over(sandbox, context):
+async def test_deferred_it_polls_once_in_the_worker_and_hands_over(sandbox, context):
     submit = submitted(context, "[forever]")
     before = time.time()
     with pytest.raises(TaskDeferred) as deferral:

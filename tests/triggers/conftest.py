@@ -1,4 +1,4 @@
-"""A service to look at and statistics to tell, new for each test."""
+"""A service to poll and statistics to tell, new for each test."""
 
 from __future__ import annotations
 

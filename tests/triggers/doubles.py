@@ -7,9 +7,9 @@ import time
 from collections import Counter
 from typing import Any
 
-from lemondata_provider.api.models import Task
+from lemondata_provider.api.task import Task
 from lemondata_provider.hooks.settings import ConnectionSettings
-from lemondata_provider.triggers.waiting import Waiting
+from lemondata_provider.triggers.waiting import TaskWait
 
 FAST = 600_000.0  # requests per minute: one every 0.1 ms
 
@@ -20,9 +20,9 @@ def settings(**changes: Any) -> ConnectionSettings:
     )
 
 
-def waiting(name: str = "one", seconds: float = 30, **changes: Any) -> Waiting:
+def waiting(name: str = "one", seconds: float = 30, **changes: Any) -> TaskWait:
     given = {"task_id": name, "poll_url": f"/v1/tasks/{name}", "lemondata_conn_id": "lemondata_default"}
-    return Waiting(**{**given, "poll_interval": 0.01, "deadline": time.time() + seconds, **changes})
+    return TaskWait(**{**given, "poll_interval": 0.01, "deadline": time.time() + seconds, **changes})
 
 
 def answer(task_id: str, status: str = "completed", **fields: Any) -> Task:
@@ -53,7 +53,7 @@ class Client:
         self.closed = False
 
     async def send_once(self, call: Any) -> Task:
-        service, task_id = self.service, call.about["task_id"]
+        service, task_id = self.service, call.error_context["task_id"]
         service.asked[task_id] += 1
         service.times.append(time.monotonic())
         service.in_flight += 1

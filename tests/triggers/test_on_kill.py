@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from lemondata_provider.api import calls
-from lemondata_provider.api.polling import Wait
+from lemondata_provider.api.polling import TaskPoller
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.triggers.task import TaskTrigger
@@ -22,7 +22,7 @@ TI = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)
 def killed(cancel_on_kill: bool = True, model: str = "seedance-2.0", prompt: str = "[queued]") -> TaskTrigger:
     with LemonDataHook().get_conn() as client:
         task = client.send(calls.submit_video(VideoRequest.checked(model=model, prompt=prompt)))
-    wait = Wait(task.id, task.poll_url, poll_interval=0.05, deadline=time.time() + 60)
+    wait = TaskPoller(task.id, task.poll_url, poll_interval=0.05, deadline=time.time() + 60)
     trigger = TaskTrigger.of(wait, "lemondata_default", cancel_on_kill)
     trigger.task_instance = TI  # as the triggerer does
     return trigger

@@ -11,7 +11,7 @@ ARGUMENTS = {"api_key": "sk-a-key-1234", "base_url": "http://127.0.0.1:1"}
 
 
 class Call:
-    about = {"task_id": "one"}  # noqa: RUF012 # nobody changes it
+    error_context = {"task_id": "one"}  # noqa: RUF012 # nobody changes it
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from lemondata_provider.api.errors import LemonDataError
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.triggers.events import TaskEvent, read_event
-from lemondata_provider.triggers.hub import Hub
-from lemondata_provider.triggers.hubs import Hubs
+from lemondata_provider.triggers.hub_registry import HubRegistry
+from lemondata_provider.triggers.poll_hub import PollHub
 from lemondata_provider.triggers.task import TaskTrigger
 
 
@@ -33,7 +33,7 @@ async def event_of(trigger: TaskTrigger) -> TaskEvent:
     events = [event async for event in trigger.run()]
     assert len(events) == 1
     payload = json.loads(json.dumps(events[0].payload))  # as Airflow stores it
-    return read_event(payload, trigger.awaited, trigger.poll_url)
+    return read_event(payload, trigger.lemondata_task_id, trigger.poll_url)
 
 
 async def test_a_finished_task_is_one_event_with_its_result(sandbox):
@@ -93,18 +93,18 @@ async def test_passing_trouble_never_ends_the_wait(sandbox, fault, details):
     assert (await event_of(trigger_for(task))).result["status"] == "completed"
 
 
-async def test_each_look_is_one_request_on_the_wire(sandbox):
+async def test_each_poll_is_one_request_on_the_wire(sandbox):
     task = submit("[forever]")
     sandbox.fault("error", on="poll", times=-1, status=500)
     started = time.monotonic()
     error = (await event_of(trigger_for(task, seconds=1.0, poll_interval=0.2))).exception()
-    looks = sandbox.ledger.requests("poll")
+    polls = sandbox.ledger.requests("poll")
     assert type(error).__name__ == "TaskTimeoutError"
-    assert looks <= (time.monotonic() - started) / 0.1 + 1
-    assert looks >= 2
+    assert polls <= (time.monotonic() - started) / 0.1 + 1
+    assert polls >= 2
 
 
-async def test_a_deadline_that_has_passed_still_gets_one_look(sandbox):
+async def test_a_deadline_that_has_passed_still_gets_one_poll(sandbox):
     task = submit()
     await until_completed(sandbox)
     assert (await event_of(trigger_for(task, seconds=-5, poll_interval=60))).result["status"] == "completed"
@@ -151,7 +151,7 @@ async def until(done: Any) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_a_connection_that_cannot_be_used_ends_the_wait_after_three_looks(sandbox):
+async def test_a_connection_that_cannot_be_used_ends_the_wait_after_three_polls(sandbox):
     task = submit()
     error = (await event_of(trigger_for(task, lemondata_conn_id="nowhere"))).exception()
     assert "Connection 'nowhere' is not defined" in str(error)
@@ -162,17 +162,17 @@ class WithClient(TaskTrigger):
     """A trigger whose hub has another client."""
 
     make_client: Any = None
-    look_seconds = 120.0
+    poll_timeout = 120.0
 
     @cached_property
-    def hubs(self) -> Hubs:
-        return Hubs(make_hub=partial(Hub, make_client=self.make_client, look_seconds=self.look_seconds))
+    def hubs(self) -> HubRegistry:
+        return HubRegistry(make_hub=partial(PollHub, make_client=self.make_client, poll_timeout=self.poll_timeout))
 
 
 async def test_something_unforeseen_becomes_an_event_and_no_exception(sandbox):
     class Broken(TaskTrigger):
         @property
-        def hubs(self) -> Hubs:
+        def hubs(self) -> HubRegistry:
             raise RuntimeError("nobody thought of this")
 
     task = submit()
@@ -182,10 +182,10 @@ async def test_something_unforeseen_becomes_an_event_and_no_exception(sandbox):
     assert (error.task_id, error.poll_url) == (task.id, task.poll_url)
 
 
-async def test_a_look_whose_answer_never_ends_is_given_up(sandbox):
+async def test_a_poll_whose_answer_never_ends_is_given_up(sandbox):
     class Impatient(WithClient):
         make_client = AsyncClient
-        look_seconds = 0.2
+        poll_timeout = 0.2
 
     task = submit()
     sandbox.fault("hang", on="poll")
@@ -232,7 +232,7 @@ async def test_cancelling_it_leaves_no_event_and_no_open_connection(sandbox):
     await until(lambda: len(closed) == 1)
 
 
-async def test_progress_is_told_and_not_every_look(sandbox, caplog):
+async def test_progress_is_told_and_not_every_poll(sandbox, caplog):
     sandbox.configure(generation_seconds=1.0)
     with caplog.at_level("INFO"):
         await event_of(trigger_for(submit(), poll_interval=0.02))
@@ -256,7 +256,7 @@ async def test_fifty_triggers_on_a_slow_service_leave_the_event_loop_responsive(
             lags.append(time.monotonic() - before - 0.02)
 
     watching = asyncio.create_task(watch())
-    long_ago = time.time() - 60  # else the first looks wait for videos to be made
+    long_ago = time.time() - 60  # else the first polls wait for videos to be made
     events = await asyncio.gather(*(event_of(trigger_for(task, created=long_ago)) for task in tasks))
     watching.cancel()
     assert all(event.result for event in events)

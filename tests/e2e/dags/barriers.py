@@ -35,12 +35,12 @@ def stop_once(name: str) -> None:
 
 
 class StoppingHook(LemonDataHook):
-    """Stops around the POST, and before the looks."""
+    """Stops around the POST, and before the polls."""
 
     def __init__(self, lemondata_conn_id: str, reached: Callable[[str], None]) -> None:
         super().__init__(lemondata_conn_id)
         self.reached = reached
-        self.looks = 0
+        self.polls = 0
 
     def get_conn(self) -> Any:
         client = super().get_conn()
@@ -57,10 +57,10 @@ class StoppingHook(LemonDataHook):
         client.send_once = stopping
         return client
 
-    def look(self, wait: Any) -> Any:
-        self.looks += 1
-        self.reached(AFTER_STORE if self.looks == 1 else WAITING)
-        return super().look(wait)
+    def poll(self, wait: Any) -> Any:
+        self.polls += 1
+        self.reached(AFTER_STORE if self.polls == 1 else WAITING)
+        return super().poll(wait)
 
 
 class Stopping:

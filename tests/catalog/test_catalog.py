@@ -10,7 +10,7 @@ import pytest
 
 from lemondata_provider.api.request import Operation
 from lemondata_provider.catalog import Catalog, CatalogError, CatalogModel, load, recommend
-from lemondata_provider.catalog.inventory import AUDIO_ON
+from lemondata_provider.catalog.catalog import AUDIO_ON
 from lemondata_provider.catalog.operations import OPERATIONS
 
 # The guide's own tables, in its own short words: what was read from them stands in the package's data.

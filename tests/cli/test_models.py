@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
-from lemondata_provider.api.inventory import Model
+from lemondata_provider.api.models import Model
 from lemondata_provider.catalog import Catalog, CatalogModel, load
-from lemondata_provider.cli import inventory
-from lemondata_provider.cli.inventory import changes, chosen, known, merged, models, row
+from lemondata_provider.cli import models as module
+from lemondata_provider.cli.models import changes, chosen, known, merged, models, row
 from lemondata_provider.cli.table import table
 
 OURS = Catalog(
@@ -96,7 +96,7 @@ def service(monkeypatch):
         def list_models(self) -> list[Model]:
             return listed
 
-    monkeypatch.setattr(inventory, "CommandLineHook", Hook)
+    monkeypatch.setattr(module, "CommandLineHook", Hook)
     return listed
 
 

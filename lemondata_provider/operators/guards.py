@@ -19,14 +19,14 @@ from lemondata_provider.api.errors import (
 )
 from lemondata_provider.api.prices import Estimate, plain
 from lemondata_provider.api.request import VideoRequest
-from lemondata_provider.api.verdict import MODEL_NOT_FOUND
+from lemondata_provider.api.submit_outcome import MODEL_NOT_FOUND
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.arguments import choice, flag
-from lemondata_provider.operators.checks import catalog
+from lemondata_provider.operators.validation import catalog
 
 
 @dataclass(frozen=True)
-class Precautions:
+class SubmitGuards:
     """
     What the user wants to be sure of.
 
@@ -39,7 +39,7 @@ class Precautions:
     max_cost_usd: Decimal | None = None
     unknown_cost: str = "refuse"
 
-    def take(self, hook: LemonDataHook, request: VideoRequest) -> str | None:
+    def check(self, hook: LemonDataHook, request: VideoRequest) -> str | None:
         """
         Check a request right before it is submitted, and return what it will cost in USD, if that is known.
 
@@ -49,7 +49,7 @@ class Precautions:
         if self.check_live:
             check_live(hook, request)
         estimate = self._estimate(hook, request)
-        if problem := excess(request.model, estimate, self.max_cost_usd, self.unknown_cost):
+        if problem := over_budget(request.model, estimate, self.max_cost_usd, self.unknown_cost):
             raise InvalidRequestError(problem)
         if estimate.usd is None:
             hook.log.info("What %s costs is not known beforehand: %s", request.model, estimate.reason)
@@ -69,7 +69,7 @@ class Precautions:
             return Estimate(None, "its price could not be asked for")
 
 
-def excess(model: str, estimate: Estimate, max_cost_usd: Decimal | None, unknown_cost: str) -> str | None:
+def over_budget(model: str, estimate: Estimate, max_cost_usd: Decimal | None, unknown_cost: str) -> str | None:
     """Say why a video must not be submitted at its price, or nothing if it may."""
     if max_cost_usd is None:
         return None
@@ -112,13 +112,13 @@ def check_live(hook: LemonDataHook, request: VideoRequest) -> None:
     check_contract(request, model)
 
 
-def checked_precautions(check_live: Any, max_cost_usd: Any, unknown_cost: Any) -> Precautions:
+def read_guards(check_live: Any, max_cost_usd: Any, unknown_cost: Any) -> SubmitGuards:
     """
     Check the arguments of an operator.
 
     :raises InvalidRequestError: if one of them cannot be meant.
     """
-    return Precautions(
+    return SubmitGuards(
         flag("check_live", check_live),
         None if max_cost_usd is None else _amount(max_cost_usd),
         choice("unknown_cost", unknown_cost, ("refuse", "allow")),

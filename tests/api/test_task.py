@@ -11,8 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from lemondata_provider.api.inventory import Model, ModelPrice
-from lemondata_provider.api.models import Task, TaskStatus, canonical_poll_url, identify, task_id_of
+from lemondata_provider.api.models import Model, ModelPrice
+from lemondata_provider.api.task import Task, TaskStatus, canonical_poll_url, identify, task_id_of
 
 WRONG = [None, True, False, 0, -1, 3.5, float("nan"), float("inf"), 10**400, "", " ", "x", [], ["x"], {}, {"url": 5}]
 

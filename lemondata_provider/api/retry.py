@@ -11,15 +11,15 @@ from tenacity import RetryCallState
 
 from lemondata_provider.api.calls import Call
 from lemondata_provider.api.errors import LemonDataError
-from lemondata_provider.api.verdict import is_refused_for_now, was_not_sent
+from lemondata_provider.api.submit_outcome import is_refused_for_now, was_not_sent
 
 log = logging.getLogger(__name__)
 
-LONGEST_BACKOFF = 16.0  # seconds
-PATIENCE_SECONDS = 60.0  # how long a request is repeated before the error rises to the caller
+MAX_BACKOFF = 16.0  # seconds
+RETRY_TIMEOUT = 60.0  # how long a request is repeated before the error rises to the caller
 
 
-def may_repeat(call: Call[Any], error: BaseException) -> bool:
+def is_retryable(call: Call[Any], error: BaseException) -> bool:
     """Say whether a failed call may be sent again: a read on passing trouble, a create if it surely did nothing."""
     if not isinstance(error, LemonDataError):
         return False
@@ -28,33 +28,33 @@ def may_repeat(call: Call[Any], error: BaseException) -> bool:
     return was_not_sent(error) or is_refused_for_now(error)
 
 
-def pause(attempt: int, error: BaseException | None, jitter: Callable[[], float] = random.random) -> float:
+def backoff(attempt: int, error: BaseException | None, jitter: Callable[[], float] = random.random) -> float:
     """
     Return the seconds to wait after a failure: 1, 2, 4 … 16 with jitter.
 
     What the service asks for is waited first, and then as long a time again at random, or up to the backoff: hundreds
     of workers that were refused in one second must not come back in one.
     """
-    backoff = min(2.0 ** (attempt - 1), LONGEST_BACKOFF)
+    backoff = min(2.0 ** (attempt - 1), MAX_BACKOFF)
     asked: float | None = getattr(error, "retry_after", None)
     if asked is None:
         return backoff * (0.5 + jitter())
-    return asked + max(backoff, min(asked, LONGEST_BACKOFF)) * jitter()
+    return asked + max(backoff, min(asked, MAX_BACKOFF)) * jitter()
 
 
-def repeating(call: Call[Any]) -> dict[str, Any]:
+def retry_options(call: Call[Any]) -> dict[str, Any]:
     """Return the arguments that tell tenacity, sync or async, when to send a call again."""
 
     def wait(state: RetryCallState) -> float:
-        return pause(state.attempt_number, state.outcome.exception() if state.outcome else None)
+        return backoff(state.attempt_number, state.outcome.exception() if state.outcome else None)
 
     def stop(state: RetryCallState) -> bool:
         spent = max(state.idle_for, state.seconds_since_start or 0.0)
-        return spent + state.upcoming_sleep > PATIENCE_SECONDS
+        return spent + state.upcoming_sleep > RETRY_TIMEOUT
 
     def retry(state: RetryCallState) -> bool:
         error = state.outcome.exception() if state.outcome else None
-        return error is not None and may_repeat(call, error)
+        return error is not None and is_retryable(call, error)
 
     def before_sleep(state: RetryCallState) -> None:
         error = state.outcome.exception() if state.outcome else None

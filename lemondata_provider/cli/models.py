@@ -10,12 +10,12 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from lemondata_provider.api.errors import ConfigurationError, LemonDataError
-from lemondata_provider.api.inventory import Model
+from lemondata_provider.api.models import Model
 from lemondata_provider.catalog import Catalog, CatalogError, CatalogModel, load
 from lemondata_provider.catalog.operations import OPERATIONS
 from lemondata_provider.cli.hook import CommandLineHook
 from lemondata_provider.cli.table import table
-from lemondata_provider.operators.checks import catalog
+from lemondata_provider.operators.validation import catalog
 
 
 def models(args: Namespace) -> str:

@@ -20,14 +20,14 @@ from pydantic import ValidationError
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.errors import ModelNotFoundError, NotFoundError
-from lemondata_provider.api.inventory import ModelPrice
+from lemondata_provider.api.models import ModelPrice
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-KNOWN_SECONDS = 300.0  # how long a price is believed
-UNKNOWN_SECONDS = 60.0  # and how long nobody asks again who would not wait for it
-QUICK_SECONDS = 3.0  # how long an answer is waited for where the price is not needed
+PRICE_TTL = 300.0  # how long a price is believed
+NO_PRICE_TTL = 60.0  # and how long nobody asks again who would not wait for it
+QUICK_TIMEOUT = 3.0  # how long an answer is waited for where the price is not needed
 
 
 class PriceCache:
@@ -61,7 +61,7 @@ class PriceCache:
         name = _name(base_url, api_key, model)
         try:
             entry = self._entries.get(name) or json.loads((self.folder / name).read_text())
-            if not 0 <= entry["until"] - self._clock() <= KNOWN_SECONDS:
+            if not 0 <= entry["until"] - self._clock() <= PRICE_TTL:
                 return None
             told = entry["prices"]
             prices = None if told is None else [ModelPrice.model_validate(price) for price in told]
@@ -72,7 +72,7 @@ class PriceCache:
 
     def put(self, base_url: str, api_key: str, model: str, prices: list[ModelPrice] | None) -> None:
         """Remember what was told of a model, or that the service could not be asked."""
-        until = self._clock() + (KNOWN_SECONDS if prices else UNKNOWN_SECONDS)
+        until = self._clock() + (PRICE_TTL if prices else NO_PRICE_TTL)
         told = None if prices is None else [price.model_dump(mode="json", exclude={"raw"}) for price in prices]
         name = _name(base_url, api_key, model)
         self._entries[name] = {"until": until, "prices": told}
@@ -106,7 +106,7 @@ def ask(send: Callable[[calls.Call[list[ModelPrice]]], list[ModelPrice]], model:
         except NotFoundError:
             continue  # one of the two editions does not have it
         # The newer price list takes no model, and answers with all of them.
-        found = [price for price in prices if price.model == model or call.target != "/v1/pricing"]
+        found = [price for price in prices if price.model == model or call.url != "/v1/pricing"]
         if any(price.unit for price in found):
             return found  # with those that cannot be read: one of them may be the dearest
     return []

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from lemondata_provider.api.errors import AuthenticationError, ConfigurationError, ConnectionFailedError
-from lemondata_provider.triggers.hub import Hub
-from lemondata_provider.triggers.hubs import Hubs, hubs_of_this_loop
+from lemondata_provider.triggers.hub_registry import HubRegistry, registry_for_running_loop
+from lemondata_provider.triggers.poll_hub import PollHub
 from tests.triggers.doubles import Metrics, Service, answer, settings, until, waiting
 
 
@@ -35,39 +35,39 @@ def connections() -> Connections:
 
 
 @pytest.fixture
-def hubs(service: Service, connections: Connections, metrics: Metrics) -> Hubs:
-    return Hubs(connections.look_up, metrics, partial(Hub, make_client=service.client))
+def hubs(service: Service, connections: Connections, metrics: Metrics) -> HubRegistry:
+    return HubRegistry(connections.look_up, metrics, partial(PollHub, make_client=service.client))
 
 
-async def test_a_connection_is_looked_up_once_for_all_who_wait_with_it(hubs, service, connections):
+async def test_a_connection_is_polled_up_once_for_all_who_wait_with_it(hubs, service, connections):
     names = [str(number) for number in range(30)]
     service.ends = {name: answer(name) for name in names}
-    await asyncio.gather(*(hubs.follow(waiting(name)) for name in names))
+    await asyncio.gather(*(hubs.wait_for(waiting(name)) for name in names))
     assert connections.asked == {"lemondata_default": 1}
     assert len(service.clients) == 1
 
 
 async def test_connections_with_one_key_share_a_hub_and_others_do_not(hubs, service, connections):
     connections.say = {"a": settings(), "b": settings(timeout=5.0), "c": settings(api_key="sk-another-key")}
-    waits = [asyncio.ensure_future(hubs.follow(waiting(name, lemondata_conn_id=name))) for name in "abc"]
+    waits = [asyncio.ensure_future(hubs.wait_for(waiting(name, lemondata_conn_id=name))) for name in "abc"]
     await until(lambda: len(service.asked) == 3)
     assert [client.options["api_key"] for client in service.clients] == ["sk-a-key-1234", "sk-another-key"]
     service.ends = {name: answer(name) for name in "abc"}
     await asyncio.gather(*waits)
 
 
-async def test_a_key_that_was_refused_is_looked_up_again_and_the_new_one_used(hubs, service, connections):
+async def test_a_key_that_was_refused_is_polled_up_again_and_the_new_one_used(hubs, service, connections):
     def refuse() -> Exception:
         connections.say["lemondata_default"] = settings(api_key="sk-the-new-key")
         return AuthenticationError("no", status=401)
 
     service.ends["one"] = [refuse]
     connections.say["lemondata_default"] = settings(api_key="sk-the-old-key")
-    assert (await hubs.follow(waiting(poll_interval=0.3))).task.id == "one"
+    assert (await hubs.wait_for(waiting(poll_interval=0.3))).task.id == "one"
     assert [client.options["api_key"] for client in service.clients] == ["sk-the-old-key", "sk-the-new-key"]
 
 
-async def test_a_refused_wait_goes_on_when_its_connection_was_looked_up_however_long_that_takes(
+async def test_a_refused_wait_goes_on_when_its_connection_was_polled_up_however_long_that_takes(
     hubs, service, connections
 ):
     async def slowly(conn_id: str) -> Any:
@@ -78,35 +78,35 @@ async def test_a_refused_wait_goes_on_when_its_connection_was_looked_up_however_
     hubs._look_up = slowly
     names = [str(number) for number in range(10)]
     service.ends = {name: [AuthenticationError("no", status=401)] for name in names}
-    ended = await asyncio.gather(*(hubs.follow(waiting(name, poll_interval=0.02)) for name in names))
+    ended = await asyncio.gather(*(hubs.wait_for(waiting(name, poll_interval=0.02)) for name in names))
     assert [end.task and end.task.id for end in ended] == names
     assert connections.asked["lemondata_default"] == 2
 
 
-async def test_a_look_up_that_takes_longer_than_a_look_may_loses_no_wait(service, connections, metrics):
+async def test_a_poll_up_that_takes_longer_than_a_poll_may_loses_no_wait(service, connections, metrics):
     async def slowly(conn_id: str) -> Any:
         connections.asked[conn_id] += 1
         await asyncio.sleep(0.3 if connections.asked[conn_id] > 1 else 0)
         return settings()
 
-    hubs = Hubs(slowly, metrics, partial(Hub, make_client=service.client, look_seconds=0.1))
+    hubs = HubRegistry(slowly, metrics, partial(PollHub, make_client=service.client, poll_timeout=0.1))
     service.ends["one"] = [AuthenticationError("no", status=401)]
-    assert (await asyncio.wait_for(hubs.follow(waiting()), 5)).task.id == "one"
+    assert (await asyncio.wait_for(hubs.wait_for(waiting()), 5)).task.id == "one"
     assert connections.asked["lemondata_default"] == 2
 
 
 async def test_a_connection_that_was_changed_while_nobody_waited_is_used(hubs, service, connections):
     service.ends = {"one": answer("one"), "two": answer("two")}
-    await hubs.follow(waiting("one"))
+    await hubs.wait_for(waiting("one"))
     connections.say["lemondata_default"] = settings(timeout=7.0, triggerers=2)
-    await hubs.follow(waiting("two"))
+    await hubs.wait_for(waiting("two"))
     assert [client.options["timeout"] for client in service.clients] == [60.0, 7.0]
 
 
 @pytest.mark.parametrize("trouble", [OverflowError("too large"), ValueError("Invalid IPv6 URL"), OSError()])
-async def test_whatever_a_look_up_raises_the_next_ones_are_made(service, connections, metrics, trouble):
-    hubs = Hubs(connections.look_up, metrics, partial(Hub, make_client=service.client), look_up_seconds=0.02)
-    ending = asyncio.ensure_future(hubs.follow(waiting()))
+async def test_whatever_a_poll_up_raises_the_next_ones_are_made(service, connections, metrics, trouble):
+    hubs = HubRegistry(connections.look_up, metrics, partial(PollHub, make_client=service.client), refresh_seconds=0.02)
+    ending = asyncio.ensure_future(hubs.wait_for(waiting()))
     await until(lambda: service.asked["one"] >= 1)
     connections.say["lemondata_default"] = trouble
     asked = connections.asked["lemondata_default"]
@@ -118,8 +118,8 @@ async def test_whatever_a_look_up_raises_the_next_ones_are_made(service, connect
 
 
 async def test_a_changed_connection_is_noticed_without_a_refusal(service, connections, metrics):
-    hubs = Hubs(connections.look_up, metrics, partial(Hub, make_client=service.client), look_up_seconds=0.05)
-    ending = asyncio.ensure_future(hubs.follow(waiting()))
+    hubs = HubRegistry(connections.look_up, metrics, partial(PollHub, make_client=service.client), refresh_seconds=0.05)
+    ending = asyncio.ensure_future(hubs.wait_for(waiting()))
     await until(lambda: service.asked["one"] >= 1)
     connections.say["lemondata_default"] = settings(api_key="sk-the-new-key")
     await until(lambda: len(service.clients) == 2)
@@ -130,9 +130,9 @@ async def test_a_changed_connection_is_noticed_without_a_refusal(service, connec
     assert (await ending).task.id == "one"
 
 
-async def test_a_connection_that_cannot_be_looked_up_any_more_changes_nothing(service, connections, metrics, caplog):
-    hubs = Hubs(connections.look_up, metrics, partial(Hub, make_client=service.client), look_up_seconds=0.05)
-    ending = asyncio.ensure_future(hubs.follow(waiting()))
+async def test_a_connection_that_cannot_be_polled_up_any_more_changes_nothing(service, connections, metrics, caplog):
+    hubs = HubRegistry(connections.look_up, metrics, partial(PollHub, make_client=service.client), refresh_seconds=0.05)
+    ending = asyncio.ensure_future(hubs.wait_for(waiting()))
     await until(lambda: service.asked["one"] >= 1)
     connections.say["lemondata_default"] = ConnectionFailedError("the secrets backend is away")
     await until(lambda: "the secrets backend is away; going on as before" in caplog.text)
@@ -140,9 +140,9 @@ async def test_a_connection_that_cannot_be_looked_up_any_more_changes_nothing(se
     assert (await ending).task.id == "one"
 
 
-async def test_a_connection_that_cannot_be_used_ends_the_wait_after_three_looks(hubs, connections):
+async def test_a_connection_that_cannot_be_used_ends_the_wait_after_three_polls(hubs, connections):
     connections.say["lemondata_default"] = ConfigurationError("The API key is empty")
-    ended = await hubs.follow(waiting())
+    ended = await hubs.wait_for(waiting())
     assert "The API key is empty" in str(ended.error)
     assert connections.asked["lemondata_default"] == 3
 
@@ -150,16 +150,16 @@ async def test_a_connection_that_cannot_be_used_ends_the_wait_after_three_looks(
 async def test_a_secrets_backend_that_is_away_for_a_while_ends_no_wait(hubs, service, connections):
     connections.say["lemondata_default"] = ConnectionFailedError("the secrets backend is away")
     service.ends["one"] = answer("one")
-    ending = asyncio.ensure_future(hubs.follow(waiting()))
+    ending = asyncio.ensure_future(hubs.wait_for(waiting()))
     await until(lambda: connections.asked["lemondata_default"] >= 4)
     del connections.say["lemondata_default"]
     assert (await ending).task.id == "one"
 
 
-async def test_a_look_up_that_one_wait_is_cancelled_in_serves_the_others(hubs, service):
+async def test_a_poll_up_that_one_wait_is_cancelled_in_serves_the_others(hubs, service):
     service.ends["two"] = answer("two")
-    first = asyncio.ensure_future(hubs.follow(waiting("one")))
-    second = asyncio.ensure_future(hubs.follow(waiting("two")))
+    first = asyncio.ensure_future(hubs.wait_for(waiting("one")))
+    second = asyncio.ensure_future(hubs.wait_for(waiting("two")))
     await asyncio.sleep(0)
     first.cancel()
     assert (await second).task.id == "two"
@@ -168,7 +168,7 @@ async def test_a_look_up_that_one_wait_is_cancelled_in_serves_the_others(hubs, s
 async def test_nothing_runs_when_nobody_waits_and_the_level_is_told(hubs, service, metrics):
     before = asyncio.all_tasks()
     service.ends = {"one": answer("one"), "two": answer("two")}
-    await asyncio.gather(hubs.follow(waiting("one")), hubs.follow(waiting("two")))
+    await asyncio.gather(hubs.wait_for(waiting("one")), hubs.wait_for(waiting("two")))
     await until(lambda: asyncio.all_tasks() == before)
     levels = [value for stat, value in metrics.levels if stat == "lemondata.tasks_in_flight"]
     assert (max(levels), levels[-1]) == (2, 0)
@@ -176,7 +176,7 @@ async def test_nothing_runs_when_nobody_waits_and_the_level_is_told(hubs, servic
 
 def test_each_event_loop_has_its_own_and_a_closed_one_is_forgotten():
     async def mine() -> Any:
-        return hubs_of_this_loop(), hubs_of_this_loop()
+        return registry_for_running_loop(), registry_for_running_loop()
 
     first, again = asyncio.run(mine())
     second, _ = asyncio.run(mine())

@@ -9,10 +9,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 WINDOW = 60.0  # seconds that the service counts requests over
-SHARE = 0.97  # of what is allowed; the rest is for clocks and networks that are not exact
-LATE = 0.1  # seconds that a timer may be late and made up for
-UNDERWAY = 0.25  # seconds that a request of somebody else may have been on its way
-LEAST = 0.1  # the part that a 429 leaves to us
+SAFETY_SHARE = 0.97  # of what is allowed; the rest is for clocks and networks that are not exact
+MAX_TIMER_LATENESS = 0.1  # seconds that a timer may be late and made up for
+TRANSIT_SECONDS = 0.25  # seconds that a request of somebody else may have been on its way
+MIN_SHARE = 0.1  # the part that a 429 leaves to us
 EPSILON = 1e-9  # of a request: what sums of fractions may be wrong by
 
 
@@ -41,7 +41,7 @@ class RateLimit:
         return cls(limit, min(max(remaining, 0.0), limit)) if usable else None
 
 
-class Budget:
+class RateLimiter:
     """
     The requests that one process may send with one key; all instants are those of one monotonic clock, in seconds.
 
@@ -54,81 +54,81 @@ class Budget:
 
     def __init__(self, per_minute: float, sharers: int = 1) -> None:
         self._sent: deque[float] = deque()
-        self._elsewhere: deque[tuple[float, int]] = deque()  # when, and how many then
+        self._external: deque[tuple[float, int]] = deque()  # when, and how many then
         self._others = 0  # how many these are
         self._credit = 1.0  # requests that may be sent now as far as the pace goes; what is not used is kept
         self._credited: float | None = None  # until when the credit has grown
         self._last = -math.inf  # when the last request would have been sent by a timer that is never late
-        self._held_until = -math.inf
-        self._corrected_until = -math.inf
-        self.change(per_minute, sharers)
+        self._paused_until = -math.inf
+        self._headers_valid_until = -math.inf
+        self.set_limit(per_minute, sharers)
 
-    def change(self, per_minute: float, sharers: int = 1) -> None:
+    def set_limit(self, per_minute: float, sharers: int = 1) -> None:
         """Take another rate limit."""
         self.per_minute = per_minute
         self.sharers = sharers
-        self.allowed = max(SHARE * per_minute / sharers, 1.0)
+        self.allowed = max(SAFETY_SHARE * per_minute / sharers, 1.0)
 
     def rate(self) -> float:
         """Return how many requests a second others leave to us now."""
         return max(self.allowed - self._others, 0.0) / WINDOW
 
-    def count_elsewhere(self, at: float, requests: int = 1) -> None:
+    def record_external(self, at: float, requests: int = 1) -> None:
         """Count requests that somebody else sent; what happened out of order counts as a little later."""
         self._advance(at)
-        at += UNDERWAY  # it counts from when the service got it
-        at = max(at, self._elsewhere[-1][0]) if self._elsewhere else at
-        self._elsewhere.append((at, requests))
+        at += TRANSIT_SECONDS  # it counts from when the service got it
+        at = max(at, self._external[-1][0]) if self._external else at
+        self._external.append((at, requests))
         self._others += requests
 
-    def hold(self, until: float) -> None:
+    def pause_until(self, until: float) -> None:
         """Send nothing until then: the service asked for it."""
-        self._held_until = max(self._held_until, until)
+        self._paused_until = max(self._paused_until, until)
 
-    def correct(self, limit: RateLimit, now: float) -> None:
+    def apply_headers(self, limit: RateLimit, now: float) -> None:
         """Learn from an answer how much of the limit is used: what we did not send, somebody else did."""
         self._advance(now)
         most = min(self.per_minute, limit.limit)
-        self.allowed = max(SHARE * most / self.sharers, 1.0)
-        self._corrected_until = now + WINDOW  # as long as answers say so, and no longer
-        self._count_unknown(most / self.sharers - limit.remaining, now)
+        self.allowed = max(SAFETY_SHARE * most / self.sharers, 1.0)
+        self._headers_valid_until = now + WINDOW  # as long as answers say so, and no longer
+        self._record_unseen(most / self.sharers - limit.remaining, now)
 
-    def exhaust(self, now: float) -> None:
+    def on_rate_limited(self, now: float) -> None:
         """Learn from a 429 that others use the limit too; something is left to us, since it may be of another kind."""
         self._advance(now)
-        self._count_unknown((1 - LEAST) * self.allowed, now)
+        self._record_unseen((1 - MIN_SHARE) * self.allowed, now)
 
-    def _count_unknown(self, used: float, now: float) -> None:
+    def _record_unseen(self, used: float, now: float) -> None:
         """Count what was used of our part of the limit, and not sent by us."""
         unknown = math.floor(used) - len(self._sent) - self._others
         if unknown > 0:
-            self.count_elsewhere(now, unknown)
+            self.record_external(now, unknown)
 
-    def next_at(self, now: float) -> float:
+    def available_at(self, now: float) -> float:
         """Return the earliest instant at which a request may be sent."""
         self._advance(now)
-        at = max(self._credited_at(now), self._last + WINDOW / self.allowed, self._held_until, now)
+        at = max(self._credited_at(now), self._last + WINDOW / self.allowed, self._paused_until, now)
         over = math.ceil(len(self._sent) + self._others + 1 - self.allowed - EPSILON)
         return at if over <= 0 else max(at, self._nth_oldest(over) + WINDOW)
 
-    def spend(self, now: float) -> None:
+    def acquire(self, now: float) -> None:
         """Count a request of ours."""
         self._advance(now)
         self._sent.append(now)
         self._credit -= 1.0
         # Timers are late, now and then: what one request came late by, the next one may come early by.
         gap = WINDOW / self.allowed
-        self._last = max(self._last + gap, now - min(gap, LATE))
+        self._last = max(self._last + gap, now - min(gap, MAX_TIMER_LATENESS))
 
     def _advance(self, now: float) -> None:
-        if now > self._corrected_until > -math.inf:
-            self._corrected_until = -math.inf
-            self.change(self.per_minute, self.sharers)
+        if now > self._headers_valid_until > -math.inf:
+            self._headers_valid_until = -math.inf
+            self.set_limit(self.per_minute, self.sharers)
         while self._sent and self._sent[0] <= now - WINDOW:
             self._sent.popleft()
-        while self._elsewhere and self._elsewhere[0][0] <= now - WINDOW:
-            self._grow(self._elsewhere[0][0] + WINDOW)
-            self._others -= self._elsewhere.popleft()[1]
+        while self._external and self._external[0][0] <= now - WINDOW:
+            self._grow(self._external[0][0] + WINDOW)
+            self._others -= self._external.popleft()[1]
         self._grow(now)
 
     def _grow(self, now: float) -> None:
@@ -141,7 +141,7 @@ class Budget:
         at, missing, others = now, 1.0 - self._credit, self._others
         if missing <= EPSILON:
             return now
-        for sent, requests in self._elsewhere:
+        for sent, requests in self._external:
             rate = max(self.allowed - others, 0.0) / WINDOW
             expires = max(sent + WINDOW, at)
             if missing <= rate * (expires - at):
@@ -152,7 +152,7 @@ class Budget:
 
     def _nth_oldest(self, number: int) -> float:
         """Return when the one was sent that has to expire, and all before it, to make room."""
-        at, in_order = -math.inf, heapq.merge(((sent, 1) for sent in self._sent), self._elsewhere)
+        at, in_order = -math.inf, heapq.merge(((sent, 1) for sent in self._sent), self._external)
         while number > 0:
             at, requests = next(in_order)
             number -= requests

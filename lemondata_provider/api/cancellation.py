@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from lemondata_provider.api.errors import LemonDataError, TaskNotFoundError
-from lemondata_provider.api.models import Task
-from lemondata_provider.api.verdict import Verdict, verdict
+from lemondata_provider.api.submit_outcome import SubmitOutcome, classify_submit_error
+from lemondata_provider.api.task import Task
 
 _WHY_NOT = {
     "task_not_cancellable": "it is running already and is charged, or has ended",
@@ -27,6 +27,6 @@ def outcome(task_id: str, answer: Task | LemonDataError) -> str:
         return f"Task {task_id} was not cancelled: {why}."
     if isinstance(answer, TaskNotFoundError):
         return f"Task {task_id} was not cancelled: LemonData does not know it, or no longer."
-    if verdict(answer) is not Verdict.UNKNOWN:
+    if classify_submit_error(answer) is not SubmitOutcome.UNKNOWN:
         return f"Task {task_id} was not cancelled, and may be charged: {answer}"
     return f"Whether task {task_id} was cancelled is not known, so it may be charged: {answer}"

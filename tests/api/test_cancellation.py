@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from lemondata_provider.api.cancelling import outcome
+from lemondata_provider.api.cancellation import outcome
 from lemondata_provider.api.errors import AnswerLostError, BadRequestError, TaskNotFoundError
-from lemondata_provider.api.models import Task
+from lemondata_provider.api.task import Task
 
 
 def task(**fields: object) -> Task:

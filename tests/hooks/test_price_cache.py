@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from lemondata_provider.api.errors import ConnectionFailedError, LemonDataError
-from lemondata_provider.api.inventory import ModelPrice
+from lemondata_provider.api.models import ModelPrice
 from lemondata_provider.api.prices import estimate
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
-from lemondata_provider.hooks.prices import KNOWN_SECONDS, UNKNOWN_SECONDS, PriceCache, ask
+from lemondata_provider.hooks.price_cache import NO_PRICE_TTL, PRICE_TTL, PriceCache, ask
 
 CLIP = VideoRequest.checked(prompt="a", duration=8)
 PRICES = [ModelPrice(model="m", per_second=Decimal("0.10"))]
@@ -50,7 +50,7 @@ def test_a_price_is_asked_for_once_in_some_minutes(sandbox, hook, clock):
     for _ in range(3):
         hook.estimate_cost(CLIP)
     assert [call.path for call in sandbox.ledger.calls] == ["/v1/models/sora-2/pricing"]
-    clock.now += KNOWN_SECONDS + 1
+    clock.now += PRICE_TTL + 1
     hook.estimate_cost(CLIP)
     assert sandbox.ledger.requests() == 2
 
@@ -147,7 +147,7 @@ def test_a_price_that_cannot_be_read_is_not_left_out_beside_one_that_can(other):
 
 def test_where_one_endpoint_tells_no_price_that_can_be_read_the_other_is_asked():
     answers = {"/v1/models/m/pricing": told({"per_request": "$9"}), "/v1/pricing": told({"per_request": "9"})}
-    prices = ask(lambda call: call.read(answers[call.target]), "m")
+    prices = ask(lambda call: call.read(answers[call.url]), "m")
     assert estimate(prices, 8).usd == Decimal(9)
     assert ask(lambda call: call.read(told({"per_request": "$9"})), "m") == []
 
@@ -160,7 +160,7 @@ def test_that_no_price_is_told_is_known_to_all_for_a_minute(monkeypatch, sandbox
     hook.price_cache = PriceCache(hook.price_cache.folder, clock)
     assert hook.get_prices("sora-2") == []
     assert asked == ["sora-2"]
-    clock.now += UNKNOWN_SECONDS + 1
+    clock.now += NO_PRICE_TTL + 1
     hook.get_prices("sora-2")
     assert len(asked) == 2
 
@@ -181,7 +181,7 @@ def test_who_does_not_need_a_price_asks_once_and_not_again_for_a_minute(sandbox,
     for _ in range(3):
         assert hook.get_prices("sora-2", patient=False) == []
     assert sandbox.ledger.requests() == 1
-    clock.now += UNKNOWN_SECONDS + 1
+    clock.now += NO_PRICE_TTL + 1
     hook.get_prices("sora-2", patient=False)
     assert sandbox.ledger.requests() == 2
 

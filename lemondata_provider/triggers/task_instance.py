@@ -13,7 +13,7 @@ from typing import Any
 
 # A triggerer that restarts, a worker that is drained and a retry that takes over show other states. After a clear any
 # state can be seen, up to those of the new try: so it is the new try that cancels what it replaces.
-ENDED_BY_SOMEBODY = frozenset({"failed", "success", "skipped", "removed"})
+USER_ENDED_STATES = frozenset({"failed", "success", "skipped", "removed"})
 
 
 @dataclass(frozen=True)
@@ -50,10 +50,10 @@ class TaskInstanceKey:
             return str(state or "none")
         raise LookupError(f"{self.arguments()} is not there any more")
 
-    def why_wanted(self) -> str | None:
+    def reason_to_keep(self) -> str | None:
         """Ask Airflow, and return why the task at LemonData is still wanted; nothing if somebody ended this one."""
         try:
             state = self.state()
         except Exception as error:  # noqa: BLE001 # in doubt it is wanted
             return f"Airflow did not tell who ended this ({error})"
-        return None if state in ENDED_BY_SOMEBODY else f"this task instance is {state}"
+        return None if state in USER_ENDED_STATES else f"this task instance is {state}"

@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from lemondata_provider.api.errors import APIError, ConfigurationError, InvalidRequestError
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
-from lemondata_provider.operators.checks import catalog, check_requests
+from lemondata_provider.operators.validation import catalog, check_requests
 from lemondata_provider.operators.video import SubmitVideoOperator
 
 EXAMPLES = json.loads((Path(__file__).parents[1] / "catalog" / "guide" / "requests.json").read_text())["requests"]

@@ -4,7 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from lemondata_provider.triggers.cancelling import TaskInstanceKey
+from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 
 @pytest.mark.parametrize(("map_index", "arguments"), [(-1, "d t r"), (3, "d t r --map-index 3"), (None, "d t r")])

@@ -12,54 +12,54 @@ from collections.abc import Awaitable, Callable
 from airflow.observability.stats import Stats as AirflowStats
 
 from lemondata_provider.api.errors import ConnectionFailedError, LemonDataError
-from lemondata_provider.api.polling import Ended, LookAgain, Step, Wait
+from lemondata_provider.api.polling import Ended, PollAgain, Step, TaskPoller
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.settings import ConnectionSettings
-from lemondata_provider.triggers.hub import Hub
 from lemondata_provider.triggers.metrics import Metrics, Stats
-from lemondata_provider.triggers.waiting import Waiting
+from lemondata_provider.triggers.poll_hub import PollHub
+from lemondata_provider.triggers.waiting import TaskWait
 
 log = logging.getLogger(__name__)
 
-PATIENCE_SECONDS = 60.0  # for one look-up
-KEYS = 32  # whose hubs are remembered when nobody waits any more
+RETRY_TIMEOUT = 60.0  # for one look-up
+MAX_IDLE_HUBS = 32  # whose hubs are remembered when nobody waits any more
 
 LookUp = Callable[[str], Awaitable[ConnectionSettings]]
 
 
 async def _look_up(lemondata_conn_id: str) -> ConnectionSettings:
-    return await LemonDataHook(lemondata_conn_id).get_settings_from_loop()
+    return await LemonDataHook(lemondata_conn_id).aget_settings()
 
 
-class Hubs:
+class HubRegistry:
     """
     All hubs of one event loop.
 
     :param look_up: looks a connection up.
     :param stats: Airflow's statistics.
     :param make_hub: makes a hub.
-    :param look_up_seconds: after how many seconds each connection is looked up again.
+    :param refresh_seconds: after how many seconds each connection is looked up again.
     """
 
     def __init__(
         self,
         look_up: LookUp = _look_up,
         stats: Stats = AirflowStats,
-        make_hub: Callable[..., Hub] = Hub,
-        look_up_seconds: float = 45.0,  # a changed connection is noticed within a minute
+        make_hub: Callable[..., PollHub] = PollHub,
+        refresh_seconds: float = 45.0,  # a changed connection is noticed within a minute
     ) -> None:
         self._look_up = look_up
         self._stats = stats
         self._metrics = Metrics(stats)
         self._make_hub = make_hub
-        self._look_up_seconds = look_up_seconds
-        self._hubs: OrderedDict[tuple[str, str], Hub] = OrderedDict()
+        self._refresh_seconds = refresh_seconds
+        self._hubs: OrderedDict[tuple[str, str], PollHub] = OrderedDict()
         self._settings: dict[str, asyncio.Future[ConnectionSettings]] = {}
         self._in_use: Counter[str] = Counter()
         self._renewing: dict[str, asyncio.Future[None]] = {}
         self._refresher: asyncio.Task[None] | None = None
 
-    async def follow(self, waiting: Waiting, asked_at: float | None = None) -> Ended:
+    async def wait_for(self, waiting: TaskWait, asked_at: float | None = None) -> Ended:
         """
         Wait for the end of a task, with the connection as it is at any time.
 
@@ -73,7 +73,7 @@ class Hubs:
                 hub = await self._hub(waiting)
                 if isinstance(hub, Ended):
                     return hub
-                ended = await hub.follow(waiting, asked_at)
+                ended = await hub.wait_for(waiting, asked_at)
                 if ended is not None:
                     return ended
                 asked_at = 0.0  # it was counted already
@@ -96,9 +96,9 @@ class Hubs:
             self._refresher.cancel()
             self._refresher = None
 
-    async def _hub(self, waiting: Waiting) -> Hub | Ended:
+    async def _hub(self, waiting: TaskWait) -> PollHub | Ended:
         """Return the hub of a connection; where that cannot be used, try again until the wait ends."""
-        wait = Wait(
+        wait = TaskPoller(
             waiting.task_id,
             waiting.poll_url,
             poll_interval=waiting.poll_interval,
@@ -108,9 +108,9 @@ class Hubs:
             try:
                 return self._hub_for(await self._known(waiting.lemondata_conn_id))
             except LemonDataError as error:
-                log.warning("Task %s could not be looked at: %s", waiting.task_id, error)
-                step: Step = wait.failed(error, time.time())
-            if not isinstance(step, LookAgain):
+                log.warning("Task %s could not be polled: %s", waiting.task_id, error)
+                step: Step = wait.on_error(error, time.time())
+            if not isinstance(step, PollAgain):
                 return step
             await asyncio.sleep(step.delay)
 
@@ -129,28 +129,28 @@ class Hubs:
         :raises LemonDataError: whatever there is trouble with.
         """
         try:
-            return await asyncio.wait_for(self._look_up(conn_id), PATIENCE_SECONDS)
+            return await asyncio.wait_for(self._look_up(conn_id), RETRY_TIMEOUT)
         except LemonDataError:
             raise
         except Exception as error:  # noqa: BLE001 # a secrets backend may raise anything
-            what = f"{type(error).__name__}: {error}" if str(error) else f"no answer within {PATIENCE_SECONDS:g} s"
+            what = f"{type(error).__name__}: {error}" if str(error) else f"no answer within {RETRY_TIMEOUT:g} s"
             raise ConnectionFailedError(f"Connection {conn_id!r} could not be looked up: {what}") from None
 
-    def _hub_for(self, settings: ConnectionSettings) -> Hub:
+    def _hub_for(self, settings: ConnectionSettings) -> PollHub:
         hub = self._hubs.get(settings.key)
         if hub is None:
             hub = self._hubs[settings.key] = self._make_hub(settings, self._stats, self.renew)
         elif not len(hub) and hub.settings != settings:
-            hub.adopt(settings)  # it was changed while nobody waited
+            hub.apply_settings(settings)  # it was changed while nobody waited
         self._hubs.move_to_end(settings.key)
-        for key in [key for key, other in self._hubs.items() if not len(other)][:-KEYS]:
+        for key in [key for key, other in self._hubs.items() if not len(other)][:-MAX_IDLE_HUBS]:
             del self._hubs[key]
         return hub
 
     async def _refresh(self) -> None:
         """Look all connections up again and again."""
         while True:
-            await asyncio.sleep(self._look_up_seconds)
+            await asyncio.sleep(self._refresh_seconds)
             await asyncio.gather(*(self.renew(conn_id) for conn_id in list(self._in_use)))
 
     async def renew(self, conn_id: str) -> None:
@@ -179,20 +179,20 @@ class Hubs:
         if hub is None:
             return
         if found.key == before.key:
-            hub.adopt(found)
+            hub.apply_settings(found)
         else:
             log.info("The connection %s has another key now", conn_id)
-            hub.release(conn_id)
+            hub.detach(conn_id)
 
 
-_HUBS: dict[asyncio.AbstractEventLoop, Hubs] = {}
+_REGISTRIES: dict[asyncio.AbstractEventLoop, HubRegistry] = {}
 
 
-def hubs_of_this_loop() -> Hubs:
+def registry_for_running_loop() -> HubRegistry:
     """Return the hubs of the running event loop: what belongs to one loop cannot be used in another."""
     loop = asyncio.get_running_loop()
-    if loop not in _HUBS:
-        for other in [other for other in _HUBS if other.is_closed()]:
-            del _HUBS[other]
-        _HUBS[loop] = Hubs()
-    return _HUBS[loop]
+    if loop not in _REGISTRIES:
+        for other in [other for other in _REGISTRIES if other.is_closed()]:
+            del _REGISTRIES[other]
+        _REGISTRIES[loop] = HubRegistry()
+    return _REGISTRIES[loop]

@@ -13,12 +13,12 @@ from lemondata_provider.api import errors
 from lemondata_provider.api.errors import ConnectionFailedError, InvalidRequestError, LemonDataError
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
-from lemondata_provider.operators.precautions import Precautions, _not_submitted
+from lemondata_provider.operators.guards import SubmitGuards, _not_submitted
 from lemondata_provider.operators.record import KEY, Options, Record, fingerprint
 from lemondata_provider.operators.submission import Submission
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.sensors.task import TaskSensor
-from lemondata_provider.triggers.cancelling import TaskInstanceKey
+from lemondata_provider.triggers.task_instance import TaskInstanceKey
 from tests.task_state import TaskStateStore
 
 UPSCALE = {"model": "topaz-video-upscale", "prompt": None, "video_url": "https://x.test/v.mp4"}
@@ -113,11 +113,11 @@ class Deaf(LemonDataHook):
 
 
 @pytest.mark.parametrize("name", ["AnswerLostError", "UnreadableAnswerError", "ServiceError"])
-def test_an_answer_that_got_lost_before_the_submit_does_not_look_like_a_lost_submit(name):
+def test_an_answer_that_got_lost_before_the_submit_does_not_poll_like_a_lost_submit(name):
     error = getattr(errors, name)
-    careful = Precautions(max_cost_usd=Decimal(1))
+    careful = SubmitGuards(max_cost_usd=Decimal(1))
     with pytest.raises(ConnectionFailedError, match="nothing was submitted: no answer"):
-        careful.take(Deaf(error), VideoRequest.checked(prompt="a"))
+        careful.check(Deaf(error), VideoRequest.checked(prompt="a"))
 
 
 @pytest.mark.parametrize("told", [True, False, None])
@@ -143,7 +143,7 @@ def test_what_cannot_be_meant_is_refused_in_the_constructor(option, value):
         operator(**{option: value})
 
 
-def submission(store: TaskStateStore, precautions: Precautions) -> Submission:
+def submission(store: TaskStateStore, guards: SubmitGuards) -> Submission:
     request = VideoRequest.checked(prompt="a", duration=8)
     wanted = Record(fingerprint(request.body()), max_tries=2, deadline=4e9)
     hook = LemonDataHook()
@@ -155,25 +155,25 @@ def submission(store: TaskStateStore, precautions: Precautions) -> Submission:
         0.05,
         store,
         TaskInstanceKey("d", "t", "r"),
-        appraise=lambda asked: precautions.take(hook, asked),
+        price=lambda asked: guards.check(hook, asked),
     )
 
 
 def test_a_retry_that_finds_its_task_asks_nothing_and_still_knows_the_estimate(sandbox):
     store = TaskStateStore()
-    submission(store, Precautions(check_live=True)).begin()
+    submission(store, SubmitGuards(check_live=True)).submit_or_reattach()
     asked = sandbox.ledger.requests("models")
-    retry = submission(store, Precautions(check_live=True, max_cost_usd=Decimal(0)))
-    retry.begin()
+    retry = submission(store, SubmitGuards(check_live=True, max_cost_usd=Decimal(0)))
+    retry.submit_or_reattach()
     assert (retry.record.estimated_cost_usd, sandbox.ledger.requests("models")) == ("0.80", asked)
 
 
 def test_a_record_of_before_there_were_estimates_is_whole(sandbox):
     store = TaskStateStore()
-    submission(store, Precautions()).begin()
+    submission(store, SubmitGuards()).submit_or_reattach()
     del store[KEY]["estimated_cost_usd"]
-    retry = submission(store, Precautions())
-    retry.begin()
+    retry = submission(store, SubmitGuards())
+    retry.submit_or_reattach()
     assert retry.record.estimated_cost_usd is None
     assert len(sandbox.ledger.creates) == 1
 
@@ -181,7 +181,7 @@ def test_a_record_of_before_there_were_estimates_is_whole(sandbox):
 def test_a_refusal_leaves_no_intent_behind(sandbox):
     store = TaskStateStore()
     with pytest.raises(InvalidRequestError):
-        submission(store, Precautions(max_cost_usd=Decimal(0))).begin()
+        submission(store, SubmitGuards(max_cost_usd=Decimal(0))).submit_or_reattach()
     assert store == {}
 
 

@@ -8,21 +8,21 @@ from typing import Any
 import pytest
 
 from lemondata_provider.api.errors import AuthenticationError, RateLimitError, ServiceError
-from lemondata_provider.api.models import Task
-from lemondata_provider.api.pacing import RateLimit
-from lemondata_provider.triggers.hub import MODELS, Hub
+from lemondata_provider.api.rate_limiter import RateLimit
+from lemondata_provider.api.task import Task
+from lemondata_provider.triggers.poll_hub import MAX_FORECASTS, PollHub
 from tests.triggers.doubles import Client, Metrics, Service, answer, settings, until, waiting
 
 
 @pytest.fixture
-def hub(service: Service, metrics: Metrics) -> Hub:
-    return Hub(settings(), metrics, make_client=service.client)
+def hub(service: Service, metrics: Metrics) -> PollHub:
+    return PollHub(settings(), metrics, make_client=service.client)
 
 
 async def test_all_waits_share_one_client_and_each_gets_its_own_end(hub, service):
     names = [f"task{number}" for number in range(20)]
     service.ends = {name: [answer(name, "processing"), answer(name)] for name in names}
-    ended = await asyncio.gather(*(hub.follow(waiting(name)) for name in names))
+    ended = await asyncio.gather(*(hub.wait_for(waiting(name)) for name in names))
     assert [end.task.id for end in ended] == names
     assert service.asked == dict.fromkeys(names, 2)
     assert len(service.clients) == 1
@@ -32,14 +32,14 @@ async def test_it_ends_with_its_last_wait_and_begins_again(hub, service):
     service.ends["one"] = answer("one")
     before = asyncio.all_tasks()
     for _ in range(2):
-        assert (await hub.follow(waiting())).task.id == "one"
+        assert (await hub.wait_for(waiting())).task.id == "one"
         await until(lambda: asyncio.all_tasks() == before)
     assert [client.closed for client in service.clients] == [True, True]
     assert (len(hub), hub._schedule.next_at(0.0)) == (0, None)
 
 
 async def test_parked_waits_have_no_timer_of_their_own(hub, service):
-    parked = [asyncio.ensure_future(hub.follow(waiting(str(n), poll_interval=3600))) for n in range(500)]
+    parked = [asyncio.ensure_future(hub.wait_for(waiting(str(n), poll_interval=3600))) for n in range(500)]
     await asyncio.sleep(0)
     loop: Any = asyncio.get_running_loop()
     await until(lambda: len(hub) == 500)
@@ -51,29 +51,29 @@ async def test_parked_waits_have_no_timer_of_their_own(hub, service):
 
 
 async def test_an_answer_that_does_not_come_delays_nobody_else(hub, service):
-    stuck = [asyncio.ensure_future(hub.follow(waiting(f"stuck{number}"))) for number in range(40)]
+    stuck = [asyncio.ensure_future(hub.wait_for(waiting(f"stuck{number}"))) for number in range(40)]
     service.delays = {f"stuck{number}": 60 for number in range(40)}
     await until(lambda: service.in_flight == 40)
     service.ends["quick"] = answer("quick")
-    assert (await asyncio.wait_for(hub.follow(waiting("quick")), 2)).task.id == "quick"
+    assert (await asyncio.wait_for(hub.wait_for(waiting("quick")), 2)).task.id == "quick"
     for wait in stuck:
         wait.cancel()
     await asyncio.gather(*stuck, return_exceptions=True)
 
 
 async def test_an_answer_that_is_too_slow_is_given_up_and_asked_for_again(service, metrics):
-    hub = Hub(settings(), metrics, make_client=service.client, look_seconds=0.05)
+    hub = PollHub(settings(), metrics, make_client=service.client, poll_timeout=0.05)
     service.delays["one"] = 60
-    ending = asyncio.ensure_future(hub.follow(waiting()))
+    ending = asyncio.ensure_future(hub.wait_for(waiting()))
     await until(lambda: service.asked["one"] >= 2)
     service.delays.clear()
     service.ends["one"] = answer("one")
     assert (await ending).task.id == "one"
 
 
-async def test_looks_are_paced_and_never_come_in_a_burst(service, metrics):
-    hub = Hub(settings(requests_per_minute=6000.0), metrics, make_client=service.client)  # 97 a second
-    waits = [asyncio.ensure_future(hub.follow(waiting(str(number)), asked_at=0.0)) for number in range(50)]
+async def test_polls_are_paced_and_never_come_in_a_burst(service, metrics):
+    hub = PollHub(settings(requests_per_minute=6000.0), metrics, make_client=service.client)  # 97 a second
+    waits = [asyncio.ensure_future(hub.wait_for(waiting(str(number)), asked_at=0.0)) for number in range(50)]
     await until(lambda: len(service.times) >= 60)
     ten = [after - before for before, after in zip(service.times, service.times[10:], strict=False)]
     assert min(ten) >= 8 * 60 / (6000 * 0.97)  # one of ten may make up for a late timer, and one is on its way
@@ -84,8 +84,8 @@ async def test_looks_are_paced_and_never_come_in_a_burst(service, metrics):
 
 async def test_a_429_holds_everybody_for_as_long_as_it_says(hub, service, metrics):
     service.ends["refused"] = [RateLimitError("too many", status=429, retry_after=0.4)]
-    others = [asyncio.ensure_future(hub.follow(waiting(str(number)))) for number in range(5)]
-    refused = asyncio.ensure_future(hub.follow(waiting("refused")))
+    others = [asyncio.ensure_future(hub.wait_for(waiting(str(number)))) for number in range(5)]
+    refused = asyncio.ensure_future(hub.wait_for(waiting("refused")))
     await until(lambda: metrics.counts["lemondata.rate_limited"] == 1)
     at = service.times[-1]
     await until(lambda: service.times[-1] > at + 0.1)
@@ -98,35 +98,35 @@ async def test_a_429_holds_everybody_for_as_long_as_it_says(hub, service, metric
 
 async def test_a_429_that_asks_for_a_year_holds_nobody_past_the_deadline_of_its_task(hub, service, metrics):
     service.ends["one"] = [RateLimitError("too many", status=429, retry_after=3e7)]
-    waits = asyncio.ensure_future(hub.follow(waiting()))
+    waits = asyncio.ensure_future(hub.wait_for(waiting()))
     await until(lambda: metrics.counts["lemondata.rate_limited"] == 1)
     now = asyncio.get_running_loop().time()
-    assert now + 100 < hub._budget.next_at(now) < now + 121
+    assert now + 100 < hub._limiter.available_at(now) < now + 121
     waits.cancel()
     await asyncio.gather(waits, return_exceptions=True)
 
 
 async def test_the_headers_of_an_answer_tell_what_others_use(service, metrics):
-    hub = Hub(settings(requests_per_minute=1000.0), metrics, make_client=service.client)
+    hub = PollHub(settings(requests_per_minute=1000.0), metrics, make_client=service.client)
     service.ends["one"] = answer("one")
-    await hub.follow(waiting(), asked_at=0.0)
+    await hub.wait_for(waiting(), asked_at=0.0)
     service.clients[0].options["on_rate_limit"](RateLimit(limit=1000, remaining=100))
-    assert hub._budget.rate() == pytest.approx((970 - 899) / 60)
+    assert hub._limiter.rate() == pytest.approx((970 - 899) / 60)
 
 
 async def test_a_wait_whose_request_was_just_sent_uses_the_budget_and_one_of_long_ago_does_not(service, metrics):
-    hub = Hub(settings(requests_per_minute=1000.0), metrics, make_client=service.client)
+    hub = PollHub(settings(requests_per_minute=1000.0), metrics, make_client=service.client)
     service.ends = {"one": answer("one"), "two": answer("two")}
     for name, asked_at in [("one", time.time()), ("two", time.time() - 300), ("two", None)]:
-        await hub.follow(waiting(name), asked_at)
-    assert hub._budget.rate() == pytest.approx((970 - 1) / 60)
+        await hub.wait_for(waiting(name), asked_at)
+    assert hub._limiter.rate() == pytest.approx((970 - 1) / 60)
 
 
-async def test_released_waits_look_up_their_connection_again_and_others_stay(hub, service):
-    gone = asyncio.ensure_future(hub.follow(waiting("one", lemondata_conn_id="changed")))
-    stays = asyncio.ensure_future(hub.follow(waiting("two", lemondata_conn_id="other")))
+async def test_released_waits_poll_up_their_connection_again_and_others_stay(hub, service):
+    gone = asyncio.ensure_future(hub.wait_for(waiting("one", lemondata_conn_id="changed")))
+    stays = asyncio.ensure_future(hub.wait_for(waiting("two", lemondata_conn_id="other")))
     await until(lambda: len(hub) == 2)
-    hub.release("changed")
+    hub.detach("changed")
     assert await gone is None
     assert not stays.done()
     service.ends["two"] = answer("two")
@@ -134,10 +134,10 @@ async def test_released_waits_look_up_their_connection_again_and_others_stay(hub
 
 
 async def test_a_connection_that_changed_all_but_its_key_gets_a_new_client_and_a_new_pace(hub, service):
-    ending = asyncio.ensure_future(hub.follow(waiting()))
+    ending = asyncio.ensure_future(hub.wait_for(waiting()))
     await until(lambda: service.asked["one"] >= 1)
-    hub.adopt(settings(timeout=7.0, requests_per_minute=60_000.0, triggerers=2))
-    assert hub._budget.allowed == 0.97 * 30_000
+    hub.apply_settings(settings(timeout=7.0, requests_per_minute=60_000.0, triggerers=2))
+    assert hub._limiter.allowed == 0.97 * 30_000
     await until(lambda: len(service.clients) == 2)
     service.ends["one"] = answer("one")
     assert (await ending).task.id == "one"
@@ -151,15 +151,15 @@ async def test_who_was_refused_is_told(service, metrics):
     async def tell(conn_id: str) -> None:
         told.append(conn_id)
 
-    hub = Hub(settings(), metrics, on_refused=tell, make_client=service.client)
+    hub = PollHub(settings(), metrics, on_key_refused=tell, make_client=service.client)
     service.ends["one"] = [AuthenticationError("no", status=401), ServiceError("busy", status=500)]
-    await hub.follow(waiting(lemondata_conn_id="mine"))
+    await hub.wait_for(waiting(lemondata_conn_id="mine"))
     assert told == ["mine"]
 
 
 async def test_a_client_that_breaks_is_replaced_and_ends_no_wait(hub, service, caplog):
     service.ends = {"one": [RuntimeError("nobody thought of this")], "two": [answer("two", "processing")]}
-    ended = await asyncio.gather(hub.follow(waiting("one")), hub.follow(waiting("two")))
+    ended = await asyncio.gather(hub.wait_for(waiting("one")), hub.wait_for(waiting("two")))
     assert [end.task.id for end in ended] == ["one", "two"]
     assert len(service.clients) == 2
     assert "The client broke: RuntimeError: nobody thought of this" in caplog.text
@@ -170,19 +170,19 @@ async def test_many_that_one_broken_client_fails_share_the_next_one(hub, service
     names = [str(number) for number in range(20)]
     service.ends = {name: [RuntimeError("the connection pool is gone")] for name in names}
     service.delays = dict.fromkeys(names, 0.2)
-    ended = await asyncio.gather(*(hub.follow(waiting(name)) for name in names))
+    ended = await asyncio.gather(*(hub.wait_for(waiting(name)) for name in names))
     assert [end.task.id for end in ended] == names
     assert len(service.clients) == 2
 
 
 def test_it_runs_in_an_event_loop_whose_timers_do_not_tell_when(service, metrics):
     uvloop = pytest.importorskip("uvloop", reason="there is none for Windows")
-    hub = Hub(settings(), metrics, make_client=service.client)
+    hub = PollHub(settings(), metrics, make_client=service.client)
     service.ends["one"] = [answer("one", "processing")]
 
     async def changed_and_followed() -> Any:
-        hub.adopt(settings(timeout=7.0))
-        ended = await hub.follow(waiting())
+        hub.apply_settings(settings(timeout=7.0))
+        ended = await hub.wait_for(waiting())
         await until(lambda: service.clients[0].closed)
         return ended
 
@@ -200,20 +200,20 @@ async def test_statistics_that_cannot_be_told_end_no_wait(service):
 
         gauge = timing = incr
 
-    hub = Hub(settings(), Broken(), make_client=service.client)
+    hub = PollHub(settings(), Broken(), make_client=service.client)
     service.ends["one"] = answer("one", created=time.time() - 100, updated=time.time() - 10)
-    assert (await hub.follow(waiting())).task.id == "one"
+    assert (await hub.wait_for(waiting())).task.id == "one"
 
 
 async def test_a_wait_that_cannot_begin_leaves_nothing_behind(hub):
     with pytest.raises(TypeError):
-        await hub.follow(waiting(deadline=None))
+        await hub.wait_for(waiting(deadline=None))
     assert len(hub) == 0
 
 
 async def test_a_cancelled_wait_is_no_trouble_worth_a_warning(hub, service, caplog):
     service.delays["one"] = 60
-    wait = asyncio.ensure_future(hub.follow(waiting()))
+    wait = asyncio.ensure_future(hub.wait_for(waiting()))
     await until(lambda: service.in_flight == 1)
     wait.cancel()
     await until(lambda: service.in_flight == 0)
@@ -226,50 +226,50 @@ async def test_a_schedule_that_breaks_ends_every_wait(hub):
 
     hub._schedule.next_at = broken
     with pytest.raises(ArithmeticError):
-        await asyncio.wait_for(hub.follow(waiting()), 2)
+        await asyncio.wait_for(hub.wait_for(waiting()), 2)
 
 
 async def test_what_is_told_of_a_task_is_told_in_the_context_of_its_trigger(service, metrics):
     trigger: contextvars.ContextVar[str] = contextvars.ContextVar("trigger")
     seen: list[str] = []
 
-    async def follow(name: str) -> None:
+    async def wait_for(name: str) -> None:
         trigger.set(name)
-        await hub.follow(waiting(name))
+        await hub.wait_for(waiting(name))
 
     class Telling(Client):
         async def send_once(self, call: Any) -> Task:
-            seen.append(f"{trigger.get('nobody')} asks for {call.about['task_id']}")
+            seen.append(f"{trigger.get('nobody')} asks for {call.error_context['task_id']}")
             return await super().send_once(call)
 
-    hub = Hub(settings(), metrics, make_client=lambda **options: Telling(service, options))
+    hub = PollHub(settings(), metrics, make_client=lambda **options: Telling(service, options))
     service.ends = {"a": answer("a"), "b": answer("b")}
-    await asyncio.gather(*(asyncio.ensure_future(follow(name)) for name in "ab"))
+    await asyncio.gather(*(asyncio.ensure_future(wait_for(name)) for name in "ab"))
     assert sorted(seen) == ["a asks for a", "b asks for b"]
 
 
 async def test_more_tasks_than_requests_in_a_minute_are_warned_of_once_with_numbers(service, metrics, caplog):
-    hub = Hub(settings(requests_per_minute=100.0), metrics, make_client=service.client)
-    waits = [asyncio.ensure_future(hub.follow(waiting(str(number)), asked_at=0.0)) for number in range(150)]
+    hub = PollHub(settings(requests_per_minute=100.0), metrics, make_client=service.client)
+    waits = [asyncio.ensure_future(hub.wait_for(waiting(str(number)), asked_at=0.0)) for number in range(150)]
     await until(lambda: len(service.times) >= 1)
     told = [message for message in caplog.messages if "noticed late" in message]
     assert len(told) == 1
-    assert "150 tasks are waited for with 97 requests a minute: one look at each takes 93 s" in told[0]
+    assert "150 tasks are waited for with 97 requests a minute: one poll each takes 93 s" in told[0]
     for wait in waits:
         wait.cancel()
     await asyncio.gather(*waits, return_exceptions=True)
 
 
 async def test_what_is_learned_is_bounded(hub, service):
-    service.ends = {str(number): answer(str(number)) for number in range(MODELS + 10)}
-    await asyncio.gather(*(hub.follow(waiting(str(n), model=f"model{n}")) for n in range(MODELS + 10)))
-    assert len(hub._forecasts) == MODELS
+    service.ends = {str(number): answer(str(number)) for number in range(MAX_FORECASTS + 10)}
+    await asyncio.gather(*(hub.wait_for(waiting(str(n), model=f"model{n}")) for n in range(MAX_FORECASTS + 10)))
+    assert len(hub._forecasts) == MAX_FORECASTS
 
 
 async def test_ends_are_measured_by_model(hub, service, metrics):
     now = time.time()
     service.ends["one"] = answer("one", created=now - 100, updated=now - 10)
-    await hub.follow(waiting(model="sora-2"))
+    await hub.wait_for(waiting(model="sora-2"))
     measured = {stat: (seconds, tags) for stat, seconds, tags in metrics.times}
     assert measured["lemondata.generation_seconds"] == (pytest.approx(90), {"model": "sora-2"})
     assert measured["lemondata.detection_lag"] == (pytest.approx(10, abs=1), {"model": "sora-2"})

@@ -20,7 +20,7 @@ from lemondata_provider.api.errors import (
 MODEL_NOT_FOUND = "model_not_found"  # also of a check before the submit
 
 
-class Verdict(str, Enum):
+class SubmitOutcome(str, Enum):
     """What became of a create that failed."""
 
     NOT_SENT = "not sent"
@@ -41,33 +41,33 @@ def is_refused_for_now(error: LemonDataError) -> bool:
     """Say whether the service refused the request and invited another one."""
     told = error.hints.get("retryable")
     invited = told is True or (isinstance(error, RateLimitError) and told is not False)
-    return invited and verdict(error) is Verdict.REFUSED
+    return invited and classify_submit_error(error) is SubmitOutcome.REFUSED
 
 
-def verdict(error: LemonDataError) -> Verdict:
+def classify_submit_error(error: LemonDataError) -> SubmitOutcome:
     """Judge a failed create: all that is neither surely unsent nor surely refused is unknown."""
     if was_not_sent(error):
-        return Verdict.NOT_SENT
+        return SubmitOutcome.NOT_SENT
     answered = isinstance(error, APIError) and not isinstance(error, ServiceError)
-    return Verdict.REFUSED if answered or _has_no_channels(error) else Verdict.UNKNOWN
+    return SubmitOutcome.REFUSED if answered or _has_no_channels(error) else SubmitOutcome.UNKNOWN
 
 
-def wants_another_model(error: LemonDataError) -> bool:
+def is_model_unavailable(error: LemonDataError) -> bool:
     """Say whether the request was refused because of its model: not found, not allowed, or without channels."""
     not_allowed = isinstance(error, APIError) and error.code == "model_not_allowed"
     not_found = isinstance(error, ModelNotFoundError) or error.code == MODEL_NOT_FOUND
     return not_found or not_allowed or _has_no_channels(error)
 
 
-WITHOUT_RECORD = (
+REPAIR_WITHOUT_RECORD = (
     "It is not submitted again by itself. Look for the task in LemonData's dashboard: if it is there, wait for it "
     "with TaskSensor(poll_url='/v1/tasks/<its id>'); if it is not, clear this Airflow task to submit it again."
 )
 
 
-def submit_error(error: LemonDataError, repair: str = WITHOUT_RECORD) -> LemonDataError:
+def to_submit_error(error: LemonDataError, repair: str = REPAIR_WITHOUT_RECORD) -> LemonDataError:
     """Return the error to raise for a failed create: as it is, or as unknown with what to do about the money."""
-    if verdict(error) is not Verdict.UNKNOWN or isinstance(error, SubmitUnknownError):
+    if classify_submit_error(error) is not SubmitOutcome.UNKNOWN or isinstance(error, SubmitUnknownError):
         return error
     return SubmitUnknownError(
         f"LemonData may have accepted and charged this video, but no readable answer came: {error.message} {repair}",

@@ -10,7 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lemondata_provider.api.pacing import LATE, SHARE, UNDERWAY, WINDOW, Budget, RateLimit
+from lemondata_provider.api.rate_limiter import (
+    MAX_TIMER_LATENESS,
+    SAFETY_SHARE,
+    TRANSIT_SECONDS,
+    WINDOW,
+    RateLimit,
+    RateLimiter,
+)
 
 INSTANT = 1e-6  # seconds; no clock of ours is more exact
 
@@ -18,17 +25,17 @@ INSTANT = 1e-6  # seconds; no clock of ours is more exact
 class Sender:
     """Somebody who always has something to send, and sends it as soon as the budget lets them."""
 
-    def __init__(self, budget: Budget, now: float = 0.0) -> None:
-        self.budget = budget
+    def __init__(self, limiter: RateLimiter, now: float = 0.0) -> None:
+        self.limiter = limiter
         self.now = now
         self.sent: list[float] = []
 
     def send_until(self, end: float) -> None:
-        while (at := self.budget.next_at(self.now)) <= end:
+        while (at := self.limiter.available_at(self.now)) <= end:
             assert at >= self.now
             self.now = at
             self.before_send()
-            self.budget.spend(at)
+            self.limiter.acquire(at)
             self.sent.append(at)
         self.now = max(self.now, end)
 
@@ -56,65 +63,65 @@ def most_in_a_window(instants: list[float]) -> int:
 
 @pytest.mark.parametrize("per_minute", [3, 10, 60, 1000, 3000])
 def test_the_whole_budget_is_used_where_there_is_demand_and_evenly(per_minute: int) -> None:
-    budget = Budget(per_minute)
-    sender = Sender(budget)
+    limiter = RateLimiter(per_minute)
+    sender = Sender(limiter)
     sender.send_until(3 * WINDOW)
-    allowed = math.floor(SHARE * per_minute)
+    allowed = math.floor(SAFETY_SHARE * per_minute)
     for minute in (0, 60, 120):
         assert 0.95 * allowed <= sender.sent_between(minute, minute + WINDOW) <= max(allowed, 1)
     pauses = [later - sooner for sooner, later in pairwise(sender.sent)]
-    assert min(pauses) >= WINDOW / budget.allowed - INSTANT
-    assert max(pauses) <= 2 * WINDOW / budget.allowed
+    assert min(pauses) >= WINDOW / limiter.allowed - INSTANT
+    assert max(pauses) <= 2 * WINDOW / limiter.allowed
 
 
 def test_what_was_not_used_does_not_come_back_in_a_burst() -> None:
-    budget = Budget(1000)
-    Sender(budget).send_until(10)
-    late = Sender(budget, now=500.0)
+    limiter = RateLimiter(1000)
+    Sender(limiter).send_until(10)
+    late = Sender(limiter, now=500.0)
     late.send_until(510)
-    assert len(late.sent) <= 10 * budget.allowed / WINDOW + 2  # one of them to make up for a late timer
+    assert len(late.sent) <= 10 * limiter.allowed / WINDOW + 2  # one of them to make up for a late timer
 
 
 def test_what_timers_are_late_by_is_made_up_for() -> None:
-    budget, sent = Budget(1000), []
+    limiter, sent = RateLimiter(1000), []
     now = 0.0
     while now < 30:
-        now = budget.next_at(now) + 0.03  # half a gap late each time
-        budget.spend(now)
+        now = limiter.available_at(now) + 0.03  # half a gap late each time
+        limiter.acquire(now)
         sent.append(now)
-    assert len(sent) >= 0.99 * 30 * budget.allowed / WINDOW
+    assert len(sent) >= 0.99 * 30 * limiter.allowed / WINDOW
 
 
 def test_after_a_burst_of_creates_the_rest_of_the_minute_is_spread() -> None:
-    budget = Budget(1000)
-    budget.count_elsewhere(0.0, 200)
-    sender = Sender(budget)
+    limiter = RateLimiter(1000)
+    limiter.record_external(0.0, 200)
+    sender = Sender(limiter)
     sender.send_until(60 - INSTANT)
-    assert len(sender.sent) == pytest.approx(budget.allowed - 200, rel=0.01)
+    assert len(sender.sent) == pytest.approx(limiter.allowed - 200, rel=0.01)
     quarters = [sender.sent_between(start, start + 15) for start in (0, 15, 30, 45)]
     assert max(quarters) - min(quarters) <= 2
     sender.send_until(180)
-    assert sender.sent_between(120, 180) == pytest.approx(budget.allowed, rel=0.01)
+    assert sender.sent_between(120, 180) == pytest.approx(limiter.allowed, rel=0.01)
 
 
 @pytest.mark.parametrize("others", [100, 485, 900])  # a minute
 def test_what_others_leave_is_used(others: int) -> None:
-    budget = Budget(1000)
-    sender = Sender(budget)
+    limiter = RateLimiter(1000)
+    sender = Sender(limiter)
     for number in range(3 * others):
         at = number * WINDOW / others
         sender.send_until(at)
-        budget.count_elsewhere(at)
+        limiter.record_external(at)
     sender.send_until(180)
-    assert sender.sent_between(120, 180) == pytest.approx(budget.allowed - others, rel=0.05, abs=2)
+    assert sender.sent_between(120, 180) == pytest.approx(limiter.allowed - others, rel=0.05, abs=2)
 
 
 def test_requests_of_others_that_fill_the_limit_are_waited_for() -> None:
-    budget = Budget(100)
-    budget.count_elsewhere(0.0, 90)
-    budget.count_elsewhere(30.0, 1000)
-    assert budget.rate() == 0
-    sender = Sender(budget, now=30.0)
+    limiter = RateLimiter(100)
+    limiter.record_external(0.0, 90)
+    limiter.record_external(30.0, 1000)
+    assert limiter.rate() == 0
+    sender = Sender(limiter, now=30.0)
     sender.send_until(89.9)
     assert sender.sent == []
     sender.send_until(180)
@@ -123,10 +130,10 @@ def test_requests_of_others_that_fill_the_limit_are_waited_for() -> None:
 
 
 def test_a_request_of_somebody_else_that_is_told_late_expires_no_sooner_than_it_may() -> None:
-    budget = Budget(10)
-    budget.count_elsewhere(50.0, 5)
-    budget.count_elsewhere(10.0, 4)  # these count as if they had been sent at 50
-    assert budget.next_at(100.0) == pytest.approx(110, abs=1)
+    limiter = RateLimiter(10)
+    limiter.record_external(50.0, 5)
+    limiter.record_external(10.0, 4)  # these count as if they had been sent at 50
+    assert limiter.available_at(100.0) == pytest.approx(110, abs=1)
 
 
 # --- any sequence at all
@@ -142,31 +149,31 @@ HAPPENINGS = st.one_of(
 class Checked(Sender):
     """A sender that checks each request against all that is known of the minute before."""
 
-    def __init__(self, budget: Budget) -> None:
-        super().__init__(budget, now=1000.0)
+    def __init__(self, limiter: RateLimiter) -> None:
+        super().__init__(limiter, now=1000.0)
         self.others: list[float] = []
         self.held_until = 0.0
 
     def before_send(self) -> None:
         start = self.now - WINDOW + INSTANT
         known = sum(at > start for at in self.sent) + sum(at > start for at in self.others)
-        assert known + 1 <= max(self.budget.allowed, 1) + INSTANT
+        assert known + 1 <= max(self.limiter.allowed, 1) + INSTANT
         assert self.now >= self.held_until
-        assert not self.sent or self.now - self.sent[-1] >= WINDOW / self.budget.allowed - LATE - INSTANT
+        assert not self.sent or self.now - self.sent[-1] >= WINDOW / self.limiter.allowed - MAX_TIMER_LATENESS - INSTANT
 
     def happens(self, what: str, first: float, second: Any) -> None:
-        budget = self.budget
+        limiter = self.limiter
         if what == "others":
-            budget.count_elsewhere(self.now - first, second)
+            limiter.record_external(self.now - first, second)
             self.others += [self.now - first] * second
         elif what == "told":
-            budget.correct(RateLimit(first, min(first, second)), self.now)
+            limiter.apply_headers(RateLimit(first, min(first, second)), self.now)
         elif what == "refused":
-            budget.exhaust(self.now)
-            budget.hold(self.now + first)
+            limiter.on_rate_limited(self.now)
+            limiter.pause_until(self.now + first)
             self.held_until = max(self.held_until, self.now + first)
         else:
-            budget.change(first, second)
+            limiter.set_limit(first, second)
 
 
 @given(
@@ -178,7 +185,7 @@ class Checked(Sender):
 def test_whatever_happens_no_minute_has_more_requests_than_allowed_and_sending_goes_on(
     per_minute: float, sharers: int, happenings: list[tuple[float, tuple[str, float, Any]]]
 ) -> None:
-    sender = Checked(Budget(per_minute, sharers))
+    sender = Checked(RateLimiter(per_minute, sharers))
     for seconds, happening in happenings:
         sender.send_until(sender.now + seconds)
         sender.happens(*happening)
@@ -192,7 +199,7 @@ def test_whatever_happens_no_minute_has_more_requests_than_allowed_and_sending_g
 def test_those_who_share_a_limit_never_exceed_it_together(per_minute: float, phases: list[float]) -> None:
     together: list[float] = []
     for phase in phases:
-        sender = Sender(Budget(per_minute, len(phases)), now=phase)
+        sender = Sender(RateLimiter(per_minute, len(phases)), now=phase)
         sender.send_until(200.0)
         together += sender.sent
     assert most_in_a_window(together) <= per_minute
@@ -202,17 +209,17 @@ def test_those_who_share_a_limit_never_exceed_it_together(per_minute: float, pha
 
 
 def test_nothing_is_sent_before_a_hold_ends_and_a_shorter_one_does_not_end_it() -> None:
-    budget = Budget(1000)
-    budget.hold(30.0)
-    budget.hold(10.0)
-    assert budget.next_at(0.0) == 30.0
-    assert budget.next_at(31.0) == 31.0
+    limiter = RateLimiter(1000)
+    limiter.pause_until(30.0)
+    limiter.pause_until(10.0)
+    assert limiter.available_at(0.0) == 30.0
+    assert limiter.available_at(31.0) == 31.0
 
 
 def test_a_429_leaves_a_little_and_everything_is_back_after_a_minute() -> None:
-    budget = Budget(1000)
-    budget.exhaust(0.0)
-    sender = Sender(budget)
+    limiter = RateLimiter(1000)
+    limiter.on_rate_limited(0.0)
+    sender = Sender(limiter)
     sender.send_until(60 - INSTANT)
     assert len(sender.sent) == pytest.approx(97, abs=2)
     sender.send_until(240)
@@ -220,49 +227,49 @@ def test_a_429_leaves_a_little_and_everything_is_back_after_a_minute() -> None:
 
 
 def test_what_an_answer_says_is_used_counts_for_others_unless_we_sent_it() -> None:
-    budget = Budget(1000)
-    sender = Sender(budget)
+    limiter = RateLimiter(1000)
+    sender = Sender(limiter)
     sender.send_until(10)
     ours = len(sender.sent)
-    budget.correct(RateLimit(1000, 1000 - ours), 10.0)
-    assert budget.rate() * WINDOW == pytest.approx(budget.allowed)
-    budget.correct(RateLimit(1000, 1000 - ours - 300), 10.0)
-    assert budget.rate() * WINDOW == pytest.approx(budget.allowed - 300)
-    budget.correct(RateLimit(1000, 1000 - ours - 300), 10.0)
-    assert budget.rate() * WINDOW == pytest.approx(budget.allowed - 300)
+    limiter.apply_headers(RateLimit(1000, 1000 - ours), 10.0)
+    assert limiter.rate() * WINDOW == pytest.approx(limiter.allowed)
+    limiter.apply_headers(RateLimit(1000, 1000 - ours - 300), 10.0)
+    assert limiter.rate() * WINDOW == pytest.approx(limiter.allowed - 300)
+    limiter.apply_headers(RateLimit(1000, 1000 - ours - 300), 10.0)
+    assert limiter.rate() * WINDOW == pytest.approx(limiter.allowed - 300)
 
 
 def test_a_lower_limit_than_configured_is_taken_and_a_higher_one_is_not() -> None:
-    budget = Budget(1000)
-    budget.correct(RateLimit(100, 100), 0.0)
-    assert budget.allowed == pytest.approx(97)
-    budget.correct(RateLimit(10_000, 10_000), 1.0)
-    assert budget.allowed == pytest.approx(970)
+    limiter = RateLimiter(1000)
+    limiter.apply_headers(RateLimit(100, 100), 0.0)
+    assert limiter.allowed == pytest.approx(97)
+    limiter.apply_headers(RateLimit(10_000, 10_000), 1.0)
+    assert limiter.allowed == pytest.approx(970)
 
 
 def test_a_key_with_more_left_than_is_configured_is_not_held_up_by_what_others_used() -> None:
-    budget = Budget(1000)
-    budget.correct(RateLimit(10_000, 5_000), 0.0)
-    assert budget.rate() * WINDOW == pytest.approx(budget.allowed)
+    limiter = RateLimiter(1000)
+    limiter.apply_headers(RateLimit(10_000, 5_000), 0.0)
+    assert limiter.rate() * WINDOW == pytest.approx(limiter.allowed)
 
 
 def test_an_absurd_limit_costs_neither_memory_nor_the_pace() -> None:
-    budget = Budget(1000)
-    budget.correct(RateLimit(1e300, 0.0), 0.0)
-    assert budget.next_at(0.0) == pytest.approx(60 + UNDERWAY)
-    assert budget.next_at(61.0) == 61.0
+    limiter = RateLimiter(1000)
+    limiter.apply_headers(RateLimit(1e300, 0.0), 0.0)
+    assert limiter.available_at(0.0) == pytest.approx(60 + TRANSIT_SECONDS)
+    assert limiter.available_at(61.0) == 61.0
 
 
 def test_a_budget_changes_at_once() -> None:
-    budget = Budget(1000)
-    sender = Sender(budget)
+    limiter = RateLimiter(1000)
+    sender = Sender(limiter)
     sender.send_until(60)
-    budget.change(100, 1)
+    limiter.set_limit(100, 1)
     sender.send_until(180)
     assert sender.sent_between(60 + INSTANT, 113) == 0  # what was sent in the minute before is still too much
     assert 92 <= sender.sent_between(120, 180) <= 97
-    budget.change(1000, 2)
-    assert budget.allowed == 485
+    limiter.set_limit(1000, 2)
+    assert limiter.allowed == 485
 
 
 @pytest.mark.parametrize(
@@ -297,8 +304,8 @@ WORDS = st.text(max_size=6) | st.floats().map(str) | st.integers().map(str)
 @settings(deadline=None)
 def test_no_rate_limit_that_an_answer_names_breaks_the_pace(limit: str, remaining: str) -> None:
     read = RateLimit.read({"x-ratelimit-limit": limit, "x-ratelimit-remaining": remaining})
-    budget = Budget(1000)
+    limiter = RateLimiter(1000)
     if read is not None:
         assert 0 <= read.remaining <= read.limit
-        budget.correct(read, 5.0)
-    assert 5 <= budget.next_at(5.0) <= 65 + UNDERWAY
+        limiter.apply_headers(read, 5.0)
+    assert 5 <= limiter.available_at(5.0) <= 65 + TRANSIT_SECONDS
