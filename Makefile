@@ -1,25 +1,39 @@
-# make demo: watch a real Airflow generate two clips and upscale them.   make test: everything that must hold.
+# make demo: a real Airflow generates two clips and upscales them.   make test: all checks and all tests.
 PYTHON ?= python3
 AIRFLOW := 3.3.2
 FLOOR := 3.2.2
 unexport PYTHONPATH
-# Two installs at once would write the same files.
+# Two installs at the same time would write the same files.
 .NOTPARALLEL:
-# Part of the stamps' names, so that another Python makes the environments anew.
+# The Python version is part of the stamp's name, so another Python rebuilds the environments.
 READY := .ready-$(shell "$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 
-.PHONY: help demo test test-distributed lint bench pins clean
+# The tests that `make unit` selects; `make unit T=tests/api` runs one folder.
+T = tests
+
+.PHONY: help demo unit fmt test test-distributed lint bench pins clean
 help:
 	@echo "make demo   generate two clips and upscale them with a real Airflow (local sandbox: no key, no cost)"
-	@echo "make test   lint, types, layers and all tests, on Airflow $(FLOOR) and $(AIRFLOW)"
+	@echo "make unit   the fast tests, on Airflow $(AIRFLOW); make unit T=tests/api runs one folder"
+	@echo "make fmt    fix what ruff can fix, and format"
+	@echo "make lint   style, types and import layers"
+	@echo "make test   lint and all tests, on Airflow $(FLOOR) and $(AIRFLOW)"
 	@echo "make test-distributed"
-	@echo "            two triggerers and two workers on PostgreSQL and Redis, of which one each is killed"
-	@echo "make lint   lint, types and layers only"
+	@echo "            two triggerers and two workers on PostgreSQL and Redis; the tests kill one of each"
 	@echo "make bench  the benchmarks, each prints one table"
-	@echo "make pins   write the pinned sets in .ci/ again"
+	@echo "make pins   rewrite the pinned sets in .ci/"
+	@echo "make clean  delete the environments and all build output"
 
 demo: .venv/$(READY)
 	@.venv/bin/python -m demo
+
+unit: .venv/$(READY)
+	@env -u LEMONDATA_API_KEY .venv/bin/python -m pytest -q -n 2 --dist worksteal \
+		-m "not e2e and not slow and not distributed" $(T)
+
+fmt: .venv/$(READY)
+	@.venv/bin/ruff check --fix --quiet .
+	@.venv/bin/ruff format --quiet .
 
 test: .venv/$(READY) .venv-floor/$(READY) .venv-wheel/$(READY)
 	@env -u LEMONDATA_API_KEY .ci/test
@@ -39,17 +53,17 @@ pins: .venv/$(READY)
 clean:
 	rm -rf .venv .venv-* .demo build dist out .coverage*
 
-# Each environment is made anew when what it is made of has changed, and reused otherwise.
-MADE_OF := Makefile pyproject.toml setup.cfg .ci/venv
+# Make rebuilds an environment if one of its inputs changed, and reuses it otherwise.
+INPUTS := Makefile pyproject.toml setup.cfg .ci/venv
 SOURCES := $(shell find lemondata_provider -type f -not -name '*.pyc')
 
-.venv/$(READY): .ci/airflow-$(AIRFLOW).txt $(MADE_OF)
+.venv/$(READY): .ci/airflow-$(AIRFLOW).txt $(INPUTS)
 	@.ci/venv "$(PYTHON)" .venv $< --editable $(READY)
-.venv-floor/$(READY): .ci/airflow-$(FLOOR).txt $(MADE_OF)
+.venv-floor/$(READY): .ci/airflow-$(FLOOR).txt $(INPUTS)
 	@.ci/venv "$(PYTHON)" .venv-floor $< --editable $(READY)
-.venv-wheel/$(READY): .ci/airflow-$(AIRFLOW).txt $(MADE_OF) $(SOURCES)
+.venv-wheel/$(READY): .ci/airflow-$(AIRFLOW).txt $(INPUTS) $(SOURCES)
 	@.ci/venv "$(PYTHON)" .venv-wheel $< --wheel $(READY)
-.venv-bench/$(READY): .ci/bench.txt $(MADE_OF) $(SOURCES)
+.venv-bench/$(READY): .ci/bench.txt $(INPUTS) $(SOURCES)
 	@.ci/venv "$(PYTHON)" .venv-bench $< --wheel $(READY)
-.venv-distributed/$(READY): .ci/distributed.txt $(MADE_OF) $(SOURCES)
+.venv-distributed/$(READY): .ci/distributed.txt $(INPUTS) $(SOURCES)
 	@.ci/venv "$(PYTHON)" .venv-distributed $< --wheel $(READY)
