@@ -49,29 +49,29 @@ class RateLimiter:
     they leave is spread over the minute, so that it neither runs out in a burst nor comes back in one.
 
     :param per_minute: the rate limit of the key.
-    :param sharers: how many processes share it, each with the same part.
+    :param processes: how many processes share it, each with the same part.
     """
 
-    def __init__(self, per_minute: float, sharers: int = 1) -> None:
+    def __init__(self, per_minute: float, processes: int = 1) -> None:
         self._sent: deque[float] = deque()
         self._external: deque[tuple[float, int]] = deque()  # when, and how many then
-        self._others = 0  # how many these are
+        self._external_count = 0  # how many these are
         self._credit = 1.0  # requests that may be sent now as far as the pace goes; what is not used is kept
         self._credited: float | None = None  # until when the credit has grown
         self._last = -math.inf  # when the last request would have been sent by a timer that is never late
         self._paused_until = -math.inf
         self._headers_valid_until = -math.inf
-        self.set_limit(per_minute, sharers)
+        self.set_limit(per_minute, processes)
 
-    def set_limit(self, per_minute: float, sharers: int = 1) -> None:
+    def set_limit(self, per_minute: float, processes: int = 1) -> None:
         """Take another rate limit."""
         self.per_minute = per_minute
-        self.sharers = sharers
-        self.allowed = max(SAFETY_SHARE * per_minute / sharers, 1.0)
+        self.processes = processes
+        self.allowed = max(SAFETY_SHARE * per_minute / processes, 1.0)
 
     def rate(self) -> float:
         """Return how many requests a second others leave to us now."""
-        return max(self.allowed - self._others, 0.0) / WINDOW
+        return max(self.allowed - self._external_count, 0.0) / WINDOW
 
     def record_external(self, at: float, requests: int = 1) -> None:
         """Count requests that somebody else sent; what happened out of order counts as a little later."""
@@ -79,7 +79,7 @@ class RateLimiter:
         at += TRANSIT_SECONDS  # it counts from when the service got it
         at = max(at, self._external[-1][0]) if self._external else at
         self._external.append((at, requests))
-        self._others += requests
+        self._external_count += requests
 
     def pause_until(self, until: float) -> None:
         """Send nothing until then: the service asked for it."""
@@ -89,9 +89,9 @@ class RateLimiter:
         """Learn from an answer how much of the limit is used: what we did not send, somebody else did."""
         self._advance(now)
         most = min(self.per_minute, limit.limit)
-        self.allowed = max(SAFETY_SHARE * most / self.sharers, 1.0)
+        self.allowed = max(SAFETY_SHARE * most / self.processes, 1.0)
         self._headers_valid_until = now + WINDOW  # as long as answers say so, and no longer
-        self._record_unseen(most / self.sharers - limit.remaining, now)
+        self._record_unseen(most / self.processes - limit.remaining, now)
 
     def on_rate_limited(self, now: float) -> None:
         """Learn from a 429 that others use the limit too; something is left to us, since it may be of another kind."""
@@ -100,7 +100,7 @@ class RateLimiter:
 
     def _record_unseen(self, used: float, now: float) -> None:
         """Count what was used of our part of the limit, and not sent by us."""
-        unknown = math.floor(used) - len(self._sent) - self._others
+        unknown = math.floor(used) - len(self._sent) - self._external_count
         if unknown > 0:
             self.record_external(now, unknown)
 
@@ -108,7 +108,7 @@ class RateLimiter:
         """Return the earliest instant at which a request may be sent."""
         self._advance(now)
         at = max(self._credited_at(now), self._last + WINDOW / self.allowed, self._paused_until, now)
-        over = math.ceil(len(self._sent) + self._others + 1 - self.allowed - EPSILON)
+        over = math.ceil(len(self._sent) + self._external_count + 1 - self.allowed - EPSILON)
         return at if over <= 0 else max(at, self._nth_oldest(over) + WINDOW)
 
     def acquire(self, now: float) -> None:
@@ -123,12 +123,12 @@ class RateLimiter:
     def _advance(self, now: float) -> None:
         if now > self._headers_valid_until > -math.inf:
             self._headers_valid_until = -math.inf
-            self.set_limit(self.per_minute, self.sharers)
+            self.set_limit(self.per_minute, self.processes)
         while self._sent and self._sent[0] <= now - WINDOW:
             self._sent.popleft()
         while self._external and self._external[0][0] <= now - WINDOW:
             self._grow(self._external[0][0] + WINDOW)
-            self._others -= self._external.popleft()[1]
+            self._external_count -= self._external.popleft()[1]
         self._grow(now)
 
     def _grow(self, now: float) -> None:
@@ -138,7 +138,7 @@ class RateLimiter:
 
     def _credited_at(self, now: float) -> float:
         """Return when there is credit for one request; the rate rises whenever a request of somebody else expires."""
-        at, missing, others = now, 1.0 - self._credit, self._others
+        at, missing, others = now, 1.0 - self._credit, self._external_count
         if missing <= EPSILON:
             return now
         for sent, requests in self._external:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from lemondata_provider.api.forecast import AGES, ENOUGH_AGES, GUESSES, MIN_PAUSE, Forecast, TaskTimeline
+from lemondata_provider.api.forecast import MAX_SAMPLES, MIN_SAMPLES, MAX_PREDICTIONS, MIN_DELAY, Forecast, TaskTimeline
 
 MEDIAN, SIGMA = 90.0, 0.5
 NORMAL = NormalDist(math.log(MEDIAN), SIGMA)
@@ -76,7 +76,7 @@ class Polls:
 
 def test_nothing_is_known_of_a_model_before_some_tasks_ended() -> None:
     forecast = Forecast()
-    for number in range(ENOUGH_AGES):
+    for number in range(MIN_SAMPLES):
         assert forecast.early_quantile() is None
         assert forecast.first_poll(TaskTimeline(CREATED), CREATED, 5.0) == 5.0
         forecast.ended(TaskTimeline(CREATED, unfinished=CREATED + 99 + number), CREATED + 102 + number, 100.0 + number)
@@ -120,8 +120,8 @@ def test_the_early_age_follows_a_model_that_became_faster_or_slower() -> None:
     forecast = Forecast()
     polls = Polls(forecast, told=lambda age, found: None)
     for speed in (1, 3, 0.5, 1):
-        polls.at_all([seconds / speed for seconds in generation_times(AGES)])
-        polls.at_all([seconds / speed for seconds in generation_times(AGES, seed=2)])
+        polls.at_all([seconds / speed for seconds in generation_times(MAX_SAMPLES)])
+        polls.at_all([seconds / speed for seconds in generation_times(MAX_SAMPLES, seed=2)])
         assert forecast.early_quantile() == pytest.approx(EARLIEST / speed, rel=0.3)
 
 
@@ -161,7 +161,7 @@ named = pytest.mark.parametrize("progress", PROGRESS.values(), ids=PROGRESS)
 def test_truthful_progress_is_believed_after_some_ends(name: str, round_seconds: float) -> None:
     forecast = Forecast()
     Polls(forecast, PROGRESS[name]).at_all(generation_times(60), round_seconds)
-    assert forecast.believes_progress
+    assert forecast.trusts_progress
 
 
 FALSE = [
@@ -183,7 +183,7 @@ FALSE = [
 def test_false_progress_is_not_believed(name: str, round_seconds: float) -> None:
     forecast = Forecast()
     Polls(forecast, PROGRESS[name]).at_all(generation_times(60), round_seconds)
-    assert not forecast.believes_progress
+    assert not forecast.trusts_progress
 
 
 @named
@@ -208,9 +208,9 @@ def test_truthful_progress_finds_the_end_sooner_with_few_polls() -> None:
 def test_belief_is_lost_when_the_progress_of_a_model_becomes_false(name: str) -> None:
     forecast = Forecast()
     Polls(forecast, PROGRESS["truthful"]).at_all(generation_times(60))
-    assert forecast.believes_progress
-    Polls(forecast, PROGRESS[name]).at_all(generation_times(2 * GUESSES))
-    assert not forecast.believes_progress
+    assert forecast.trusts_progress
+    Polls(forecast, PROGRESS[name]).at_all(generation_times(2 * MAX_PREDICTIONS))
+    assert not forecast.trusts_progress
 
 
 def test_a_task_that_contradicts_itself_foretells_nothing_any_more() -> None:
@@ -253,7 +253,7 @@ def after(right: int = 0, wrong: int = 0) -> Forecast:
     ("right", "wrong", "believes"), [(2, 0, False), (3, 0, True), (3, 1, False), (4, 1, True), (7, 2, False)]
 )
 def test_progress_is_believed_while_four_of_five_ends_were_foretold(right: int, wrong: int, believes: bool) -> None:
-    assert after(right, wrong).believes_progress is believes
+    assert after(right, wrong).trusts_progress is believes
 
 
 def test_an_end_that_was_foretold_only_shortly_before_proves_nothing() -> None:
@@ -262,7 +262,7 @@ def test_an_end_that_was_foretold_only_shortly_before_proves_nothing() -> None:
         timeline = TaskTimeline(0.0)
         forecast.next_poll(timeline, 95, 95.0, PAUSE)
         forecast.ended(timeline, 101.0)
-    assert not forecast.believes_progress
+    assert not forecast.trusts_progress
 
 
 def test_an_end_that_nobody_polled_shortly_before_proves_nothing() -> None:
@@ -272,7 +272,7 @@ def test_an_end_that_nobody_polled_shortly_before_proves_nothing() -> None:
         forecast.next_poll(timeline, 49, 49.0, PAUSE)
         forecast.next_poll(timeline, 50, 50.0, PAUSE)
         forecast.ended(timeline, 101.0)
-    assert not forecast.believes_progress
+    assert not forecast.trusts_progress
 
 
 @pytest.mark.parametrize(
@@ -321,7 +321,7 @@ COURSES = st.lists(st.tuples(st.floats(-4000, 4000), PROGRESSES), max_size=8)
 @given(
     tasks=st.lists(
         st.tuples(st.none() | st.floats(-1e6, 1e10), COURSES, st.none() | st.floats(-1e9, 1e9)),
-        max_size=ENOUGH_AGES + 5,
+        max_size=MIN_SAMPLES + 5,
     ),
     round_seconds=st.floats(0, 1000),
 )
@@ -336,7 +336,7 @@ def test_no_clock_and_no_progress_breaks_a_forecast(
         for seconds, progress in polls:  # which may be negative: a clock is set back
             now += seconds
             delay, _ = forecast.next_poll(timeline, progress, now, PAUSE, round_seconds)
-            assert MIN_PAUSE <= delay < math.inf
+            assert MIN_DELAY <= delay < math.inf
         forecast.ended(timeline, now, told)
         early = forecast.early_quantile()
         assert early is None or early >= 0
@@ -344,9 +344,9 @@ def test_no_clock_and_no_progress_breaks_a_forecast(
 
 def test_a_clock_that_is_set_back_teaches_nothing() -> None:
     forecast = Forecast()
-    Polls(forecast).at_all(generation_times(AGES))
+    Polls(forecast).at_all(generation_times(MAX_SAMPLES))
     before = forecast.early_quantile()
-    for _ in range(AGES):
+    for _ in range(MAX_SAMPLES):
         forecast.ended(TaskTimeline(CREATED, unfinished=CREATED + 50), CREATED - 3600)
     assert forecast.early_quantile() == before
 
@@ -355,7 +355,7 @@ def test_a_forecast_stays_small() -> None:
     forecast = Forecast()
     polls = Polls(forecast, PROGRESS["truthful"])
     for _ in range(3):
-        polls.at_all(generation_times(AGES))
-    assert (len(forecast._ages), len(forecast._sorted)) == (AGES, AGES)
-    assert sorted(forecast._ages) == forecast._sorted
-    assert len(forecast._right) == GUESSES
+        polls.at_all(generation_times(MAX_SAMPLES))
+    assert (len(forecast._samples), len(forecast._sorted)) == (MAX_SAMPLES, MAX_SAMPLES)
+    assert sorted(forecast._samples) == forecast._sorted
+    assert len(forecast._correct) == MAX_PREDICTIONS

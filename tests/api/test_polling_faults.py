@@ -16,7 +16,7 @@ import pytest
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import Client
 from lemondata_provider.api.errors import LemonDataError, TaskNotFoundError
-from lemondata_provider.api.forecast import SLACK, SLACK_SECONDS
+from lemondata_provider.api.forecast import TOLERANCE, TOLERANCE_SECONDS
 from lemondata_provider.api.polling import (
     CONFIRMATION_SECONDS,
     MAX_REFUSALS,
@@ -209,7 +209,7 @@ class Watch:
         """
         doubts = sum(isinstance(outcome, TaskNotFoundError) for outcome in self.seen)
         intervals = (self.now - START) / self.wait.poll_interval
-        predicted = 2 + SLACK_SECONDS + SLACK * (self.now - START)
+        predicted = 2 + TOLERANCE_SECONDS + TOLERANCE * (self.now - START)
         return intervals + predicted + VIDEO_POLLS + doubts + 2
 
 

@@ -178,14 +178,14 @@ class Checked(Sender):
 
 @given(
     per_minute=st.floats(1, 120),
-    sharers=st.integers(1, 3),
+    processes=st.integers(1, 3),
     happenings=st.lists(st.tuples(st.floats(0, 40), HAPPENINGS), max_size=10),
 )
 @settings(deadline=None, max_examples=60)
 def test_whatever_happens_no_minute_has_more_requests_than_allowed_and_sending_goes_on(
-    per_minute: float, sharers: int, happenings: list[tuple[float, tuple[str, float, Any]]]
+    per_minute: float, processes: int, happenings: list[tuple[float, tuple[str, float, Any]]]
 ) -> None:
-    sender = Checked(RateLimiter(per_minute, sharers))
+    sender = Checked(RateLimiter(per_minute, processes))
     for seconds, happening in happenings:
         sender.send_until(sender.now + seconds)
         sender.happens(*happening)
