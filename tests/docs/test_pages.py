@@ -1,0 +1,88 @@
+"""All pages: snippets that parse and import, links that lead somewhere, commands and options that exist."""
+
+from __future__ import annotations
+
+import argparse
+import ast
+import re
+import shlex
+from importlib import import_module
+
+import pytest
+
+from lemondata_provider.catalog import load
+from lemondata_provider.cli import get_commands
+from lemondata_provider.cli.models import models
+from tests.docs.markdown import PAGES, ROOT, anchors, between, blocks, rows, text, words
+
+SNIPPETS = [(page, block) for page in PAGES for block in blocks(page, "python")]
+COMMANDS = {command.name: command for command in get_commands()[0].subcommands}
+COMMAND_LINES = [
+    (page, line)
+    for page in PAGES
+    for line in re.findall(r"airflow lemondata \w[^`\n]* [^`\n]*", text(page))
+    if "`" not in line
+]
+
+
+@pytest.mark.parametrize(("page", "snippet"), SNIPPETS)
+def test_python_snippet_parses_and_imports_existing_names(page, snippet):
+    tree = ast.parse(snippet.replace(", ...)", ")"))  # a reader's "and so on" is no argument
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            module = import_module(node.module or "")
+            assert all(hasattr(module, alias.name) for alias in node.names), page
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_relative_link_leads_to_a_file_and_a_heading(page):
+    for target in re.findall(r"\]\(([^)]+)\)", text(page)):
+        path, _, anchor = target.partition("#")
+        if "://" in path:
+            continue
+        linked = (ROOT / page).parent / path if path else ROOT / page
+        assert linked.exists(), target
+        assert not anchor or anchor in anchors(str(linked.resolve().relative_to(ROOT))), target
+
+
+def parser_of(name: str) -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog=name, exit_on_error=False)
+    for argument in COMMANDS[name].args:
+        argument.add_to_parser(parser)
+    return parser
+
+
+@pytest.mark.parametrize(("page", "line"), COMMAND_LINES)
+def test_documented_command_has_only_existing_options(page, line):
+    _, _, name, *_ = line.split()
+    options = set(parser_of(name)._option_string_actions)
+    assert set(re.findall(r"--[\w-]+", line)) <= options
+
+
+def test_documented_models_table_is_what_the_command_prints(monkeypatch):
+    monkeypatch.delenv("AIRFLOW__LEMONDATA__CATALOG_PATH", raising=False)
+    shown = [block for block in blocks("docs/models.md", "console") if "models --operation" in block]
+    for block in shown:
+        command, _, output = block.partition("\n")
+        arguments = shlex.split(command.removeprefix("$ airflow lemondata models"))
+        assert models(parser_of("models").parse_args(arguments)).strip() == output.strip()
+    assert shown
+
+
+def test_contributing_names_only_existing_paths():
+    paths = [word for word in words(text("CONTRIBUTING.md")) if re.fullmatch(r"[\w.]+(/[\w.-]+)+/?|\w+/", word)]
+    assert paths
+    assert [
+        path for path in paths if not any((base / path).exists() for base in (ROOT, ROOT / "lemondata_provider"))
+    ] == []
+
+
+def test_contributing_glossary_has_at_most_twenty_words():
+    glossary = rows(between("CONTRIBUTING.md", "## Glossary", "## Where to add"))
+    assert 0 < len(glossary) <= 20
+
+
+def test_documented_recommendations_are_those_of_the_catalog():
+    table = rows(between("docs/models.md", "## Choosing a model", "Another data file"))
+    documented = {words(purpose)[0]: tuple(models.split(", ")) for purpose, models in table}
+    assert documented == dict(load().recommendations)
