@@ -1,53 +1,46 @@
 """
-When tasks of one model are likely to end: learned from those that were seen to end, and pure.
+Predict when tasks of one model end, from earlier tasks of that model; pure.
 
-Where the service tells a progress, it is believed as far as it predicted the ends of earlier tasks of the model; a
-false, stuck or coarse one does no harm. Source: https://docs.lemondata.cc (get-task-status).
+Progress is trusted while it predicts the ends of earlier tasks; false, stuck or coarse progress does no harm.
+Source: https://docs.lemondata.cc (get-task-status).
 """
 
 from __future__ import annotations
 
 import math
-from bisect import bisect_left, insort
 from collections import deque
 from dataclasses import dataclass
 
-FIRST_POLL_QUANTILE = 0.05  # the share of tasks that may have ended at the first poll
-MAX_SAMPLES = 200  # how many ends the first poll is learned from: a model may become faster or slower
-MIN_SAMPLES = 20  # with fewer, the earliest is luck
-# What a burst does not spend on polls in vain is there when its first tasks end.
-DEFAULT_FIRST_POLL = (
-    12.0  # seconds, the age at the first poll while nothing is known of a model: few videos are made sooner
-)
-DEFAULT_FIRST_POLL_ROUNDS = 30.0  # but not higher than these: a few tasks leave enough for polls in vain
-MAX_PREDICTIONS = 20  # how many predicted ends decide whether progress is believed
-MIN_CORRECT = 3  # that were right, before it is believed
-MIN_HORIZON = (
-    0.1  # an end counts as predicted if it was so for this part of the task's age: close to it any progress is right
-)
-MAX_GAP = (
-    0.1  # and if it was still unfinished this part of its age before: else nobody knows that it did not end sooner
-)
-ROUND_TOLERANCE = 0.05  # the part of a turn that an end may be uncertain by: to poll again costs others a turn's wait
-CHECK_EVERY = 8  # one task in so many is polled before its predicted end: else nobody learns that it ended before that
-SLEEP_SHARE = 0.95  # how much of the way to the earliest predicted end a wait sleeps
-TOLERANCE = 0.03  # a predicted end may be wrong by this part of the task's age, and by TOLERANCE_SECONDS
-TOLERANCE_SECONDS = 1.0  # what the service tells is rounded to seconds
-MAX_DELAY = 120.0  # whatever is predicted: a clock may have been set
-MIN_DELAY = 1.0  # before a poll that progress calls for
+FIRST_POLL_QUANTILE = 0.05  # of the ages at the end; higher: fewer polls, but more tasks end before the first one
+MAX_SAMPLES = 200  # ends per model; more: a better quantile, but slower to follow a model that changes speed
+MIN_SAMPLES = 20  # ends before the quantile counts; fewer: sooner in use, but set by luck
+# Polls that a burst saves early are available when its first tasks end.
+DEFAULT_FIRST_POLL = 12.0  # seconds of age, without a quantile; higher: fewer polls, but short videos come late
+DEFAULT_FIRST_POLL_ROUNDS = 30.0  # at most so many rounds instead: few tasks can afford early polls
+MAX_PREDICTIONS = 20  # judged ends that trust depends on; more: steadier trust, but slower to lose
+MIN_CORRECT = 3  # correct predictions before progress is trusted; fewer: sooner, but coincidence counts
+MIN_HORIZON = 0.1  # part of the age; a prediction closer to the end is right with any progress, and proves nothing
+MAX_GAP = 0.1  # part of the age; after a longer gap before the end, the true end is too uncertain to judge
+ROUND_TOLERANCE = 0.05  # part of a round that an end may be uncertain by; lower: one more poll, which delays others
+CHECK_EVERY = 8  # every eighth task is polled before its predicted end; fewer checks: late predictions go unnoticed
+SLEEP_SHARE = 0.95  # of the time to the earliest end; higher: fewer polls, but no proof that the prediction is late
+TOLERANCE = 0.03  # part of the age that two predictions of one task may differ by, plus:
+TOLERANCE_SECONDS = 1.0  # the service rounds its times to seconds
+MAX_DELAY = 120.0  # seconds of sleep after any prediction: a clock may be wrong
+MIN_DELAY = 1.0  # seconds before a poll that a prediction asks for
 
 
 @dataclass(slots=True)
 class TaskTimeline:
     """
-    What is known of one task's way to its end, in Unix seconds.
+    One task's way to its end, in Unix seconds.
 
-    :param created: when it was created.
-    :param unfinished: when it was last seen unfinished.
-    :param earliest: before this it does not end, if its progress is right.
-    :param latest: by then it has ended, if its progress is right.
-    :param predicted: when its progress told something of its end for the first time.
-    :param misled: whether its progress contradicted itself, and tells nothing any more.
+    :param created: creation of the task.
+    :param unfinished: last poll that found the task unfinished.
+    :param earliest: earliest end, if the progress is right.
+    :param latest: latest end, if the progress is right.
+    :param predicted: first poll whose progress predicted an end.
+    :param misled: the progress contradicted itself and is ignored from then on.
     """
 
     created: float | None = None
@@ -59,20 +52,19 @@ class TaskTimeline:
 
 
 class Forecast:
-    """What the ends of earlier tasks of one model tell about the ones that run; a few kilobytes at the most."""
+    """Learn from the ends of one model's tasks when to poll the next ones; a few kilobytes at most."""
 
     def __init__(self) -> None:
-        self._samples: deque[float] = deque()  # at the end, in the order in which they were seen
-        self._sorted: list[float] = []
+        self._samples: deque[float] = deque(maxlen=MAX_SAMPLES)  # ages at the end
         self._correct: deque[bool] = deque(maxlen=MAX_PREDICTIONS)
-        self._checks = 0  # predicted ends that are not near: how many
-        self._step = 0  # what all progress that was seen is a multiple of: coarse progress moves in steps
+        self._checks = 0  # predicted ends that were not near, so that every eighth is checked
+        self._step = 0  # greatest common divisor of all progress: coarse progress moves in steps
 
     def early_quantile(self) -> float | None:
-        """Return the age in seconds before which hardly any task ends; nothing while too few were seen to end."""
-        if len(self._sorted) < MIN_SAMPLES:
+        """Return the age in seconds before which hardly any task ends, or None with too few samples."""
+        if len(self._samples) < MIN_SAMPLES:
             return None
-        return self._sorted[int(len(self._sorted) * FIRST_POLL_QUANTILE)]
+        return sorted(self._samples)[int(len(self._samples) * FIRST_POLL_QUANTILE)]
 
     def first_poll(self, timeline: TaskTimeline, now: float, pause: float, round_seconds: float = 0.0) -> float:
         """
@@ -80,8 +72,8 @@ class Forecast:
 
         :param timeline: the task.
         :param now: Unix seconds.
-        :param pause: at least this many seconds.
-        :param round_seconds: seconds until everybody's turn comes again.
+        :param pause: minimum, in seconds.
+        :param round_seconds: seconds for one poll of every task.
         """
         early = self.early_quantile()
         if early is None or timeline.created is None:
@@ -93,13 +85,13 @@ class Forecast:
         self, timeline: TaskTimeline, progress: float | None, now: float, pause: float, round_seconds: float = 0.0
     ) -> tuple[float, bool]:
         """
-        Return the seconds until the next poll a task that was just seen unfinished, and if its end is predicted then.
+        Return the seconds until the next poll of an unfinished task, and whether its end is predicted for then.
 
         :param timeline: the task.
-        :param progress: what the service told, 0 to 100.
+        :param progress: as the service reports it, 0 to 100.
         :param now: Unix seconds.
-        :param pause: what to wait where progress tells nothing.
-        :param round_seconds: seconds for one poll of every task; if that is long, an end is soon exact enough.
+        :param pause: seconds to wait without a prediction.
+        :param round_seconds: seconds for one poll of every task; long rounds need less exact predictions.
         """
         timeline.unfinished = now
         self._predict(timeline, progress, now)
@@ -113,25 +105,25 @@ class Forecast:
             self._checks += not near
             if near or (self.trusts_progress and self._checks % CHECK_EVERY):
                 return max(latest, min(MIN_DELAY, pause)), True
-        # Not the whole way: who sleeps until after the end does not learn that it was predicted too late.
-        aim = min(max(pause, earliest * SLEEP_SHARE), longest)
-        predicted = exact and aim < longest
-        return (aim, predicted) if self.trusts_progress or (predicted and aim < round_seconds) else (pause, False)
+        delay = min(max(pause, earliest * SLEEP_SHARE), longest)
+        predicted = exact and delay < longest
+        use_prediction = self.trusts_progress or (predicted and delay < round_seconds)
+        return (delay, predicted) if use_prediction else (pause, False)
 
     def ended(self, timeline: TaskTimeline, now: float, reported_age: float | None = None) -> None:
         """
-        Learn from a task that was just seen to have ended, at some time since it was last seen unfinished.
+        Learn from a task that ended since the last poll.
 
         :param timeline: the task.
         :param now: Unix seconds.
-        :param reported_age: its age at the end in seconds, if the service told it.
+        :param reported_age: age at the end in seconds, as the service reports it.
         """
         if timeline.created is None or now <= timeline.created:
-            return  # a clock was set back: that tells nothing of the model
-        self._add_sample(timeline, now - timeline.created, reported_age)
-        if timeline.earliest is None or timeline.unfinished is None or timeline.latest is None:
-            return
+            return  # a clock was set back
         age = now - timeline.created
+        self._add_sample(timeline, age, reported_age)
+        if timeline.earliest is None or timeline.unfinished is None:
+            return
         if now < timeline.earliest - TOLERANCE_SECONDS:
             self._correct.append(False)
         elif (
@@ -142,25 +134,24 @@ class Forecast:
 
     @property
     def trusts_progress(self) -> bool:
-        """Say whether progress predicted the ends of earlier tasks."""
-        right = sum(self._correct)
-        return right >= MIN_CORRECT and (len(self._correct) - right) * 4 <= right
+        """Return whether four of five predictions were correct, and at least three."""
+        correct = sum(self._correct)
+        return correct >= MIN_CORRECT and (len(self._correct) - correct) * 4 <= correct
 
     @property
     def _may_predict(self) -> bool:
-        """Say whether progress may call for an early poll: until it was wrong twice, or where it is believed."""
+        """Return whether progress may call for an early poll: while it is trusted, or wrong once at most."""
         return self.trusts_progress or self._correct.count(False) < 2
 
     def _predict(self, timeline: TaskTimeline, progress: float | None, now: float) -> None:
-        """Narrow down when the task ends if it goes on as it did so far; what contradicts itself predicts nothing."""
+        """Narrow down the end, if the task goes on at its speed; progress that contradicts itself predicts nothing."""
         if timeline.misled or not progress or timeline.created is None or now <= timeline.created:
             return
         self._step = math.gcd(self._step, max(1, int(progress)))
         age = now - timeline.created
         earliest = max(timeline.created + age * 100 / min(progress + self._step, 100.0), timeline.earliest or now, now)
         latest = min(timeline.created + age * 100 / progress, timeline.latest or math.inf)
-        slack = TOLERANCE * age + TOLERANCE_SECONDS
-        if earliest <= latest + slack:
+        if earliest <= latest + TOLERANCE * age + TOLERANCE_SECONDS:
             timeline.earliest, timeline.latest = earliest, latest
             timeline.predicted = timeline.predicted or now
         else:
@@ -168,16 +159,13 @@ class Forecast:
             timeline.earliest = timeline.latest = None
             self._correct.append(False)
 
-    def _add_sample(self, timeline: TaskTimeline, found: float, told: float | None) -> None:
-        """Learn at which age a task ended: between the last poll and the one that found its end."""
+    def _add_sample(self, timeline: TaskTimeline, age: float, reported_age: float | None) -> None:
+        """Store the age at the end: between the last unfinished poll and the poll that found the end."""
         last = timeline.unfinished - (timeline.created or 0.0) if timeline.unfinished is not None else 0.0
-        if told is not None and last - TOLERANCE_SECONDS <= told <= found - TOLERANCE_SECONDS:
-            age = told  # what was told as the time of this very poll says nothing
+        if reported_age is not None and last - TOLERANCE_SECONDS <= reported_age <= age - TOLERANCE_SECONDS:
+            sample = reported_age  # later ones are the time of the poll, and say nothing
         elif last:
-            age = (last + found) / 2
-        else:  # it had ended at the first poll, so that one came late: the next ones come earlier
-            age = max(found / 2, 0.9 * min(found, self.early_quantile() or 0.0))
-        self._samples.append(age)
-        insort(self._sorted, age)
-        if len(self._samples) > MAX_SAMPLES:
-            del self._sorted[bisect_left(self._sorted, self._samples.popleft())]
+            sample = (last + age) / 2
+        else:  # the first poll came late: poll the next tasks earlier
+            sample = max(age / 2, 0.9 * min(age, self.early_quantile() or 0.0))
+        self._samples.append(sample)

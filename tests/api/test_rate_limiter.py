@@ -22,8 +22,8 @@ from lemondata_provider.api.rate_limiter import (
 INSTANT = 1e-6  # seconds; no clock of ours is more exact
 
 
-class Sender:
-    """Somebody who always has something to send, and sends it as soon as the budget lets them."""
+class BusySender:
+    """A process with constant demand, which sends as soon as the rate limiter allows."""
 
     def __init__(self, limiter: RateLimiter, now: float = 0.0) -> None:
         self.limiter = limiter
@@ -34,20 +34,20 @@ class Sender:
         while (at := self.limiter.available_at(self.now)) <= end:
             assert at >= self.now
             self.now = at
-            self.before_send()
+            self.check()
             self.limiter.acquire(at)
             self.sent.append(at)
         self.now = max(self.now, end)
 
-    def before_send(self) -> None:
-        """Look at what is about to be sent."""
+    def check(self) -> None:
+        """Check the next request."""
 
     def sent_between(self, start: float, end: float) -> int:
         return sum(start <= at < end for at in self.sent)
 
 
-def most_in_a_window(instants: list[float]) -> int:
-    """Return how many there are in the fullest minute, wherever it begins."""
+def max_per_window(instants: list[float]) -> int:
+    """Return the maximum number of instants in any window of a minute."""
     window: deque[float] = deque()
     most = 0
     for at in sorted(instants):
@@ -62,9 +62,9 @@ def most_in_a_window(instants: list[float]) -> int:
 
 
 @pytest.mark.parametrize("per_minute", [3, 10, 60, 1000, 3000])
-def test_the_whole_budget_is_used_where_there_is_demand_and_evenly(per_minute: int) -> None:
+def test_rate_limiter_constant_demand_uses_the_whole_limit_evenly(per_minute: int) -> None:
     limiter = RateLimiter(per_minute)
-    sender = Sender(limiter)
+    sender = BusySender(limiter)
     sender.send_until(3 * WINDOW)
     allowed = math.floor(SAFETY_SHARE * per_minute)
     for minute in (0, 60, 120):
@@ -74,15 +74,15 @@ def test_the_whole_budget_is_used_where_there_is_demand_and_evenly(per_minute: i
     assert max(pauses) <= 2 * WINDOW / limiter.allowed
 
 
-def test_what_was_not_used_does_not_come_back_in_a_burst() -> None:
+def test_rate_limiter_after_idle_time_sends_no_burst() -> None:
     limiter = RateLimiter(1000)
-    Sender(limiter).send_until(10)
-    late = Sender(limiter, now=500.0)
+    BusySender(limiter).send_until(10)
+    late = BusySender(limiter, now=500.0)
     late.send_until(510)
-    assert len(late.sent) <= 10 * limiter.allowed / WINDOW + 2  # one of them to make up for a late timer
+    assert len(late.sent) <= 10 * limiter.allowed / WINDOW + 2  # one of them catches up for a late timer
 
 
-def test_what_timers_are_late_by_is_made_up_for() -> None:
+def test_rate_limiter_late_timers_catches_up() -> None:
     limiter, sent = RateLimiter(1000), []
     now = 0.0
     while now < 30:
@@ -92,10 +92,10 @@ def test_what_timers_are_late_by_is_made_up_for() -> None:
     assert len(sent) >= 0.99 * 30 * limiter.allowed / WINDOW
 
 
-def test_after_a_burst_of_creates_the_rest_of_the_minute_is_spread() -> None:
+def test_rate_limiter_after_a_burst_of_creates_spreads_the_rest_of_the_minute() -> None:
     limiter = RateLimiter(1000)
     limiter.record_external(0.0, 200)
-    sender = Sender(limiter)
+    sender = BusySender(limiter)
     sender.send_until(60 - INSTANT)
     assert len(sender.sent) == pytest.approx(limiter.allowed - 200, rel=0.01)
     quarters = [sender.sent_between(start, start + 15) for start in (0, 15, 30, 45)]
@@ -104,74 +104,74 @@ def test_after_a_burst_of_creates_the_rest_of_the_minute_is_spread() -> None:
     assert sender.sent_between(120, 180) == pytest.approx(limiter.allowed, rel=0.01)
 
 
-@pytest.mark.parametrize("others", [100, 485, 900])  # a minute
-def test_what_others_leave_is_used(others: int) -> None:
+@pytest.mark.parametrize("external", [100, 485, 900])  # a minute
+def test_rate_limiter_external_requests_uses_the_rest(external: int) -> None:
     limiter = RateLimiter(1000)
-    sender = Sender(limiter)
-    for number in range(3 * others):
-        at = number * WINDOW / others
+    sender = BusySender(limiter)
+    for number in range(3 * external):
+        at = number * WINDOW / external
         sender.send_until(at)
         limiter.record_external(at)
     sender.send_until(180)
-    assert sender.sent_between(120, 180) == pytest.approx(limiter.allowed - others, rel=0.05, abs=2)
+    assert sender.sent_between(120, 180) == pytest.approx(limiter.allowed - external, rel=0.05, abs=2)
 
 
-def test_requests_of_others_that_fill_the_limit_are_waited_for() -> None:
+def test_rate_limiter_external_requests_fill_the_limit_waits() -> None:
     limiter = RateLimiter(100)
     limiter.record_external(0.0, 90)
     limiter.record_external(30.0, 1000)
     assert limiter.rate() == 0
-    sender = Sender(limiter, now=30.0)
+    sender = BusySender(limiter, now=30.0)
     sender.send_until(89.9)
     assert sender.sent == []
     sender.send_until(180)
     assert sender.sent[0] == pytest.approx(90, abs=1)
-    assert most_in_a_window(sender.sent) <= 97
+    assert max_per_window(sender.sent) <= 97
 
 
-def test_a_request_of_somebody_else_that_is_told_late_expires_no_sooner_than_it_may() -> None:
+def test_record_external_out_of_order_expires_no_sooner() -> None:
     limiter = RateLimiter(10)
     limiter.record_external(50.0, 5)
     limiter.record_external(10.0, 4)  # these count as if they had been sent at 50
     assert limiter.available_at(100.0) == pytest.approx(110, abs=1)
 
 
-# --- any sequence at all
+# --- any sequence of events
 
-HAPPENINGS = st.one_of(
-    st.tuples(st.just("others"), st.floats(0, 70), st.integers(1, 40)),
-    st.tuples(st.just("told"), st.floats(1, 200), st.floats(0, 200)),
-    st.tuples(st.just("refused"), st.floats(0, 100), st.none()),
-    st.tuples(st.just("changed"), st.floats(1, 120), st.integers(1, 3)),
+EVENTS = st.one_of(
+    st.tuples(st.just("external"), st.floats(0, 70), st.integers(1, 40)),
+    st.tuples(st.just("headers"), st.floats(1, 200), st.floats(0, 200)),
+    st.tuples(st.just("rate_limited"), st.floats(0, 100), st.none()),
+    st.tuples(st.just("settings"), st.floats(1, 120), st.integers(1, 3)),
 )
 
 
-class Checked(Sender):
-    """A sender that checks each request against all that is known of the minute before."""
+class CheckingSender(BusySender):
+    """Checks each request against all requests of the last minute."""
 
     def __init__(self, limiter: RateLimiter) -> None:
         super().__init__(limiter, now=1000.0)
-        self.others: list[float] = []
-        self.held_until = 0.0
+        self.external: list[float] = []
+        self.paused_until = 0.0
 
-    def before_send(self) -> None:
+    def check(self) -> None:
         start = self.now - WINDOW + INSTANT
-        known = sum(at > start for at in self.sent) + sum(at > start for at in self.others)
-        assert known + 1 <= max(self.limiter.allowed, 1) + INSTANT
-        assert self.now >= self.held_until
+        recent = sum(at > start for at in self.sent) + sum(at > start for at in self.external)
+        assert recent + 1 <= max(self.limiter.allowed, 1) + INSTANT
+        assert self.now >= self.paused_until
         assert not self.sent or self.now - self.sent[-1] >= WINDOW / self.limiter.allowed - MAX_TIMER_LATENESS - INSTANT
 
-    def happens(self, what: str, first: float, second: Any) -> None:
+    def apply(self, event: str, first: float, second: Any) -> None:
         limiter = self.limiter
-        if what == "others":
+        if event == "external":
             limiter.record_external(self.now - first, second)
-            self.others += [self.now - first] * second
-        elif what == "told":
+            self.external += [self.now - first] * second
+        elif event == "headers":
             limiter.apply_headers(RateLimit(first, min(first, second)), self.now)
-        elif what == "refused":
+        elif event == "rate_limited":
             limiter.on_rate_limited(self.now)
             limiter.pause_until(self.now + first)
-            self.held_until = max(self.held_until, self.now + first)
+            self.paused_until = max(self.paused_until, self.now + first)
         else:
             limiter.set_limit(first, second)
 
@@ -179,36 +179,36 @@ class Checked(Sender):
 @given(
     per_minute=st.floats(1, 120),
     processes=st.integers(1, 3),
-    happenings=st.lists(st.tuples(st.floats(0, 40), HAPPENINGS), max_size=10),
+    events=st.lists(st.tuples(st.floats(0, 40), EVENTS), max_size=10),
 )
 @settings(deadline=None, max_examples=60)
-def test_whatever_happens_no_minute_has_more_requests_than_allowed_and_sending_goes_on(
-    per_minute: float, processes: int, happenings: list[tuple[float, tuple[str, float, Any]]]
+def test_rate_limiter_any_events_keeps_the_limit_and_goes_on(
+    per_minute: float, processes: int, events: list[tuple[float, tuple[str, float, Any]]]
 ) -> None:
-    sender = Checked(RateLimiter(per_minute, processes))
-    for seconds, happening in happenings:
+    sender = CheckingSender(RateLimiter(per_minute, processes))
+    for seconds, event in events:
         sender.send_until(sender.now + seconds)
-        sender.happens(*happening)
-    end = max(sender.now, sender.held_until) + 2 * WINDOW
+        sender.apply(*event)
+    end = max(sender.now, sender.paused_until) + 2 * WINDOW
     sender.send_until(end + 2 * WINDOW)
-    assert sender.sent[-1] >= end, "it has stopped"
+    assert sender.sent[-1] >= end, "the rate limiter stopped sending"
 
 
 @given(per_minute=st.floats(10, 200), phases=st.lists(st.floats(0, 60), min_size=1, max_size=6))
 @settings(deadline=None, max_examples=30)
-def test_those_who_share_a_limit_never_exceed_it_together(per_minute: float, phases: list[float]) -> None:
+def test_rate_limiter_several_processes_keep_the_limit_together(per_minute: float, phases: list[float]) -> None:
     together: list[float] = []
     for phase in phases:
-        sender = Sender(RateLimiter(per_minute, len(phases)), now=phase)
+        sender = BusySender(RateLimiter(per_minute, len(phases)), now=phase)
         sender.send_until(200.0)
         together += sender.sent
-    assert most_in_a_window(together) <= per_minute
+    assert max_per_window(together) <= per_minute
 
 
-# --- what the service says
+# --- pauses, 429s and headers
 
 
-def test_nothing_is_sent_before_a_hold_ends_and_a_shorter_one_does_not_end_it() -> None:
+def test_pause_until_twice_the_later_instant_counts() -> None:
     limiter = RateLimiter(1000)
     limiter.pause_until(30.0)
     limiter.pause_until(10.0)
@@ -216,19 +216,19 @@ def test_nothing_is_sent_before_a_hold_ends_and_a_shorter_one_does_not_end_it() 
     assert limiter.available_at(31.0) == 31.0
 
 
-def test_a_429_leaves_a_little_and_everything_is_back_after_a_minute() -> None:
+def test_on_rate_limited_leaves_a_share_and_recovers_after_a_minute() -> None:
     limiter = RateLimiter(1000)
     limiter.on_rate_limited(0.0)
-    sender = Sender(limiter)
+    sender = BusySender(limiter)
     sender.send_until(60 - INSTANT)
     assert len(sender.sent) == pytest.approx(97, abs=2)
     sender.send_until(240)
     assert sender.sent_between(180, 240) == pytest.approx(970, abs=5)
 
 
-def test_what_an_answer_says_is_used_counts_for_others_unless_we_sent_it() -> None:
+def test_apply_headers_used_requests_of_other_processes_count_as_external() -> None:
     limiter = RateLimiter(1000)
-    sender = Sender(limiter)
+    sender = BusySender(limiter)
     sender.send_until(10)
     ours = len(sender.sent)
     limiter.apply_headers(RateLimit(1000, 1000 - ours), 10.0)
@@ -239,7 +239,7 @@ def test_what_an_answer_says_is_used_counts_for_others_unless_we_sent_it() -> No
     assert limiter.rate() * WINDOW == pytest.approx(limiter.allowed - 300)
 
 
-def test_a_lower_limit_than_configured_is_taken_and_a_higher_one_is_not() -> None:
+def test_apply_headers_lower_limit_counts_and_higher_limit_does_not() -> None:
     limiter = RateLimiter(1000)
     limiter.apply_headers(RateLimit(100, 100), 0.0)
     assert limiter.allowed == pytest.approx(97)
@@ -247,26 +247,26 @@ def test_a_lower_limit_than_configured_is_taken_and_a_higher_one_is_not() -> Non
     assert limiter.allowed == pytest.approx(970)
 
 
-def test_a_key_with_more_left_than_is_configured_is_not_held_up_by_what_others_used() -> None:
+def test_apply_headers_more_remaining_than_configured_leaves_the_rate() -> None:
     limiter = RateLimiter(1000)
     limiter.apply_headers(RateLimit(10_000, 5_000), 0.0)
     assert limiter.rate() * WINDOW == pytest.approx(limiter.allowed)
 
 
-def test_an_absurd_limit_costs_neither_memory_nor_the_pace() -> None:
+def test_apply_headers_huge_limit_pauses_for_a_minute_at_most() -> None:
     limiter = RateLimiter(1000)
     limiter.apply_headers(RateLimit(1e300, 0.0), 0.0)
     assert limiter.available_at(0.0) == pytest.approx(60 + TRANSIT_SECONDS)
     assert limiter.available_at(61.0) == 61.0
 
 
-def test_a_budget_changes_at_once() -> None:
+def test_set_limit_while_sending_counts_at_once() -> None:
     limiter = RateLimiter(1000)
-    sender = Sender(limiter)
+    sender = BusySender(limiter)
     sender.send_until(60)
     limiter.set_limit(100, 1)
     sender.send_until(180)
-    assert sender.sent_between(60 + INSTANT, 113) == 0  # what was sent in the minute before is still too much
+    assert sender.sent_between(60 + INSTANT, 113) == 0  # the requests of the last minute exceed the new limit
     assert 92 <= sender.sent_between(120, 180) <= 97
     limiter.set_limit(1000, 2)
     assert limiter.allowed == 485
@@ -293,7 +293,7 @@ def test_a_budget_changes_at_once() -> None:
         ({"X-RateLimit-Limit": "1" * 400, "X-RateLimit-Remaining": "1"}, None),
     ],
 )
-def test_rate_limits_are_read_with_care(headers: dict[str, str], expected: RateLimit | None) -> None:
+def test_rate_limit_read_malformed_headers_is_none(headers: dict[str, str], expected: RateLimit | None) -> None:
     assert RateLimit.read(httpx.Headers(headers)) == expected
 
 
@@ -302,7 +302,7 @@ WORDS = st.text(max_size=6) | st.floats().map(str) | st.integers().map(str)
 
 @given(limit=WORDS, remaining=WORDS)
 @settings(deadline=None)
-def test_no_rate_limit_that_an_answer_names_breaks_the_pace(limit: str, remaining: str) -> None:
+def test_rate_limit_read_any_text_keeps_the_pace(limit: str, remaining: str) -> None:
     read = RateLimit.read({"x-ratelimit-limit": limit, "x-ratelimit-remaining": remaining})
     limiter = RateLimiter(1000)
     if read is not None:
