@@ -1,4 +1,4 @@
-"""One clip a day, upscaled: prompt and seed follow from the day, so a backfill of any day gives that day's clip."""
+"""One upscaled clip a day. Prompt and seed depend on the day only, so a backfill of a day makes that day's clip."""
 
 from datetime import timedelta
 
@@ -11,12 +11,12 @@ PLACES = ["a harbour", "a mountain pass", "a library", "a night market", "an orc
 
 
 def day_of(dag_run) -> pendulum.DateTime:
-    """Return the day that a run is for; a run started by hand may have no data interval, and is for its own day."""
+    """Return the day of a run. A manual run may have no data interval; it uses its own day."""
     return pendulum.instance(dag_run.data_interval_start or dag_run.run_after)
 
 
 def prompt_of(dag_run) -> str:
-    """Describe the clip of a run's day."""
+    """Return the prompt of a run's day."""
     day = day_of(dag_run)
     place = PLACES[day.day_of_year % len(PLACES)]
     return f"{place.capitalize()} on a {day.format('dddd')} in {day.format('MMMM')}, slow camera, natural light."

@@ -1,4 +1,4 @@
-"""Generate a clip for each prompt and upscale it: submit and wait as separate tasks, chained by XCom."""
+"""Generate a clip for each prompt and upscale it. Submit and wait are separate tasks, chained by XCom."""
 
 from datetime import timedelta
 

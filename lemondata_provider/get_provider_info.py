@@ -1,4 +1,4 @@
-"""What Airflow asks a provider for; called by every Airflow command, so it imports nothing."""
+"""The provider's entry point. Every Airflow command calls it, so it imports nothing."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.triggers.task"]}],
         "config": {
             "lemondata": {
-                "description": "What the LemonData provider goes by.",
+                "description": "Settings of the LemonData provider.",
                 "options": {
                     "catalog_path": {
-                        "description": "Path of a data file with the models that requests are checked against, on "
-                        "every machine that reads DAG files or runs tasks. Default: the one that comes with the "
-                        "provider.",
+                        "description": "Path of a catalog file: the models that the provider checks requests against. "
+                        "Every machine that parses DAG files or runs tasks needs the file. Default: the provider's "
+                        "own catalog.",
                         "version_added": "0.1.0",
                         "type": "string",
                         "example": "/opt/airflow/lemondata-models.json",
@@ -54,25 +54,25 @@ def get_provider_info() -> dict[str, Any]:
                 "conn-fields": {
                     "timeout": {
                         "label": "Timeout",
-                        "description": "Seconds to wait for one answer. Default: 60.",
+                        "description": "Timeout of one request, in seconds. Default: 60.",
                         "schema": {"type": ["number", "null"], "exclusiveMinimum": 0},
                     },
                     "requests_per_minute": {
                         "label": "Requests per minute",
-                        "description": "The rate limit of your key: 1000 (user), 3000 (partner) or 10000 (VIP). "
-                        "Deferred waits are paced by it. Default: 1000.",
+                        "description": "Rate limit of your key: 1000 (user), 3000 (partner) or 10000 (VIP). "
+                        "Deferred tasks stay below it. Default: 1000.",
                         "schema": {"type": ["number", "null"], "exclusiveMinimum": 0},
                     },
                     "triggerers": {
                         "label": "Triggerers",
-                        "description": "How many triggerers wait with this key: each takes its part of the rate limit. "
+                        "description": "Number of triggerers that use this key. They share the rate limit equally. "
                         "Default: 1.",
                         "schema": {"type": ["integer", "null"], "minimum": 1},
                     },
                     "verify": {
                         "label": "CA file",
-                        "description": "Path of a file with the certificates to trust, if LemonData is reached through "
-                        "a gateway with a private CA. Default: the certificates of the environment.",
+                        "description": "Path of a file with trusted certificates, for a gateway with a private CA. "
+                        "Default: the environment's certificates.",
                         "schema": {"type": ["string", "null"]},
                     },
                 },

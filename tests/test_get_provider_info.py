@@ -18,12 +18,12 @@ from lemondata_provider.hooks.lemondata import LemonDataHook
 PACKAGE = "airflow-provider-lemondata"
 
 
-def test_it_is_valid_in_the_eyes_of_airflow():
+def test_provider_info_matches_the_schema_of_airflow():
     schema = json.loads((Path(airflow.__file__).parent / "provider_info.schema.json").read_text())
     jsonschema.validate(get_provider_info(), schema)
 
 
-def test_every_module_that_it_names_is_there():
+def test_provider_info_names_only_modules_that_import():
     info = get_provider_info()
     for kind in ("hooks", "operators", "sensors", "triggers"):
         for entry in info[kind]:
@@ -31,16 +31,16 @@ def test_every_module_that_it_names_is_there():
                 import_module(module)
 
 
-def test_asking_for_it_imports_nothing_heavy():
+def test_provider_info_imports_neither_airflow_nor_http_client():
     script = (
-        "import sys; from lemondata_provider.get_provider_info import get_provider_info as ask; ask();"
+        "import sys; from lemondata_provider.get_provider_info import get_provider_info; get_provider_info();"
         "print([name for name in ('airflow', 'httpx', 'pydantic') if name in sys.modules])"
     )
-    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "[]"
+    process = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert process.stdout.strip() == "[]"
 
 
-def test_airflow_finds_the_provider_and_its_hook():
+def test_providers_manager_finds_the_provider_and_its_hook():
     manager = ProvidersManager()
     assert manager.providers[PACKAGE].version == distribution(PACKAGE).version
     hook = manager.hooks["lemondata"]
@@ -49,7 +49,7 @@ def test_airflow_finds_the_provider_and_its_hook():
     assert hook.connection_testable
 
 
-def test_the_connection_form_shows_what_is_needed_and_hides_the_rest():
+def test_connection_form_shows_our_fields_and_hides_the_rest():
     manager = ProvidersManager()
     behaviour = manager.field_behaviours["lemondata"]
     assert set(behaviour["hidden_fields"]) == {"login", "schema", "port", "extra"}
@@ -63,7 +63,7 @@ def test_the_connection_form_shows_what_is_needed_and_hides_the_rest():
     assert all(field["description"] and field["schema"]["title"] for field in fields.values())
 
 
-def test_the_setting_for_another_inventory_is_documented_and_has_no_default():
+def test_catalog_path_setting_is_documented_and_has_no_default():
     option = get_provider_info()["config"]["lemondata"]["options"]["catalog_path"]
     assert option["default"] is None
     assert option["version_added"] == lemondata_provider.__version__

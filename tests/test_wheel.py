@@ -1,4 +1,4 @@
-"""The wheel as a user gets it: what is in it, and that it works where the sandbox extra is not installed."""
+"""The built wheel: its files, its metadata, and that it works without the sandbox extra."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ sys.meta_path.insert(0, Refuse())
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Build the wheel from a copy of what it is made of: building in place would leave files behind."""
+    """Build the wheel from a copy of the sources: a build in place leaves files behind."""
     copy = tmp_path_factory.mktemp("source")
     tracked = ["pyproject.toml", "setup.cfg", "README.md", "LICENSE", "lemondata_provider"]
     subprocess.run(["cp", "-r", *(str(ROOT / name) for name in tracked), str(copy)], check=True)
@@ -39,7 +39,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Unpack the wheel to a folder of its own, away from the sources."""
+    """Unpack the wheel to its own folder, away from the sources."""
     folder = tmp_path_factory.mktemp("site")
     zipfile.ZipFile(wheel).extractall(folder)
     return folder
@@ -47,24 +47,24 @@ def installed(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(installed: Path, code: str) -> str:
     command = [sys.executable, "-c", f"import sys; sys.path.insert(0, {str(installed)!r})\n{code}"]
-    answer = subprocess.run(command, capture_output=True, text=True, check=False, cwd=installed)
-    assert answer.returncode == 0, answer.stderr
-    return answer.stdout
+    process = subprocess.run(command, capture_output=True, text=True, check=False, cwd=installed)
+    assert process.returncode == 0, process.stderr
+    return process.stdout
 
 
-def test_it_holds_the_package_with_its_data_and_nothing_else(wheel):
+def test_wheel_contains_the_package_with_its_data_and_nothing_else(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in names if ".dist-info" not in name} == {"lemondata_provider"}
-    in_the_sources = {
+    sources = {
         str(path.relative_to(ROOT))
         for path in (ROOT / "lemondata_provider").rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-    assert in_the_sources <= set(names)
+    assert sources <= set(names)
     assert {"lemondata_provider/py.typed", "lemondata_provider/sandbox/models.json"} <= set(names)
 
 
-def test_its_metadata_names_licence_pythons_entry_points_and_extra(wheel):
+def test_wheel_metadata_names_license_pythons_entry_points_and_extra(wheel):
     archive = zipfile.ZipFile(wheel)
     info = next(name.partition("/")[0] for name in archive.namelist() if ".dist-info" in name)
     metadata = archive.read(f"{info}/METADATA").decode()
@@ -76,11 +76,11 @@ def test_its_metadata_names_licence_pythons_entry_points_and_extra(wheel):
     assert "lemondata_sandbox = lemondata_provider.sandbox.pytest_plugin" in entry_points
 
 
-def test_all_but_the_sandbox_works_without_the_extra(installed):
+def test_wheel_without_sandbox_extra_imports_every_module(installed):
     code = f"""{WITHOUT_EXTRA}
 import importlib, pkgutil, lemondata_provider
 assert lemondata_provider.__file__.startswith({str(installed)!r})
-names = [found.name for found in pkgutil.walk_packages(lemondata_provider.__path__, "lemondata_provider.")]
+names = [module.name for module in pkgutil.walk_packages(lemondata_provider.__path__, "lemondata_provider.")]
 ours = [name for name in names if not name.startswith("lemondata_provider.sandbox")]
 for name in ours + ["lemondata_provider.sandbox", "lemondata_provider.sandbox.pytest_plugin"]:
     importlib.import_module(name)
@@ -89,8 +89,8 @@ print(len(ours))
     assert int(run(installed, code).splitlines()[-1]) >= 15  # Airflow 3.2 logs to stdout what it imports
 
 
-def test_the_fixture_skips_with_the_line_to_install_where_the_extra_is_missing(installed, tmp_path):
-    (tmp_path / "test_users_own.py").write_text("def test_it(lemondata_sandbox):\n    pass\n")
+def test_sandbox_fixture_without_extra_skips_with_the_install_command(installed, tmp_path):
+    (tmp_path / "test_of_a_user.py").write_text("def test_it(lemondata_sandbox):\n    pass\n")
     code = f"""{WITHOUT_EXTRA}
 import pytest
 pytest.main(["-q", "-rs", "-p", "no:cacheprovider", "-p", "no:xdist", "-c", "/dev/null", {str(tmp_path)!r}])
