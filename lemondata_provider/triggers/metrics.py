@@ -1,4 +1,4 @@
-"""What Airflow's statistics are told of waiting: names, kinds and tags stand in docs/scaling.md."""
+"""Report waits to Airflow's statistics; docs/scaling.md lists names, kinds and tags."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from lemondata_provider.api.task import Task
 
 
 class Stats(Protocol):
-    """What is used of Airflow's statistics."""
+    """The part of Airflow's statistics that the triggers use."""
 
     def incr(self, stat: str, count: int = 1, *, tags: Any = None) -> Any:
-        """Count."""
+        """Increment a counter."""
 
     def gauge(self, stat: str, value: float, *, tags: Any = None) -> Any:
-        """Tell a level."""
+        """Set a gauge."""
 
     def timing(self, stat: str, dt: timedelta, *, tags: Any = None) -> Any:
-        """Tell a duration."""
+        """Record a duration."""
 
 
 class Metrics:
     """
-    Tell what happens; trouble in telling ends no wait.
+    Report polls and waits; errors of the statistics never end a wait.
 
     :param stats: Airflow's statistics.
     """
@@ -34,27 +34,27 @@ class Metrics:
         self._stats = stats
 
     def waiting(self, tasks: int) -> None:
-        """Tell how many tasks are waited for."""
-        _tell(self._stats.gauge, "lemondata.tasks_in_flight", tasks)
+        """Set the number of tasks in flight."""
+        _report(self._stats.gauge, "lemondata.tasks_in_flight", tasks)
 
     def polled(self) -> None:
         """Count a poll."""
-        _tell(self._stats.incr, "lemondata.polls")
+        _report(self._stats.incr, "lemondata.polls")
 
     def rate_limited(self) -> None:
-        """Count a poll that a 429 answered."""
-        _tell(self._stats.incr, "lemondata.rate_limited")
+        """Count a poll with a 429 response."""
+        _report(self._stats.incr, "lemondata.rate_limited")
 
     def ended(self, task: Task, model: str, now: float) -> None:
-        """Tell how long a task took, and how long its end was not noticed, as far as the service tells."""
+        """Record generation time and detection lag, if the service reports the times."""
         tags = {"model": task.model or model}
         if task.seconds is not None and task.seconds >= 0:
-            _tell(self._stats.timing, "lemondata.generation_seconds", timedelta(seconds=task.seconds), tags=tags)
+            _report(self._stats.timing, "lemondata.generation_seconds", timedelta(seconds=task.seconds), tags=tags)
         if task.updated:
             lag = datetime.fromtimestamp(now, timezone.utc) - task.updated
-            _tell(self._stats.timing, "lemondata.detection_lag", max(lag, timedelta()), tags=tags)
+            _report(self._stats.timing, "lemondata.detection_lag", max(lag, timedelta()), tags=tags)
 
 
-def _tell(how: Callable[..., Any], *what: Any, **tags: Any) -> None:
+def _report(record: Callable[..., Any], *args: Any, **kwargs: Any) -> None:
     with suppress(Exception):
-        how(*what, **tags)
+        record(*args, **kwargs)

@@ -7,7 +7,7 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from lemondata_provider.hooks.tracing import span
 
 
-def test_a_span_has_what_is_known_and_ends_with_its_block():
+def test_span_with_block_ends_with_its_attributes():
     exported = InMemorySpanExporter()
     provider = TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(exported))
@@ -17,6 +17,6 @@ def test_a_span_has_what_is_known_and_ends_with_its_block():
     assert (finished.name, dict(finished.attributes)) == ("lemondata.wait", {"lemondata.task_id": "t"})
 
 
-def test_without_tracing_it_costs_nothing_and_records_nothing():
-    with span("lemondata.submit", model="sora-2") as made:
-        assert not made.is_recording()
+def test_span_without_tracing_records_nothing():
+    with span("lemondata.submit", model="sora-2") as unrecorded:
+        assert not unrecorded.is_recording()
