@@ -16,6 +16,8 @@ from lemondata_provider.api.client import AsyncClient, Client
 from lemondata_provider.api.errors import LemonDataError
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.task import Task, TaskStatus
+from lemondata_provider.catalog import load
+from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.sensors.task import TaskSensor
 from lemondata_provider.triggers.task import TaskTrigger
@@ -144,6 +146,12 @@ async def run_all(sandbox: Any, context: dict[str, Any], prompt: str) -> dict[st
     """Return the result or the error of each client; all of them run at the same time."""
     ends = await asyncio.gather(*(run(sandbox, context, prompt) for run in RUNS.values()), return_exceptions=True)
     return dict(zip(RUNS, ends, strict=True))
+
+
+def test_sandbox_serves_every_model_of_the_catalog_with_its_operations(sandbox):
+    served = {model.id: set(model.supported_operations) for model in LemonDataHook().list_models()}
+    assert {model.id for model in load().models} <= set(served)
+    assert all(set(model.operations) <= served[model.id] for model in load().models)
 
 
 @pytest.mark.parametrize("variation", VARIATIONS.values(), ids=VARIATIONS.keys())

@@ -6,13 +6,16 @@ import argparse
 import ast
 import re
 import shlex
+from decimal import Decimal
 from importlib import import_module
 
 import pytest
 
 from lemondata_provider.catalog import load
 from lemondata_provider.cli import get_commands
+from lemondata_provider.cli.backfill import lines
 from lemondata_provider.cli.models import models
+from lemondata_provider.cli.plan import Pace, Plan, Row
 from tests.docs.markdown import PAGES, ROOT, anchors, between, blocks, rows, text, words
 
 SNIPPETS = [(page, block) for page in PAGES for block in blocks(page, "python")]
@@ -59,14 +62,39 @@ def test_documented_command_has_only_existing_options(page, line):
     assert set(re.findall(r"--[\w-]+", line)) <= options
 
 
-def test_documented_models_table_is_what_the_command_prints(monkeypatch):
-    monkeypatch.delenv("AIRFLOW__LEMONDATA__CATALOG_PATH", raising=False)
-    shown = [block for block in blocks("docs/models.md", "console") if "models --operation" in block]
-    for block in shown:
-        command, _, output = block.partition("\n")
-        arguments = shlex.split(command.removeprefix("$ airflow lemondata models"))
-        assert models(parser_of("models").parse_args(arguments)).strip() == output.strip()
-    assert shown
+def documented(command: str) -> tuple[list[str], str]:
+    """Return the arguments and the output of a command that docs/models.md shows."""
+    prompt = f"$ airflow lemondata {command}"
+    (shown,) = [block for block in blocks("docs/models.md", "console") if block.startswith(prompt)]
+    line, _, output = shown.partition("\n")
+    return shlex.split(line)[3:], output.strip()
+
+
+def test_documented_models_table_is_what_the_command_prints():
+    (name, *arguments), output = documented("models --operation")
+    assert models(parser_of(name).parse_args(arguments)) == output
+
+
+def test_documented_models_difference_is_what_the_command_prints(sandbox, tmp_path):
+    (name, *arguments), output = documented("models --live --diff")
+    args = parser_of(name).parse_args(arguments)
+    args.output = str(tmp_path / "models.json")
+    assert models(args) == output
+
+
+def test_documented_plan_is_what_the_command_prints():
+    (_, dag_id, *_), output = documented("plan")
+    plan = Plan(
+        dag_id=dag_id,
+        runs=21,
+        existing=1,
+        rows=(
+            Row("clip", "sora-2", 21, Decimal("8.40"), "4 s at 0.10 a second"),
+            Row("upscale", "topaz-video-upscale", 21, None, "0.05 a second, and the video is as long as its source"),
+        ),
+        paces=(Pace("lemondata_default", 1000, 84, 5.04, 504),),
+    )
+    assert "\n".join(lines(plan)) == output
 
 
 def test_contributing_names_only_existing_paths():
