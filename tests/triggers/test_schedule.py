@@ -116,10 +116,8 @@ def test_take_constant_predictions_starve_no_poll(
     schedule = new_schedule(per_minute)
     for number in range(predicted + unpredicted):
         schedule.put((number, 0.0), 0.0, number < predicted)
-    now, longest = (
-        0.0,
-        PREDICTED_HEAD_START + (predicted + external + 1) * WINDOW / math.floor(schedule.limiter.allowed),
-    )
+    requests = predicted + unpredicted + 1
+    now, longest = 0.0, PREDICTED_HEAD_START + requests * WINDOW / math.floor(schedule.limiter.allowed)
     polled = set()
     while now < 3 * longest:
         now = schedule.next_at(now) or now
