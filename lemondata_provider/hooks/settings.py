@@ -1,4 +1,4 @@
-"""What an Airflow connection of type ``lemondata`` says, read field by field from an allow-list."""
+"""Read an Airflow connection of type ``lemondata`` field by field, extras from an allow-list."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ FULL_USER_AGENT = f"{USER_AGENT} apache-airflow/{airflow_version} python/{platfo
 @dataclass(frozen=True)
 class ConnectionSettings:
     """
-    What a connection says, read field by field.
+    Settings of a LemonData connection.
 
     :param api_key: the password.
     :param base_url: host, port and schema (a path prefix), default ``https://api.lemondata.cc``.
-    :param timeout: extra; seconds to read one answer, default 60.
-    :param requests_per_minute: extra; the rate limit of the key, default 1000.
-    :param triggerers: extra; how many triggerers wait with this key, each with the same part of it, default 1.
+    :param timeout: extra; read timeout of a request in seconds, default 60.
+    :param requests_per_minute: extra; rate limit of the key, default 1000.
+    :param triggerers: extra; number of triggerers that share the rate limit in equal parts, default 1.
     :param verify: extra; ``True``, ``False`` or the path of a CA file, default ``True``.
     """
 
@@ -42,7 +42,7 @@ class ConnectionSettings:
 
     @property
     def key(self) -> tuple[str, str]:
-        """Return what names the account without telling its key: whoever shares it shares a rate limit."""
+        """Return the identity of the account, without the API key; equal identities share a rate limit."""
         return self.base_url, hashlib.sha256(self.api_key.encode()).hexdigest()
 
     def client_arguments(self) -> dict[str, Any]:
@@ -60,21 +60,23 @@ class ConnectionSettings:
         """
         Read a connection.
 
-        :raises ConfigurationError: in one sentence that names the connection and the field.
+        :raises ConfigurationError: a field is missing or invalid; the message names the connection and the field.
         """
-        place = "Password (API key)"
+        field_name = "Password (API key)"
         try:
             api_key = checked_key(connection.password or "")
-            place = "Host"
+            field_name = "Host"
             base_url = str(BaseUrl.parse(_base_url(connection)))
-            place = "Extra"
+            field_name = "Extra"
             return cls(api_key, base_url, **_extras(connection))
         except ConfigurationError as error:
-            raise ConfigurationError(f"Connection {connection.conn_id!r}, field {place}: {error.message}") from None
+            raise ConfigurationError(
+                f"Connection {connection.conn_id!r}, field {field_name}: {error.message}"
+            ) from None
 
 
 def _base_url(connection: Connection) -> str:
-    """Put host, port and schema together: a connection URI spreads a base URL over all three."""
+    """Join host, port and schema, since a connection URI spreads a base URL over all three."""
     host = connection.host or DEFAULT_BASE_URL
     try:
         has_port = urlsplit(host if "://" in host else f"//{host}").netloc.rpartition("]")[2].count(":")
@@ -107,8 +109,7 @@ def _verify(value: object) -> bool | str:
         return value
     if not isinstance(value, str):
         raise ValueError("must be true, false or the path of a CA file")
-    known = {"true": True, "false": False}
-    return known.get(value.strip().lower(), value)
+    return {"true": True, "false": False}.get(value.strip().lower(), value)
 
 
 _EXTRAS: dict[str, Callable[[object], Any]] = {
@@ -120,17 +121,17 @@ _EXTRAS: dict[str, Callable[[object], Any]] = {
 
 
 def _extras(connection: Connection) -> dict[str, Any]:
-    given = connection.extra_dejson  # nothing, where it is no JSON
-    if not isinstance(given, dict) or (not given and (connection.extra or "").strip() not in ("", "{}", "null")):
-        raise ConfigurationError("it must be a JSON object")
-    read = {}
-    for name, value in given.items():
+    extras = connection.extra_dejson  # empty if it is not JSON
+    if not isinstance(extras, dict) or (not extras and (connection.extra or "").strip() not in ("", "{}", "null")):
+        raise ConfigurationError("must be a JSON object")
+    settings = {}
+    for name, value in extras.items():
         if name not in _EXTRAS:
-            raise ConfigurationError(f"{name!r} is not known; known are {', '.join(_EXTRAS)}")
+            raise ConfigurationError(f"unknown key {name!r}; the keys are {', '.join(_EXTRAS)}")
         if value is None or value == "":
-            continue  # the connection form stores the fields that were left empty
+            continue  # the connection form stores empty fields
         try:
-            read[name] = _EXTRAS[name](value)
+            settings[name] = _EXTRAS[name](value)
         except ValueError as error:
             raise ConfigurationError(f"{name} {error}, not {value!r}") from None
-    return read
+    return settings

@@ -11,7 +11,7 @@ import structlog
 
 from lemondata_provider.api.calls import list_models
 from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError
-from lemondata_provider.api.polling import PollAgain, TaskPoller
+from lemondata_provider.api.polling import PollAgain, TaskPoller, TaskWait
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.settings import FULL_USER_AGENT, ConnectionSettings
 
@@ -19,11 +19,11 @@ KEY = "sk-0123456789abcdef"
 
 
 def settings_of(monkeypatch: pytest.MonkeyPatch, **connection: object) -> ConnectionSettings:
-    monkeypatch.setenv("AIRFLOW_CONN_GIVEN", json.dumps({"conn_type": "lemondata", "password": KEY, **connection}))
-    return ConnectionSettings.read(LemonDataHook.get_connection("given"))
+    monkeypatch.setenv("AIRFLOW_CONN_CUSTOM", json.dumps({"conn_type": "lemondata", "password": KEY, **connection}))
+    return ConnectionSettings.read(LemonDataHook.get_connection("custom"))
 
 
-def test_a_connection_of_only_a_key_leads_to_the_public_api(monkeypatch):
+def test_connection_key_only_uses_the_public_api(monkeypatch):
     settings = settings_of(monkeypatch)
     assert settings == ConnectionSettings(KEY, "https://api.lemondata.cc", 60.0, 1000.0, 1, True)
     assert KEY not in repr(settings)
@@ -39,7 +39,7 @@ def test_a_connection_of_only_a_key_leads_to_the_public_api(monkeypatch):
         ({"host": "gw.example", "schema": "lemon/v1"}, "https://gw.example/lemon"),
     ],
 )
-def test_host_port_and_schema_make_the_base_url(monkeypatch, connection, base_url):
+def test_connection_host_port_and_schema_make_the_base_url(monkeypatch, connection, base_url):
     assert settings_of(monkeypatch, **connection).base_url == base_url
 
 
@@ -52,13 +52,13 @@ def test_host_port_and_schema_make_the_base_url(monkeypatch, connection, base_ur
         (f"lemondata://:{KEY}@", ("https://api.lemondata.cc", 60.0)),
     ],
 )
-def test_a_connection_uri_works_as_well(monkeypatch, uri, expected):
-    monkeypatch.setenv("AIRFLOW_CONN_GIVEN", uri)
-    settings = ConnectionSettings.read(LemonDataHook.get_connection("given"))
+def test_connection_uri_makes_the_same_settings(monkeypatch, uri, expected):
+    monkeypatch.setenv("AIRFLOW_CONN_CUSTOM", uri)
+    settings = ConnectionSettings.read(LemonDataHook.get_connection("custom"))
     assert (settings.base_url, settings.timeout, settings.api_key) == (*expected, KEY)
 
 
-def test_extras_are_read_and_empty_ones_count_as_missing(monkeypatch):
+def test_connection_empty_extras_use_defaults(monkeypatch):
     extra = {"timeout": "12.5", "requests_per_minute": 3000, "triggerers": "2", "verify": "false"}
     assert settings_of(monkeypatch, extra=extra) == ConnectionSettings(
         KEY, "https://api.lemondata.cc", 12.5, 3000.0, 2, False
@@ -70,16 +70,16 @@ def test_extras_are_read_and_empty_ones_count_as_missing(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("connection", "sentence"),
+    ("connection", "message"),
     [
-        ({"password": ""}, "Connection 'given', field Password (API key): The API key is empty"),
+        ({"password": ""}, "Connection 'custom', field Password (API key): The API key is empty"),
         ({"password": "sk-a b"}, "field Password (API key): The API key has white space"),
         ({"password": "sk-abc\n"}, "field Password (API key): The API key has white space"),
         ({"password": "sk-ключ"}, "field Password (API key): The API key has white space or characters outside"),
         ({"host": "ftp://files.example"}, "field Host: 'ftp://files.example' is no base URL"),
         ({"host": "https://"}, "field Host: 'https://' is no base URL"),
         ({"host": "https://a.example:port"}, "field Host: 'https://a.example:port' is no base URL"),
-        ({"extra": {"time_out": 5}}, "field Extra: 'time_out' is not known; known are timeout"),
+        ({"extra": {"time_out": 5}}, "field Extra: unknown key 'time_out'; the keys are timeout"),
         ({"extra": {"timeout": "soon"}}, "field Extra: timeout must be a number above 0, not 'soon'"),
         ({"extra": {"timeout": True}}, "field Extra: timeout must be a number above 0, not True"),
         ({"extra": {"timeout": -1}}, "field Extra: timeout must be a number above 0, not -1"),
@@ -87,45 +87,45 @@ def test_extras_are_read_and_empty_ones_count_as_missing(monkeypatch):
         ({"extra": {"triggerers": 1.5}}, "field Extra: triggerers must be a whole number above 0, not 1.5"),
         ({"extra": {"triggerers": 0}}, "field Extra: triggerers must be a"),
         ({"extra": {"triggerers": "two"}}, "field Extra: triggerers must be a"),
-        ({"extra": [1]}, "field Extra: it must be a JSON object"),
-        ({"extra": "timeout=5"}, "field Extra: it must be a JSON object"),
+        ({"extra": [1]}, "field Extra: must be a JSON object"),
+        ({"extra": "timeout=5"}, "field Extra: must be a JSON object"),
         ({"extra": {"verify": 1}}, "field Extra: verify must be true, false or the path of a CA file, not 1"),
     ],
 )
-def test_an_unusable_connection_is_refused_in_a_sentence_that_names_the_field(monkeypatch, connection, sentence):
+def test_connection_invalid_field_raises_error_that_names_it(monkeypatch, connection, message):
     with pytest.raises(ConfigurationError) as refused:
         settings_of(monkeypatch, **connection)
-    assert sentence in str(refused.value)
-    assert str(refused.value).startswith("Connection 'given', field ")
+    assert message in str(refused.value)
+    assert str(refused.value).startswith("Connection 'custom', field ")
 
 
-def test_a_connection_that_is_not_defined_is_named():
+def test_get_conn_undefined_connection_raises_error_that_names_it():
     with pytest.raises(ConfigurationError, match="Connection 'nowhere' is not defined"):
         LemonDataHook("nowhere").get_conn()
 
 
-async def test_a_connection_that_is_not_defined_is_named_in_an_event_loop_too():
+async def test_get_async_conn_undefined_connection_raises_error_that_names_it():
     with pytest.raises(ConfigurationError, match="Connection 'nowhere' is not defined"):
         await LemonDataHook("nowhere").get_async_conn()
 
 
-def test_a_ca_file_that_is_not_there_is_named(monkeypatch):
-    monkeypatch.setenv("AIRFLOW_CONN_GIVEN", json.dumps({"password": KEY, "extra": {"verify": "/nowhere/ca.pem"}}))
+def test_get_conn_missing_ca_file_raises_error_that_names_it(monkeypatch):
+    monkeypatch.setenv("AIRFLOW_CONN_CUSTOM", json.dumps({"password": KEY, "extra": {"verify": "/nowhere/ca.pem"}}))
     with pytest.raises(
-        ConfigurationError, match=r"Connection 'given', field Extra: .* CA file here: '/nowhere/ca.pem'"
+        ConfigurationError, match=r"Connection 'custom', field Extra: .* CA file here: '/nowhere/ca.pem'"
     ):
-        LemonDataHook("given").get_conn()
+        LemonDataHook("custom").get_conn()
 
 
-async def test_a_ca_file_is_trusted(monkeypatch, tmp_path: Path):
+async def test_get_conn_ca_file_is_loaded(monkeypatch, tmp_path: Path):
     ca = tmp_path / "ca.pem"
     ca.write_text(
         "".join(map(ssl.DER_cert_to_PEM_cert, ssl.create_default_context().get_ca_certs(binary_form=True)[:1]))
     )
-    monkeypatch.setenv("AIRFLOW_CONN_GIVEN", json.dumps({"password": KEY, "extra": {"verify": str(ca)}}))
-    async with await LemonDataHook("given").get_async_conn():
+    monkeypatch.setenv("AIRFLOW_CONN_CUSTOM", json.dumps({"password": KEY, "extra": {"verify": str(ca)}}))
+    async with await LemonDataHook("custom").get_async_conn():
         pass
-    LemonDataHook("given").get_conn().close()
+    LemonDataHook("custom").get_conn().close()
 
 
 @pytest.mark.parametrize(
@@ -138,15 +138,15 @@ async def test_a_ca_file_is_trusted(monkeypatch, tmp_path: Path):
         ("http://[::1]:80", False),
     ],
 )
-def test_plain_http_to_another_machine_is_warned_about_before_the_key_goes_out(monkeypatch, host, warned):
-    monkeypatch.setenv("AIRFLOW_CONN_GIVEN", json.dumps({"conn_type": "lemondata", "password": KEY, "host": host}))
+def test_get_conn_plain_http_to_another_machine_logs_a_warning(monkeypatch, host, warned):
+    monkeypatch.setenv("AIRFLOW_CONN_CUSTOM", json.dumps({"conn_type": "lemondata", "password": KEY, "host": host}))
     with structlog.testing.capture_logs() as logs:
-        LemonDataHook("given").get_conn().close()
+        LemonDataHook("custom").get_conn().close()
     assert ("over plain http" in str(logs)) is warned
     assert KEY not in str(logs)
 
 
-def test_testing_the_connection_asks_for_the_models_and_creates_nothing(sandbox):
+def test_test_connection_sandbox_lists_models_and_creates_no_task(sandbox):
     works, message = LemonDataHook().test_connection()
     assert works, message
     assert message == "LemonData answered: 38 video models"
@@ -154,7 +154,7 @@ def test_testing_the_connection_asks_for_the_models_and_creates_nothing(sandbox)
 
 
 @pytest.mark.parametrize("problem", ["key", "server", "connection"])
-def test_testing_a_broken_connection_says_why(sandbox, monkeypatch, problem):
+def test_test_connection_broken_connection_returns_the_reason(sandbox, monkeypatch, problem):
     hook = LemonDataHook("nowhere" if problem == "connection" else "lemondata_default")
     if problem == "key":
         sandbox.configure(api_key="sk-another")
@@ -166,39 +166,39 @@ def test_testing_a_broken_connection_says_why(sandbox, monkeypatch, problem):
     assert reasons[problem] in message
 
 
-async def test_both_clients_use_the_settings_of_the_connection(sandbox):
+async def test_get_conn_and_get_async_conn_use_the_same_settings(sandbox):
     with LemonDataHook().get_conn() as client:
         models = client.send(list_models())
     async with await LemonDataHook().get_async_conn() as async_client:
         assert [model.id for model in await async_client.send(list_models())] == [model.id for model in models]
 
 
-def test_the_user_agent_names_provider_and_airflow():
+def test_user_agent_names_provider_and_airflow():
     assert FULL_USER_AGENT.startswith("airflow-provider-lemondata/")
     assert " apache-airflow/3." in FULL_USER_AGENT
 
 
-async def test_making_an_async_client_leaves_the_event_loop_free(sandbox):
+async def test_get_async_conn_many_clients_do_not_block_the_event_loop(sandbox):
     longest = 0.0
-    done = False
+    finished = False
 
     async def watch() -> None:
         nonlocal longest
-        while not done:
+        while not finished:
             before = time.monotonic()
             await asyncio.sleep(0.005)
             longest = max(longest, time.monotonic() - before)
 
-    watching = asyncio.create_task(watch())
+    watcher = asyncio.create_task(watch())
     clients = await asyncio.gather(*(LemonDataHook().get_async_conn() for _ in range(20)))
-    done = True
-    await watching
+    finished = True
+    await watcher
     for client in clients:
         await client.close()
     assert longest < 1.0
 
 
-class HookWithTrouble(LemonDataHook):
+class HookWithBrokenSecretsBackend(LemonDataHook):
     @classmethod
     def get_connection(cls, conn_id):
         raise PermissionError("the secrets backend said no")
@@ -208,13 +208,13 @@ class HookWithTrouble(LemonDataHook):
         raise PermissionError("the secrets backend said no")
 
 
-async def test_trouble_of_a_secrets_backend_is_passing_trouble_in_the_event_loop_and_in_the_worker():
-    hook = HookWithTrouble("given")
-    with pytest.raises(ConnectionFailedError, match="'given' could not be looked up: PermissionError: the secrets"):
+async def test_hook_secrets_backend_error_is_retried_in_event_loop_and_worker():
+    hook = HookWithBrokenSecretsBackend("custom")
+    with pytest.raises(ConnectionFailedError, match="'custom' could not be looked up: PermissionError: the secrets"):
         await hook.get_async_conn()
-    step = hook.poll(TaskPoller("t", "/v1/tasks/t", poll_interval=5, deadline=time.time() + 100))
-    assert isinstance(step, PollAgain)
-    assert not step.needs_confirmation
+    result = hook.poll(TaskPoller(TaskWait("t", "/v1/tasks/t", "custom", time.time() + 100)))
+    assert isinstance(result, PollAgain)
+    assert not result.needs_confirmation
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ async def test_trouble_of_a_secrets_backend_is_passing_trouble_in_the_event_loop
         ({"host": "gw.example"}, False),
     ],
 )
-def test_connections_share_a_rate_limit_where_key_and_service_are_the_same(monkeypatch, other, same):
+def test_connection_key_same_api_key_and_base_url_is_equal(monkeypatch, other, same):
     ours = settings_of(monkeypatch)
     assert (settings_of(monkeypatch, **other).key == ours.key) is same
     assert KEY not in str(ours.key)
