@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -63,7 +63,8 @@ FAILURES: dict[str, dict[str, Any]] = {
     "the error as a string": {"error_form": "string"},
 }
 
-Run = Callable[[Any, dict[str, Any], str], Awaitable[dict[str, Any]]]
+Run = Callable[[Any, Any, str], Coroutine[Any, Any, dict[str, Any]]]
+Configure = Callable[[dict[str, Any]], Any]
 
 
 def result_of(task: Task) -> dict[str, Any]:
@@ -72,7 +73,7 @@ def result_of(task: Task) -> dict[str, Any]:
     return task.result()
 
 
-async def by_client(sandbox: Any, context: dict[str, Any], prompt: str) -> dict[str, Any]:
+async def by_client(sandbox: Any, context: Any, prompt: str) -> dict[str, Any]:
     def run() -> dict[str, Any]:
         with Client(sandbox.api_key, base_url(sandbox)) as client:
             task = client.send(calls.submit_video(VideoRequest.checked(prompt=prompt)))
@@ -85,7 +86,7 @@ async def by_client(sandbox: Any, context: dict[str, Any], prompt: str) -> dict[
     return await asyncio.to_thread(run)
 
 
-async def by_async_client(sandbox: Any, context: dict[str, Any], prompt: str) -> dict[str, Any]:
+async def by_async_client(sandbox: Any, context: Any, prompt: str) -> dict[str, Any]:
     async with AsyncClient(sandbox.api_key, base_url(sandbox)) as client:
         task = await client.send(calls.submit_video(VideoRequest.checked(prompt=prompt)))
         call = calls.get_task(task.poll_url, task.id)
@@ -95,22 +96,22 @@ async def by_async_client(sandbox: Any, context: dict[str, Any], prompt: str) ->
         return result_of(task)
 
 
-def submit(context: dict[str, Any], prompt: str, **options: Any) -> dict[str, Any]:
+def submit(context: Any, prompt: str, **options: Any) -> dict[str, Any]:
     return SubmitVideoOperator(task_id="submit", prompt=prompt, poll_interval=0.02, **options).execute(context)
 
 
-async def by_operator(sandbox: Any, context: dict[str, Any], prompt: str) -> dict[str, Any]:
+async def by_operator(sandbox: Any, context: Any, prompt: str) -> dict[str, Any]:
     return await asyncio.to_thread(submit, context, prompt, wait_for_completion=True, deferrable=False)
 
 
-async def by_sensor(sandbox: Any, context: dict[str, Any], prompt: str) -> dict[str, Any]:
+async def by_sensor(sandbox: Any, context: Any, prompt: str) -> dict[str, Any]:
     sensor = TaskSensor(
         task_id="wait", poll_url=submit(context, prompt), poke_interval=0.02, timeout=20, deferrable=False
     )
     return await asyncio.to_thread(sensor.execute, context)
 
 
-async def by_trigger(sandbox: Any, context: dict[str, Any], prompt: str) -> dict[str, Any]:
+async def by_trigger(sandbox: Any, context: Any, prompt: str) -> dict[str, Any]:
     result = submit(context, prompt)
     names = {"task_id": result["task_id"], "poll_url": result["poll_url"]}
     trigger = TaskTrigger(**names, poll_interval=0.02, deadline=time.time() + 20)
@@ -132,7 +133,7 @@ def base_url(sandbox: Any) -> str:
 
 
 @pytest.fixture
-def configured_sandbox(sandbox, monkeypatch):
+def configured_sandbox(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> Configure:
     def configure(settings: dict[str, Any]) -> Any:
         sandbox.configure(generation_seconds=0.1, pending_seconds=0.05, **settings)
         uri = sandbox.connection_uri.replace(sandbox.url, base_url(sandbox))
@@ -142,20 +143,22 @@ def configured_sandbox(sandbox, monkeypatch):
     return configure
 
 
-async def run_all(sandbox: Any, context: dict[str, Any], prompt: str) -> dict[str, Any]:
+async def run_all(sandbox: Any, context: Any, prompt: str) -> dict[str, Any]:
     """Return the result or the error of each client; all of them run at the same time."""
     ends = await asyncio.gather(*(run(sandbox, context, prompt) for run in RUNS.values()), return_exceptions=True)
     return dict(zip(RUNS, ends, strict=True))
 
 
-def test_sandbox_serves_every_model_of_the_catalog_with_its_operations(sandbox):
+def test_sandbox_serves_every_model_of_the_catalog_with_its_operations(sandbox: Any) -> None:
     served = {model.id: set(model.supported_operations) for model in LemonDataHook().list_models()}
     assert {model.id for model in load().models} <= set(served)
     assert all(set(model.operations) <= served[model.id] for model in load().models)
 
 
 @pytest.mark.parametrize("variation", VARIATIONS.values(), ids=VARIATIONS.keys())
-async def test_all_clients_documented_answer_return_the_video_with_one_create(configured_sandbox, context, variation):
+async def test_all_clients_documented_answer_return_the_video_with_one_create(
+    configured_sandbox: Configure, context: Any, variation: dict[str, Any]
+) -> None:
     sandbox = configured_sandbox(variation)
     results = await run_all(sandbox, context, "a cat")
     assert {name: end["status"] for name, end in results.items()} == dict.fromkeys(RUNS, "completed")
@@ -165,7 +168,9 @@ async def test_all_clients_documented_answer_return_the_video_with_one_create(co
 
 
 @pytest.mark.parametrize("variation", FAILURES.values(), ids=FAILURES.keys())
-async def test_all_clients_failed_status_raise_the_reason(configured_sandbox, context, variation):
+async def test_all_clients_failed_status_raise_the_reason(
+    configured_sandbox: Configure, context: Any, variation: dict[str, Any]
+) -> None:
     sandbox = configured_sandbox(variation)
     ends = await run_all(sandbox, context, "[fail:no sun today]")
     assert all(isinstance(end, (LemonDataError, AirflowFailException)) for end in ends.values()), ends
@@ -173,24 +178,29 @@ async def test_all_clients_failed_status_raise_the_reason(configured_sandbox, co
     assert len(sandbox.ledger.creates) == len(RUNS)
 
 
-async def test_all_clients_failure_reason_of_wrong_type_raise_an_error(configured_sandbox, context):
+async def test_all_clients_failure_reason_of_wrong_type_raise_an_error(
+    configured_sandbox: Configure, context: Any
+) -> None:
     ends = await run_all(configured_sandbox({"wrong_types": True}), context, "[fail:no sun today]")
     assert all(isinstance(end, (LemonDataError, AirflowFailException)) for end in ends.values()), ends
 
 
 @pytest.mark.parametrize("form", ["both", "id", "task_id"])
-async def test_waits_completed_without_video_url_fail_after_four_polls(configured_sandbox, context, form):
+async def test_waits_completed_without_video_url_fail_after_four_polls(
+    configured_sandbox: Configure, context: Any, form: str
+) -> None:
     sandbox = configured_sandbox({"video_form": "none", "id_field": form})
     for run in (by_operator, by_sensor, by_trigger):
         before = sandbox.ledger.requests("poll")
         with pytest.raises((LemonDataError, AirflowFailException), match="no answer shows a video URL") as failure:
             await run(sandbox, context, "a cat")
-        assert failure.value.poll_url == f"/v1/tasks/{sandbox.ledger.creates[-1].id}"
+        error: Any = failure.value
+        assert error.poll_url == f"/v1/tasks/{sandbox.ledger.creates[-1].id}"
         assert sandbox.ledger.requests("poll") - before >= 4
 
 
 @pytest.mark.slow
-def test_waits_unknown_task_fail_after_a_confirming_poll(configured_sandbox, context):
+def test_waits_unknown_task_fail_after_a_confirming_poll(configured_sandbox: Configure, context: Any) -> None:
     sandbox = configured_sandbox({"forget_after": 0.0})
 
     def failure_of(run: Run) -> BaseException:
@@ -200,7 +210,7 @@ def test_waits_unknown_task_fail_after_a_confirming_poll(configured_sandbox, con
 
     started = time.monotonic()
     with ThreadPoolExecutor(3) as pool:  # each waits 10 s before the confirming poll
-        failures = list(pool.map(failure_of, (by_operator, by_sensor, by_trigger)))
+        failures: list[Any] = list(pool.map(failure_of, (by_operator, by_sensor, by_trigger)))
     assert all("404 async_task_not_found" in str(failure) for failure in failures)
     assert all(failure.poll_url for failure in failures)
     assert time.monotonic() - started >= 10

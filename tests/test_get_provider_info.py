@@ -6,9 +6,11 @@ import sys
 from importlib import import_module
 from importlib.metadata import distribution
 from pathlib import Path
+from typing import Any
 
 import airflow
-import jsonschema
+import jsonschema  # type: ignore[import-untyped]  # no stubs among our tools
+import pytest
 from airflow.providers_manager import ProvidersManager
 
 import lemondata_provider
@@ -18,12 +20,18 @@ from lemondata_provider.hooks.lemondata import LemonDataHook
 PACKAGE = "airflow-provider-lemondata"
 
 
-def test_provider_info_matches_the_schema_of_airflow():
+@pytest.fixture
+def manager() -> Any:
+    """Return what Airflow knows of all providers."""
+    return ProvidersManager()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
+
+
+def test_provider_info_matches_the_schema_of_airflow() -> None:
     schema = json.loads((Path(airflow.__file__).parent / "provider_info.schema.json").read_text())
     jsonschema.validate(get_provider_info(), schema)
 
 
-def test_provider_info_names_only_modules_that_import():
+def test_provider_info_names_only_modules_that_import() -> None:
     info = get_provider_info()
     for kind in ("hooks", "operators", "sensors", "triggers"):
         for entry in info[kind]:
@@ -31,7 +39,7 @@ def test_provider_info_names_only_modules_that_import():
                 import_module(module)
 
 
-def test_provider_info_imports_neither_airflow_nor_http_client():
+def test_provider_info_imports_neither_airflow_nor_http_client() -> None:
     script = (
         "import sys; from lemondata_provider.get_provider_info import get_provider_info; get_provider_info();"
         "print([name for name in ('airflow', 'httpx', 'pydantic') if name in sys.modules])"
@@ -40,8 +48,7 @@ def test_provider_info_imports_neither_airflow_nor_http_client():
     assert process.stdout.strip() == "[]"
 
 
-def test_providers_manager_finds_the_provider_and_its_hook():
-    manager = ProvidersManager()
+def test_providers_manager_finds_the_provider_and_its_hook(manager: Any) -> None:
     assert manager.providers[PACKAGE].version == distribution(PACKAGE).version
     hook = manager.hooks["lemondata"]
     assert (hook.connection_id_attribute_name, hook.hook_name) == ("lemondata_conn_id", "LemonData")
@@ -49,8 +56,7 @@ def test_providers_manager_finds_the_provider_and_its_hook():
     assert hook.connection_testable
 
 
-def test_connection_form_shows_our_fields_and_hides_the_rest():
-    manager = ProvidersManager()
+def test_connection_form_shows_our_fields_and_hides_the_rest(manager: Any) -> None:
     behaviour = manager.field_behaviours["lemondata"]
     assert set(behaviour["hidden_fields"]) == {"login", "schema", "port", "extra"}
     assert behaviour["relabeling"] == {"password": "API key", "host": "Base URL"}
@@ -63,8 +69,8 @@ def test_connection_form_shows_our_fields_and_hides_the_rest():
     assert all(field["description"] and field["schema"]["title"] for field in fields.values())
 
 
-def test_catalog_path_setting_is_documented_and_has_no_default():
+def test_catalog_path_setting_is_documented_and_has_no_default(manager: Any) -> None:
     option = get_provider_info()["config"]["lemondata"]["options"]["catalog_path"]
     assert option["default"] is None
     assert option["version_added"] == lemondata_provider.__version__
-    assert (PACKAGE, get_provider_info()["config"]) in list(ProvidersManager().provider_configs)
+    assert (PACKAGE, get_provider_info()["config"]) in list(manager.provider_configs)

@@ -52,7 +52,7 @@ def run(installed: Path, code: str) -> str:
     return process.stdout
 
 
-def test_wheel_contains_the_package_with_its_data_and_nothing_else(wheel):
+def test_wheel_contains_the_package_with_its_data_and_nothing_else(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     assert {name.partition("/")[0] for name in names if ".dist-info" not in name} == {"lemondata_provider"}
     sources = {
@@ -64,7 +64,7 @@ def test_wheel_contains_the_package_with_its_data_and_nothing_else(wheel):
     assert {"lemondata_provider/py.typed", "lemondata_provider/sandbox/models.json"} <= set(names)
 
 
-def test_wheel_metadata_names_license_pythons_entry_points_and_extra(wheel):
+def test_wheel_metadata_names_license_pythons_entry_points_and_extra(wheel: Path) -> None:
     archive = zipfile.ZipFile(wheel)
     info = next(name.partition("/")[0] for name in archive.namelist() if ".dist-info" in name)
     metadata = archive.read(f"{info}/METADATA").decode()
@@ -76,7 +76,7 @@ def test_wheel_metadata_names_license_pythons_entry_points_and_extra(wheel):
     assert "lemondata_sandbox = lemondata_provider.sandbox.pytest_plugin" in entry_points
 
 
-def test_wheel_without_sandbox_extra_imports_every_module(installed):
+def test_wheel_without_sandbox_extra_imports_every_module(installed: Path) -> None:
     code = f"""{WITHOUT_EXTRA}
 import importlib, pkgutil, lemondata_provider
 assert lemondata_provider.__file__.startswith({str(installed)!r})
@@ -89,7 +89,7 @@ print(len(ours))
     assert int(run(installed, code).splitlines()[-1]) >= 15  # Airflow 3.2 logs to stdout what it imports
 
 
-def test_sandbox_fixture_without_extra_skips_with_the_install_command(installed, tmp_path):
+def test_sandbox_fixture_without_extra_skips_with_the_install_command(installed: Path, tmp_path: Path) -> None:
     (tmp_path / "test_of_a_user.py").write_text("def test_it(lemondata_sandbox):\n    pass\n")
     code = f"""{WITHOUT_EXTRA}
 import pytest

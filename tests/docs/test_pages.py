@@ -8,6 +8,8 @@ import re
 import shlex
 from decimal import Decimal
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +21,8 @@ from lemondata_provider.cli.plan import Pace, Plan, Row
 from tests.docs.markdown import PAGES, ROOT, anchors, between, blocks, rows, text, words
 
 SNIPPETS = [(page, block) for page in PAGES for block in blocks(page, "python")]
-COMMANDS = {command.name: command for command in get_commands()[0].subcommands}
+GROUP: Any = get_commands()[0]
+COMMANDS = {command.name: command for command in GROUP.subcommands}
 COMMAND_LINES = [
     (page, line)
     for page in PAGES
@@ -28,8 +31,8 @@ COMMAND_LINES = [
 ]
 
 
-@pytest.mark.parametrize(("page", "snippet"), SNIPPETS)
-def test_python_snippet_parses_and_imports_existing_names(page, snippet):
+@pytest.mark.parametrize(("page", "snippet"), SNIPPETS, ids=lambda text: text.partition("\n")[0])
+def test_python_snippet_parses_and_imports_existing_names(page: str, snippet: str) -> None:
     tree = ast.parse(snippet.replace(", ...)", ")"))  # a reader's "and so on" is no argument
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
@@ -38,7 +41,7 @@ def test_python_snippet_parses_and_imports_existing_names(page, snippet):
 
 
 @pytest.mark.parametrize("page", PAGES)
-def test_relative_link_leads_to_a_file_and_a_heading(page):
+def test_relative_link_leads_to_a_file_and_a_heading(page: str) -> None:
     for target in re.findall(r"\]\(([^)]+)\)", text(page)):
         path, _, anchor = target.partition("#")
         if "://" in path:
@@ -56,7 +59,7 @@ def parser_of(name: str) -> argparse.ArgumentParser:
 
 
 @pytest.mark.parametrize(("page", "line"), COMMAND_LINES)
-def test_documented_command_has_only_existing_options(page, line):
+def test_documented_command_has_only_existing_options(page: str, line: str) -> None:
     _, _, name, *_ = line.split()
     options = set(parser_of(name)._option_string_actions)
     assert set(re.findall(r"--[\w-]+", line)) <= options
@@ -70,19 +73,19 @@ def documented(command: str) -> tuple[list[str], str]:
     return shlex.split(line)[3:], output.strip()
 
 
-def test_documented_models_table_is_what_the_command_prints():
+def test_documented_models_table_is_what_the_command_prints() -> None:
     (name, *arguments), output = documented("models --operation")
     assert models(parser_of(name).parse_args(arguments)) == output
 
 
-def test_documented_models_difference_is_what_the_command_prints(sandbox, tmp_path):
+def test_documented_models_difference_is_what_the_command_prints(sandbox: Any, tmp_path: Path) -> None:
     (name, *arguments), output = documented("models --live --diff")
     args = parser_of(name).parse_args(arguments)
     args.output = str(tmp_path / "models.json")
     assert models(args) == output
 
 
-def test_documented_plan_is_what_the_command_prints():
+def test_documented_plan_is_what_the_command_prints() -> None:
     (_, dag_id, *_), output = documented("plan")
     plan = Plan(
         dag_id=dag_id,
@@ -97,7 +100,7 @@ def test_documented_plan_is_what_the_command_prints():
     assert "\n".join(lines(plan)) == output
 
 
-def test_contributing_names_only_existing_paths():
+def test_contributing_names_only_existing_paths() -> None:
     paths = [word for word in words(text("CONTRIBUTING.md")) if re.fullmatch(r"[\w.]+(/[\w.-]+)+/?|\w+/", word)]
     assert paths
     assert [
@@ -105,12 +108,12 @@ def test_contributing_names_only_existing_paths():
     ] == []
 
 
-def test_contributing_glossary_has_at_most_twenty_words():
+def test_contributing_glossary_has_at_most_twenty_words() -> None:
     glossary = rows(between("CONTRIBUTING.md", "## Glossary", "## Where to add"))
     assert 0 < len(glossary) <= 20
 
 
-def test_documented_recommendations_are_those_of_the_catalog():
+def test_documented_recommendations_are_those_of_the_catalog() -> None:
     table = rows(between("docs/models.md", "## Choosing a model", "Another data file"))
     documented = {words(purpose)[0]: tuple(models.split(", ")) for purpose, models in table}
     assert documented == dict(load().recommendations)
