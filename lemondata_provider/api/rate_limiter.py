@@ -55,10 +55,10 @@ class RateLimiter:
         self._external: deque[tuple[float, int]] = deque()  # instant and number of requests
         self._external_count = 0
         self._credit = 1.0  # requests that the pace allows now
-        self._credited: float | None = None  # the instant of that credit
+        self._credit_since: float | None = None  # instant at which it was that much
         self._last = -math.inf  # instant of the last request, if no timer were late
         self._paused_until = -math.inf
-        self._headers_valid_until = -math.inf
+        self._headers_valid_until = math.inf
         self.set_limit(per_minute, processes)
 
     def set_limit(self, per_minute: float, processes: int = 1) -> None:
@@ -97,7 +97,7 @@ class RateLimiter:
         self._record_unseen((1 - MIN_SHARE) * self.allowed, now)
 
     def _record_unseen(self, used: float, now: float) -> None:
-        """Count the used requests that are neither ours nor known as external."""
+        """Count as external those used requests that nothing else accounts for."""
         unseen = math.floor(used) - len(self._sent) - self._external_count
         if unseen > 0:
             self.record_external(now, unseen)
@@ -105,7 +105,7 @@ class RateLimiter:
     def available_at(self, now: float) -> float:
         """Return the earliest instant for the next request."""
         self._advance(now)
-        at = max(self._credited_at(now), self._last + WINDOW / self.allowed, self._paused_until, now)
+        at = max(self._credit_available_at(now), self._last + WINDOW / self.allowed, self._paused_until, now)
         over = math.ceil(len(self._sent) + self._external_count + 1 - self.allowed - EPSILON)
         return at if over <= 0 else max(at, self._nth_oldest(over) + WINDOW)
 
@@ -119,8 +119,8 @@ class RateLimiter:
         self._last = max(self._last + gap, now - min(gap, MAX_TIMER_LATENESS))
 
     def _advance(self, now: float) -> None:
-        if now > self._headers_valid_until > -math.inf:
-            self._headers_valid_until = -math.inf
+        if now > self._headers_valid_until:
+            self._headers_valid_until = math.inf
             self.set_limit(self.per_minute, self.processes)
         while self._sent and self._sent[0] <= now - WINDOW:
             self._sent.popleft()
@@ -130,11 +130,11 @@ class RateLimiter:
         self._grow(now)
 
     def _grow(self, now: float) -> None:
-        since = now if self._credited is None else self._credited
+        since = now if self._credit_since is None else self._credit_since
         self._credit = min(self._credit + self.rate() * max(now - since, 0.0), self.allowed)
-        self._credited = max(now, since)
+        self._credit_since = max(now, since)
 
-    def _credited_at(self, now: float) -> float:
+    def _credit_available_at(self, now: float) -> float:
         """Return the instant with credit for one request; each external request that expires raises the rate."""
         at, missing, external = now, 1.0 - self._credit, self._external_count
         if missing <= EPSILON:

@@ -103,13 +103,14 @@ def test_price_cache_unknown_home_caches_in_memory(tmp_path, monkeypatch, clock)
     assert cache.get("u", "k", "m") is None
 
 
-def test_price_cache_write_fails_leaves_no_draft(tmp_path, monkeypatch, clock):
-    def full(*_: object) -> None:
-        raise OSError("No space left on device")
-
-    monkeypatch.setattr(Path, "replace", full)
-    PriceCache(tmp_path, clock).put("u", "k", "m", PRICES)
-    assert list(tmp_path.iterdir()) == []
+def test_price_cache_write_fails_leaves_no_draft(tmp_path, clock):
+    cache = PriceCache(tmp_path, clock)
+    cache.put("u", "k", "m", PRICES)
+    [file] = tmp_path.iterdir()
+    file.unlink()
+    file.mkdir()
+    cache.put("u", "k", "m", PRICES)
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def price_list(*offers: dict[str, object]) -> dict[str, object]:
