@@ -62,17 +62,15 @@ class ConnectionSettings:
 
         :raises ConfigurationError: a field is missing or invalid; the message names the connection and the field.
         """
-        field_name = "Password (API key)"
+        label = "Password (API key)"
         try:
             api_key = checked_key(connection.password or "")
-            field_name = "Host"
+            label = "Host"
             base_url = str(BaseUrl.parse(_base_url(connection)))
-            field_name = "Extra"
+            label = "Extra"
             return cls(api_key, base_url, **_extras(connection))
         except ConfigurationError as error:
-            raise ConfigurationError(
-                f"Connection {connection.conn_id!r}, field {field_name}: {error.message}"
-            ) from None
+            raise ConfigurationError(f"Connection {connection.conn_id!r}, field {label}: {error.message}") from None
 
 
 def _base_url(connection: Connection) -> str:

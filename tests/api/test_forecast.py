@@ -220,7 +220,7 @@ def test_next_poll_contradictory_progress_predicts_nothing() -> None:
     forecast.next_poll(timeline, 50, CREATED + 50, PAUSE)
     assert timeline.latest == CREATED + 100
     forecast.next_poll(timeline, 50, CREATED + 200, PAUSE)
-    assert (timeline.misled, timeline.earliest, timeline.latest) == (True, None, None)
+    assert timeline == TaskTimeline(CREATED, CREATED + 200, predicted=CREATED + 50, misled=True)
     for age, progress in ((201, 99), (202, 100), (300, 90)):
         assert forecast.next_poll(timeline, progress, CREATED + age, PAUSE) == (PAUSE, False)
 

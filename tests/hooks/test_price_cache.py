@@ -58,7 +58,7 @@ def test_price_cache_until_ttl_sends_one_request(sandbox, hook, clock):
 def test_price_cache_next_process_reads_the_file(sandbox, hook, clock, tmp_path):
     hook.estimate_cost(CLIP)
     another = LemonDataHook()
-    another.price_cache = PriceCache(tmp_path / "prices", clock)
+    another.price_cache = PriceCache(tmp_path / "prices", clock)  # type: ignore[misc] # of this hook only
     assert another.estimate_cost(CLIP) == Decimal("0.80")
     assert sandbox.ledger.requests() == 1
     [file] = (tmp_path / "prices").iterdir()

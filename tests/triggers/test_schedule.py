@@ -100,7 +100,9 @@ def test_take_constant_predictions_starve_no_poll(
     polled = set()
     while now < 3 * longest:
         now = schedule.next_at(now) or now
-        number, due = schedule.take(now)
+        taken = schedule.take(now)
+        assert taken is not None
+        number, due = taken
         polled.add(number)
         assert now - due <= longest + INSTANT
         schedule.put((number, now + pause), now + pause, number < predicted)
