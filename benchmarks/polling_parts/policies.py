@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from benchmarks.polling_parts.service import LIMIT, Work
 from lemondata_provider.api.errors import RateLimitError
 from lemondata_provider.api.forecast import Forecast
-from lemondata_provider.api.polling import PollAgain, Step, TaskPoller
+from lemondata_provider.api.polling import PollAgain, PollResult, TaskPoller, TaskWait
 from lemondata_provider.api.rate_limiter import RateLimiter
 from lemondata_provider.api.task import Task
 from lemondata_provider.triggers.schedule import Schedule
@@ -113,13 +113,10 @@ class Ours:
     def arrived(self, work: Work, now: float) -> None:
         if self._creates_count:
             self._limiter.record_external(now)
+        created = None if self._created_off is None else work.created + self._created_off
         wait = self._waits[work.id] = TaskPoller(
-            work.id,
-            f"/v1/tasks/{work.id}",
-            poll_interval=POLL_INTERVAL,
-            pause=MIN_INTERVAL_SHARE * POLL_INTERVAL,
-            deadline=FAR,
-            created=None if self._created_off is None else work.created + self._created_off,
+            TaskWait(work.id, f"/v1/tasks/{work.id}", "benchmark", FAR, POLL_INTERVAL, created=created),
+            min_interval=MIN_INTERVAL_SHARE * POLL_INTERVAL,
             forecast=self._forecast,
         )
         self._plan(work, wait.start(EPOCH + now, self._round_seconds()), now)
@@ -143,7 +140,7 @@ class Ours:
     def _round_seconds(self) -> float:
         return self._schedule.round_seconds(len(self._waits))
 
-    def _plan(self, work: Work, step: Step, now: float) -> bool:
+    def _plan(self, work: Work, step: PollResult, now: float) -> bool:
         if not isinstance(step, PollAgain):
             del self._waits[work.id]
             return True

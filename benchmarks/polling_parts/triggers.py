@@ -155,7 +155,7 @@ async def ours(site: Site, tasks: Sequence[Created], found: Found) -> None:
     connect(site)
 
     async def wait_for(task: Created) -> None:
-        (event,) = await events_of(trigger_of(task, asked_at=task.created))
+        (event,) = await events_of(trigger_of(task, last_request_at=task.created))
         if event["error"] is None:
             found(task.id)
 

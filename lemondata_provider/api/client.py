@@ -47,16 +47,11 @@ class Client:
     ) -> None:
         self._wire = Wire(base_url, api_key, options)
         self._http = httpx.Client(**self._wire.http_options)
-        self._sleep = sleep
+        self.sleep = sleep
 
-    def send(self, call: Call[T], attempt: Callable[[Call[T]], T] | None = None) -> T:
-        """
-        Send a call; a failed one again while that is safe, for at most a minute.
-
-        :param call: what to send.
-        :param attempt: does the sending instead of :meth:`send_once`, for whoever has to act around each request.
-        """
-        answer: T = Retrying(sleep=self._sleep, **retry_options(call))(attempt or self.send_once, call)
+    def send(self, call: Call[T]) -> T:
+        """Send a call; retry a failed one while that is safe, for at most a minute."""
+        answer: T = Retrying(sleep=self.sleep, **retry_options(call))(self.send_once, call)
         return answer
 
     def send_once(self, call: Call[T]) -> T:

@@ -56,12 +56,13 @@ class ErrorDetails(TypedDict, total=False):
     retry_after: float | None
     task_id: str | None
     poll_url: str | None
+    final: bool | None
 
 
 class LemonDataError(Exception):
     """Anything that went wrong with LemonData; a retry may help."""
 
-    final = False
+    final: bool = False
 
     def __init__(self, message: str, **details: Unpack[ErrorDetails]) -> None:
         self.message: str = redact(message)
@@ -73,6 +74,8 @@ class LemonDataError(Exception):
         self.retry_after = details.get("retry_after")
         self.task_id = details.get("task_id")
         self.poll_url = redact(details.get("poll_url"))
+        final = details.get("final")
+        self.final = type(self).final if final is None else final
         super().__init__(self.message)
 
     def __str__(self) -> str:
@@ -91,6 +94,10 @@ class LemonDataError(Exception):
     def __reduce__(self) -> tuple[Any, ...]:
         return error_from_dict, (self.to_dict(),)
 
+    def replace(self, **changes: Any) -> LemonDataError:
+        """Return a copy of the same class with another message or other details; an error itself never changes."""
+        return error_from_dict({**self.to_dict(), **changes})
+
 
 class ConfigurationError(LemonDataError):
     """The connection cannot be used as it is, and nothing was sent; a retry helps once the connection is mended."""
@@ -99,7 +106,7 @@ class ConfigurationError(LemonDataError):
 class InvalidRequestError(LemonDataError, ValueError):
     """The request cannot be right, and nothing was sent; a retry repeats it."""
 
-    final = True
+    final: bool = True
 
 
 class ConnectionFailedError(LemonDataError):
@@ -121,28 +128,30 @@ class MissingTaskError(UnreadableAnswerError):
 class SubmitUnknownError(LemonDataError):
     """A create may or may not have been accepted and charged; a retry could pay twice, and only comes if asked for."""
 
-    final = True
+    final: bool = True
 
 
 class RequestChangedError(LemonDataError):
     """A retry wants another video than the one that was submitted, and nothing was sent; a retry repeats it."""
 
-    final = True
+    final: bool = True
 
 
 class APIError(LemonDataError):
     """LemonData answered with an error; whether a retry helps is said by the answer itself, or else by the subclass."""
 
     def __init__(self, message: str, **details: Unpack[ErrorDetails]) -> None:
+        hints = details.get("hints")
+        retryable = hints.get("retryable") if isinstance(hints, dict) else None
+        if details.get("final") is None and isinstance(retryable, bool):
+            details["final"] = not retryable
         super().__init__(message, **details)
-        if isinstance(told := self.hints.get("retryable"), bool):
-            self.final = not told
 
 
 class BadRequestError(APIError):
     """The request was refused as wrong; a retry repeats it."""
 
-    final = True
+    final: bool = True
 
 
 class ModelNotFoundError(BadRequestError):
@@ -152,25 +161,25 @@ class ModelNotFoundError(BadRequestError):
 class AuthenticationError(APIError):
     """The API key was refused; a retry repeats it until the connection holds another key."""
 
-    final = True
+    final: bool = True
 
 
 class InsufficientBalanceError(APIError):
     """The balance does not cover the request, or a quota is used up; a retry repeats it until somebody tops it up."""
 
-    final = True
+    final: bool = True
 
 
 class AccessDeniedError(APIError):
     """The key may not do this; a retry repeats it."""
 
-    final = True
+    final: bool = True
 
 
 class NotFoundError(APIError):
     """There is nothing at this address; a retry repeats it."""
 
-    final = True
+    final: bool = True
 
 
 class TaskNotFoundError(NotFoundError):
@@ -188,19 +197,19 @@ class ServiceError(APIError):
 class TaskFailedError(LemonDataError):
     """The generation failed or was cancelled at LemonData; a retry would be a new, paid generation."""
 
-    final = True
+    final: bool = True
 
 
 class MissingVideoError(LemonDataError):
     """The task completed and shows no video URL; a retry that only polls again may find it."""
 
-    final = True
+    final: bool = True
 
 
 class TaskTimeoutError(LemonDataError):
     """The task was not finished at the deadline and may finish later; a retry that waits again is free of cost."""
 
-    final = True
+    final: bool = True
 
 
 def error_from_dict(fields: Mapping[str, Any]) -> LemonDataError:

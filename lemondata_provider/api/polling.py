@@ -1,8 +1,8 @@
 """
-What the next step is for one task that is waited for: pure decisions that take ``now``.
+What follows from one poll of a task: pure decisions that take ``now``.
 
-The trigger, the sensor's pokes and the waiting in a worker all ask this module, so that they cannot come to
-different ends. Source: https://docs.lemondata.cc (get-video-status, get-task-status).
+The trigger, the sensor's pokes and the wait in a worker all ask this module, so they cannot disagree. Source:
+https://docs.lemondata.cc (get-video-status, get-task-status).
 """
 
 from __future__ import annotations
@@ -26,22 +26,46 @@ from lemondata_provider.api.errors import (
 from lemondata_provider.api.forecast import Forecast, TaskTimeline
 from lemondata_provider.api.task import Task, TaskStatus
 
-MAX_REFUSALS = 3  # polls in a row at which the connection did not work
-VIDEO_POLLS = 3  # more polls a completed task that shows no video
-CONFIRMATION_SECONDS = 10.0  # a task is gone when two polls this far apart say so
-PROGRESS_MESSAGE_SECONDS = 30.0  # after which some more progress is worth telling, however little
-MAX_PAUSE = 60.0  # between two polls while the service has trouble, if the poll interval is not longer
+MAX_REFUSALS = 3  # polls in a row that the connection's key or settings fail
+MAX_POLLS_FOR_VIDEO = 3  # more polls of a completed task that shows no video
+CONFIRMATION_SECONDS = 10.0  # two polls this far apart confirm that a task is gone
+PROGRESS_MESSAGE_SECONDS = 30.0  # after this time any progress is worth a log line
+MAX_PAUSE = 60.0  # seconds between two polls during an outage, unless the poll interval is longer
+_REFUSED = (AuthenticationError, AccessDeniedError, ConfigurationError)
+
+
+@dataclass(frozen=True, slots=True)
+class TaskWait:
+    """
+    One task to wait for.
+
+    :param task_id: LemonData's id of the task.
+    :param poll_url: the URL or path to poll.
+    :param lemondata_conn_id: the Airflow connection.
+    :param deadline: Unix seconds at which the wait ends; one last poll comes then.
+    :param poll_interval: the target pause between two polls, in seconds.
+    :param model: the model that generates, if known.
+    :param created: Unix seconds at which the task was created, if known.
+    """
+
+    task_id: str
+    poll_url: str
+    lemondata_conn_id: str
+    deadline: float
+    poll_interval: float = 5.0
+    model: str | None = None
+    created: float | None = None
 
 
 @dataclass(frozen=True)
 class PollAgain:
     """
-    Not ended yet.
+    The task has not ended yet.
 
     :param delay: seconds until the next poll.
-    :param error: why this poll told nothing, if it did not.
+    :param error: why this poll failed, if it did.
     :param needs_confirmation: whether this may be an end that another poll has to confirm.
-    :param predicted: whether the end is predicted for then.
+    :param predicted: whether the task is predicted to end by then.
     """
 
     delay: float
@@ -51,19 +75,25 @@ class PollAgain:
 
     @property
     def needs_fresh_connection(self) -> bool:
-        """Say whether the connection should be looked up again: its key was refused, or it could not be used."""
+        """Return whether the connection must be resolved again: its key was refused, or it is not usable."""
         return isinstance(self.error, _REFUSED)
 
 
 @dataclass(frozen=True)
-class Ended:
-    """Ended: with a finished task, or with the error that says why there is none."""
+class Completed:
+    """The task completed, and shows a video."""
 
-    task: Task | None = None
-    error: LemonDataError | None = None
+    task: Task
 
 
-Step = PollAgain | Ended
+@dataclass(frozen=True)
+class Failed:
+    """The wait ended without a video; the error says why."""
+
+    error: LemonDataError
+
+
+PollResult = PollAgain | Completed | Failed
 
 
 def in_seconds(name: str, value: float | timedelta) -> float:
@@ -79,170 +109,153 @@ def in_seconds(name: str, value: float | timedelta) -> float:
     return float(seconds)
 
 
-_REFUSED = (AuthenticationError, AccessDeniedError, ConfigurationError)
-
-
 class TaskPoller:
     """
-    What has been seen of one task, and what follows from it.
+    The history of polls of one task, and the decision after each poll.
 
-    :param task_id: LemonData's id of the task.
-    :param poll_url: where it is polled.
-    :param poll_interval: the pause aimed at between two polls, in seconds.
-    :param deadline: Unix seconds; the task is polled once more when it has come.
-    :param created: Unix seconds at which the task was created, if that is known; otherwise answers tell it.
-    :param pause: the pause between two polls that nothing else calls for, in seconds; default ``poll_interval``.
-    :param forecast: what is known of the ends of tasks of this model; default: nothing yet.
+    :param wait: the task.
+    :param min_interval: seconds between two polls if nothing else decides; default: the wait's ``poll_interval``.
+    :param forecast: the ends of earlier tasks of this model; default: none yet.
     :param jitter: random numbers from 0 to 1.
     """
 
     # Without a dict: a triggerer may hold ten thousand of these.
     __slots__ = (
+        "_errors",
         "_forecast",
-        "_gone_since",
         "_jitter",
+        "_last_message",
+        "_min_interval",
+        "_missing_since",
+        "_polls_for_video",
         "_refusals",
         "_timeline",
-        "_told",
-        "_troubles",
-        "_video_polls",
-        "deadline",
-        "pause",
-        "poll_interval",
-        "poll_url",
-        "seen",
-        "task_id",
+        "last_task",
+        "wait",
     )
 
-    def __init__(  # noqa: PLR0913 # all but two have a name, and most a default
+    def __init__(
         self,
-        task_id: str,
-        poll_url: str,
+        wait: TaskWait,
         *,
-        poll_interval: float,
-        deadline: float,
-        created: float | None = None,
-        pause: float | None = None,
+        min_interval: float | None = None,
         forecast: Forecast | None = None,
         jitter: Callable[[], float] = random.random,
     ) -> None:
-        self.task_id = task_id
-        self.poll_url = poll_url
-        self.poll_interval = poll_interval
-        self.deadline = deadline
-        self.pause = poll_interval if pause is None else pause
-        self.seen: Task | None = None  # as the last answer described it
-        self._timeline = TaskTimeline(created)
+        self.wait = wait
+        self.last_task: Task | None = None  # as the last answer described it
+        self._min_interval = wait.poll_interval if min_interval is None else min_interval
+        self._timeline = TaskTimeline(wait.created)
         self._forecast = forecast or Forecast()
         self._jitter = jitter
-        self._troubles = 0
+        self._errors = 0
         self._refusals = 0
-        self._gone_since: float | None = None
-        self._video_polls = 0
-        self._told: tuple[TaskStatus, float, float] | None = None
+        self._missing_since: float | None = None
+        self._polls_for_video = 0
+        self._last_message: tuple[TaskStatus, float, float] | None = None
 
     @property
     def created(self) -> float | None:
-        """Return when the task was created, in Unix seconds, as far as that is known."""
+        """Return when the task was created, in Unix seconds, if known."""
         return self._timeline.created
 
     def start(self, now: float, round_seconds: float = 0.0) -> PollAgain:
         """
-        Return when to poll first: the create is just behind us, so after one pause at the least.
+        Return when the first poll comes: the create has just returned, so one poll interval later at the earliest.
 
         :param now: Unix seconds.
-        :param round_seconds: seconds until everybody's turn comes again, where many tasks share a rate limit.
+        :param round_seconds: seconds for one poll of every task that shares the rate limit.
         """
-        return self._pause(self._forecast.first_poll(self._timeline, now, self.poll_interval, round_seconds), now)
+        delay = self._forecast.first_poll(self._timeline, now, self.wait.poll_interval, round_seconds)
+        return PollAgain(self._until_deadline(delay, now))
 
-    def on_task(self, task: Task, now: float, round_seconds: float = 0.0) -> Step:
+    def on_task(self, task: Task, now: float, round_seconds: float = 0.0) -> PollResult:
         """Decide after an answer; see :meth:`start`."""
-        self.seen = task
-        self._troubles = self._refusals = 0
-        self._gone_since = None
+        self.last_task = task
+        self._errors = self._refusals = 0
+        self._missing_since = None
         if self._timeline.created is None and task.created:
             self._timeline.created = min(task.created.timestamp(), now)
-        if task.status is TaskStatus.FAILED:
+        if task.status is TaskStatus.COMPLETED and not task.videos:
+            return self._without_video()
+        if task.status in (TaskStatus.COMPLETED, TaskStatus.FAILED):
             self._forecast.ended(self._timeline, now, task.seconds)
-            return Ended(error=self._failure(task))
-        if task.status is TaskStatus.COMPLETED:
-            if not task.videos:
-                return self._without_video()
-            self._forecast.ended(self._timeline, now, task.seconds)
-            return Ended(task=task)
-        if now >= self.deadline:
-            return self._timed_out(f"it was {task.status.value} when last seen")
-        delay, predicted = self._forecast.next_poll(self._timeline, task.progress, now, self.pause, round_seconds)
-        return self._pause(delay, now, predicted=predicted)
+            return Completed(task) if task.status is TaskStatus.COMPLETED else Failed(self._failure(task))
+        if now >= self.wait.deadline:
+            return self._timed_out(f"the last status was {_status_of(task)}")
+        delay, predicted = self._forecast.next_poll(
+            self._timeline, task.progress, now, self._min_interval, round_seconds
+        )
+        return PollAgain(self._until_deadline(delay, now), predicted=predicted)
 
-    def on_error(self, error: LemonDataError, now: float) -> Step:
-        """Decide after a poll that brought no answer: most troubles pass, and never end a wait that is paid for."""
-        self._troubles += 1
+    def on_error(self, error: LemonDataError, now: float) -> PollResult:
+        """Decide after a poll without an answer: most errors pass, and never end a wait for a paid video."""
+        self._errors += 1
         self._refusals = self._refusals + 1 if isinstance(error, _REFUSED) else 0
         if isinstance(error, TaskNotFoundError):
             return self._not_found(error, now)
-        self._gone_since = None
+        self._missing_since = None
         if self._refusals >= MAX_REFUSALS:
-            return Ended(error=self._about_this_task(error))
-        if now >= self.deadline:
+            return Failed(self._of_this_task(error))
+        if now >= self.wait.deadline:
             return self._timed_out(f"the last poll failed: {error.message}")
-        if self._refusals:
-            return self._pause(self.poll_interval, now, error, needs_confirmation=True)
-        return self._pause(self._after_trouble(error), now, error)
+        delay = self.wait.poll_interval if self._refusals else self._backoff(error)
+        return PollAgain(self._until_deadline(delay, now), error, needs_confirmation=self._refusals > 0)
 
     def progress_message(self, task: Task, now: float) -> str | None:
-        """Return what is worth telling of an answer: another status, ten percent more, or some more after a while."""
+        """Return a log line if the status changed, progress grew by ten percent, or it grew and time has passed."""
         progress = task.progress or 0.0
-        if self._told and self._told[0] is task.status:
-            _, told, at = self._told
-            if progress < told + 10 and (progress <= told or now < at + PROGRESS_MESSAGE_SECONDS):
+        if self._last_message and self._last_message[0] is task.status:
+            _, last_progress, at = self._last_message
+            if progress < last_progress + 10 and (progress <= last_progress or now < at + PROGRESS_MESSAGE_SECONDS):
                 return None
-        self._told = (task.status, progress, now)
+        self._last_message = (task.status, progress, now)
         percent = "" if task.progress is None else f", {task.progress:.0f} %"
-        return f"Task {self.task_id} is {task.status.value}{percent}"
+        return f"Task {self.wait.task_id} is {_status_of(task)}{percent}"
 
-    def _after_trouble(self, error: LemonDataError) -> float:
+    def _backoff(self, error: LemonDataError) -> float:
         if error.retry_after is not None:
-            return max(self.poll_interval, error.retry_after + self._jitter())
-        backoff = self.poll_interval * 2.0 ** min(self._troubles - 1, 10)
-        return max(self.poll_interval, min(backoff, MAX_PAUSE) * (0.5 + self._jitter() / 2))
+            return max(self.wait.poll_interval, error.retry_after + self._jitter())
+        backoff = min(self.wait.poll_interval * 2.0 ** min(self._errors - 1, 10), MAX_PAUSE)
+        return max(self.wait.poll_interval, backoff * (0.5 + self._jitter() / 2))
 
-    def _pause(self, seconds: float, now: float, trouble: LemonDataError | None = None, **why: bool) -> PollAgain:
-        return PollAgain(min(seconds, max(self.deadline - now, 0.0)), trouble, **why)
+    def _until_deadline(self, delay: float, now: float) -> float:
+        return min(delay, max(self.wait.deadline - now, 0.0))
 
-    def _not_found(self, error: TaskNotFoundError, now: float) -> Step:
-        if self._gone_since is None:
-            self._gone_since = now
-        elif now - self._gone_since >= CONFIRMATION_SECONDS:
-            return Ended(error=self._about_this_task(error))
-        rest = min(self._gone_since + CONFIRMATION_SECONDS - now, CONFIRMATION_SECONDS)  # a clock may be set back
+    def _not_found(self, error: TaskNotFoundError, now: float) -> PollResult:
+        if self._missing_since is None:
+            self._missing_since = now
+        elif now - self._missing_since >= CONFIRMATION_SECONDS:
+            return Failed(self._of_this_task(error))
+        rest = min(self._missing_since + CONFIRMATION_SECONDS - now, CONFIRMATION_SECONDS)  # a clock may be set back
         return PollAgain(rest, error, needs_confirmation=True)
 
-    def _without_video(self) -> Step:
-        self._video_polls += 1
-        error = self._about_this_task(MissingVideoError("The task completed, and no answer shows a video URL."))
-        if self._video_polls > VIDEO_POLLS:
-            return Ended(error=error)
-        return PollAgain(min(self.poll_interval, CONFIRMATION_SECONDS), error, needs_confirmation=True)
+    def _without_video(self) -> PollResult:
+        self._polls_for_video += 1
+        error = self._of_this_task(MissingVideoError("The task completed, but no answer shows a video URL."))
+        if self._polls_for_video > MAX_POLLS_FOR_VIDEO:
+            return Failed(error)
+        return PollAgain(min(self.wait.poll_interval, CONFIRMATION_SECONDS), error, needs_confirmation=True)
 
     def _failure(self, task: Task) -> LemonDataError:
-        what = "was cancelled" if task.cancelled else "failed"
-        word = str(task.raw.get("status")).strip().lower()
-        told = f"its status is {word!r}" if word != "failed" else "no reason given"
-        reason = (task.error and (task.error.message or task.error.code)) or told
+        verb = "was cancelled" if task.cancelled else "failed"
+        word = _status_of(task)
+        default = "no reason given" if word == "failed" else f"its status is {word!r}"
+        reason = (task.error and (task.error.message or task.error.code)) or default
         code = task.error.code if task.error else None
-        return self._about_this_task(TaskFailedError(f"The generation {what} at LemonData: {reason}", code=code))
+        return self._of_this_task(TaskFailedError(f"The generation {verb} at LemonData: {reason}", code=code))
 
-    def _timed_out(self, last: str) -> Ended:
-        return Ended(
-            error=self._about_this_task(
-                TaskTimeoutError(
-                    f"The deadline came before the video; {last}. The task may still finish and is paid for: "
-                    f"TaskSensor(poll_url={self.poll_url!r}) picks it up without paying again."
-                )
-            )
+    def _timed_out(self, last: str) -> Failed:
+        error = TaskTimeoutError(
+            f"The deadline came before the video; {last}. The task may still finish and is paid for: "
+            f"TaskSensor(poll_url={self.wait.poll_url!r}) waits for it without paying again."
         )
+        return Failed(self._of_this_task(error))
 
-    def _about_this_task(self, error: LemonDataError) -> LemonDataError:
-        error.task_id, error.poll_url = self.task_id, self.poll_url
-        return error
+    def _of_this_task(self, error: LemonDataError) -> LemonDataError:
+        return error.replace(task_id=self.wait.task_id, poll_url=self.wait.poll_url)
+
+
+def _status_of(task: Task) -> str:
+    """Return the service's own word for the status."""
+    return (task.raw_status or task.status.value).lower()

@@ -134,6 +134,7 @@ class Task(Answer):
     id: str
     poll_url: str
     status: Annotated[TaskStatus, BeforeValidator(_status)] = TaskStatus.PENDING
+    raw_status: Text = None
     progress: Annotated[float | None, BeforeValidator(_progress)] = None
     videos: tuple[Video, ...] = ()
     error: TaskError | None = None
@@ -153,6 +154,7 @@ class Task(Answer):
                 **payload,
                 "id": task_id,
                 "poll_url": poll_url,
+                "raw_status": payload.get("status"),
                 "videos": _videos(payload),
                 "error": _task_error(payload.get("error")),
                 "created": _first(payload, "created", "created_at"),
@@ -166,24 +168,18 @@ class Task(Answer):
         """Return how long it took from its creation to its last change, as the service tells it."""
         return (self.updated - self.created).total_seconds() if self.created and self.updated else None
 
-    def result(
-        self, model: str | None = None, operation: str | None = None, estimated_cost_usd: str | None = None
-    ) -> dict[str, Any]:
+    def result(self) -> dict[str, Any]:
         """
-        Return what an Airflow task returns: plain JSON values, and the same keys at every time.
+        Return the result of an Airflow task: plain JSON values, always with the same keys.
 
-        :param model: the model that was asked for, where the answer names none.
-        :param operation: the operation that was asked for; answers do not tell it.
-        :param estimated_cost_usd: what it was to cost when it was submitted, where that was known.
+        ``operation`` and ``estimated_cost_usd`` come from :class:`~lemondata_provider.api.submit_facts.SubmitFacts`.
         """
-        told = self.model_dump(mode="json", include=RESULT_FIELDS)
         return {
             "task_id": self.id,
-            **told,
-            "model": self.model or model,
-            "operation": operation,
+            **self.model_dump(mode="json", include=RESULT_FIELDS),
+            "operation": None,
             "video_url": self.videos[0].url if self.videos else None,
-            "estimated_cost_usd": estimated_cost_usd,
+            "estimated_cost_usd": None,
         }
 
 

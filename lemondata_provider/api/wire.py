@@ -26,6 +26,7 @@ from lemondata_provider.api.errors import (
     APIError,
     ConfigurationError,
     ConnectionFailedError,
+    LemonDataError,
     NotFoundError,
     UnreadableAnswerError,
     error_from,
@@ -195,12 +196,11 @@ class Wire:
             return {self._hide(name): self._hide(item) for name, item in value.items()}
         return [self._hide(item) for item in value] if isinstance(value, list) else value
 
-    def _explain(self, error: APIError, call: Call[Any], response: httpx.Response) -> APIError:
-        error.task_id, error.poll_url = call.error_context.get("task_id"), redact(call.error_context.get("poll_url"))
+    def _explain(self, error: APIError, call: Call[Any], response: httpx.Response) -> LemonDataError:
+        message = error.message
         if isinstance(error, NotFoundError) and self.base.resolve(call.url) is None:
-            instead = f" (asked {response.request.url} instead of {call.url}, which is not on {self.base})"
-            error.message += redact(instead)
-        return error
+            message += f" (asked {response.request.url} instead of {call.url}, which is not on {self.base})"
+        return error.replace(message=message, **call.error_context)
 
 
 def _finite(text: str) -> float | None:

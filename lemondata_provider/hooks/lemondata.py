@@ -18,7 +18,7 @@ from lemondata_provider.api.cancellation import outcome
 from lemondata_provider.api.client import AsyncClient, Client
 from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError, LemonDataError
 from lemondata_provider.api.models import Model, ModelPrice
-from lemondata_provider.api.polling import Step, TaskPoller
+from lemondata_provider.api.polling import PollResult, TaskPoller
 from lemondata_provider.api.prices import Estimate, estimate, seconds_of
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.urls import BaseUrl
@@ -139,24 +139,24 @@ class LemonDataHook(BaseHook):
         """
         return self.estimate(request).usd
 
-    def poll(self, wait: TaskPoller) -> Step:
+    def poll(self, poller: TaskPoller) -> PollResult:
         """
-        Poll a task once, from a worker, and say what the next step is.
+        Poll a task once, from a worker, and return the decision.
 
-        It is one request, repeated by the schedule only. The connection is looked up at each poll, so that a key that
-        was changed meanwhile is used.
+        A poll is one request; only the schedule repeats it. Each poll resolves the connection: keys rotate.
 
-        :param wait: the task, and what has been seen of it.
+        :param poller: the task and its earlier polls.
         """
+        wait = poller.wait
         try:
             with self.get_conn() as client:
                 task = client.send_once(calls.get_task(wait.poll_url, wait.task_id))
         except LemonDataError as error:
-            self.log.warning("Task %s could not be polled: %s", wait.task_id, error)
-            return wait.on_error(error, time.time())
-        if message := wait.progress_message(task, time.time()):
+            self.log.warning("Polling task %s failed (will retry): %s", wait.task_id, error)
+            return poller.on_error(error, time.time())
+        if message := poller.progress_message(task, time.time()):
             self.log.info(message)
-        return wait.on_task(task, time.time())
+        return poller.on_task(task, time.time())
 
     def cancel(self, task_id: str) -> str:
         """

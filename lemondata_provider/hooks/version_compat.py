@@ -1,4 +1,9 @@
-"""What only Airflow 3.3 and newer have, found by looking for it: the one place that asks."""
+"""
+The one place that knows Airflow's versions and Airflow's private names.
+
+Features that only Airflow 3.3 and newer have are detected here. Private names are imported here and nowhere else, so an
+upgrade of Airflow fails in one module; ``tests/hooks/test_version_compat.py`` names each.
+"""
 
 from __future__ import annotations
 
@@ -19,28 +24,93 @@ __all__ = [
     "HAS_RETRY_POLICIES",
     "RetryDecision",
     "RetryPolicy",
+    "airflow_stats",
+    "backfill_runs",
+    "expansion_types",
+    "is_from_mapped",
+    "map_key",
     "never_expire",
+    "task_group_expansion",
+    "task_instance_state",
     "task_state_database",
     "task_state_store",
 ]
 
 
+def airflow_stats() -> Any:
+    """Return Airflow's statistics, as a triggerer sets them up."""
+    from airflow.observability.stats import Stats  # noqa: PLC0415 # not to parse a DAG
+
+    return Stats
+
+
 def task_state_store(context: Context) -> Any | None:
-    """Return the task state store of a task instance, or nothing where Airflow has none."""
+    """Return the task state store of a task instance, or ``None`` if this Airflow has none."""
     return context.get("task_state_store")
 
 
 def never_expire() -> Any:
     """Return the retention that keeps a stored value for ever."""
-    from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined] # noqa: PLC0415 # there is one
+    from airflow.sdk import NEVER_EXPIRE  # type: ignore[attr-defined] # noqa: PLC0415 # only Airflow 3.3 has it
 
     return NEVER_EXPIRE
 
 
 def task_state_database() -> tuple[Any, Any] | None:
-    """Return where Airflow keeps all task state stores, and the class that names one; or nothing where it has none."""
+    """Return the backend of all task state stores and the class of its keys, or ``None`` if this Airflow has none."""
     try:
         from airflow.state import TaskScope, get_state_backend  # noqa: PLC0415 # for a command line only
     except ImportError:  # Airflow 3.2
         return None
     return get_state_backend(), TaskScope
+
+
+def task_instance_state(dag_id: str, task_id: str, run_id: str, map_index: int) -> str:
+    """
+    Return the state of a task instance, ``none`` included; blocks, and works in workers and triggerers.
+
+    :raises LookupError: if the task instance does not exist.
+    """
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 # not to parse a DAG
+
+    runs = RuntimeTaskInstance.get_task_states(dag_id, map_index=map_index, task_ids=[task_id], run_ids=[run_id])
+    for state in runs.get(run_id, {}).values():
+        return str(state or "none")
+    raise LookupError(f"There is no task instance {dag_id} {task_id} {run_id}")
+
+
+def is_from_mapped(operator: Any) -> bool:
+    """Return whether Airflow made this operator by expanding a mapped one."""
+    return bool(getattr(operator, "_BaseOperator__from_mapped", False))
+
+
+def backfill_runs(dag: Any, start: Any, end: Any) -> tuple[list[Any], Any]:
+    """Return the runs that a backfill would create, and a function that returns the query for an existing run."""
+    from airflow.models.backfill import (  # noqa: PLC0415 # for a command line only
+        _get_info_list,
+        _get_latest_dag_run_row_query,
+    )
+
+    infos = _get_info_list(from_date=start, to_date=end, reverse=False, dag=dag)
+    return infos, lambda info: _get_latest_dag_run_row_query(dag_id=dag.dag_id, info=info)
+
+
+def expansion_types() -> tuple[Any, Any, Any]:
+    """Return the classes of a mapped operator, of an expansion by lists, and of a task group's mapped argument."""
+    from airflow.sdk.definitions._internal.expandinput import (  # noqa: PLC0415 # for a command line only
+        DictOfListsExpandInput,
+        MappedArgument,
+    )
+    from airflow.sdk.definitions.mappedoperator import MappedOperator  # noqa: PLC0415 # for a command line only
+
+    return MappedOperator, DictOfListsExpandInput, MappedArgument
+
+
+def task_group_expansion(group: Any) -> Any:
+    """Return the expansion of a mapped task group."""
+    return group._expand_input
+
+
+def map_key(argument: Any) -> Any:
+    """Return the name that a task group's mapped argument refers to."""
+    return argument._key

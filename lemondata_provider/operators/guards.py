@@ -140,13 +140,12 @@ def _not_submitted(error: LemonDataError) -> LemonDataError:
     """Return the error of a question before the submit: one that may mean a lost submit elsewhere does not here."""
     if not isinstance(error, (AnswerLostError, UnreadableAnswerError, ServiceError)):
         return error
-    found = ConnectionFailedError(
+    return ConnectionFailedError(
         f"The price could not be asked for, and nothing was submitted: {error.message}",
         status=error.status,
         code=error.code,
         param=error.param,
         hints=error.hints,
         retry_after=error.retry_after,
+        final=error.final,  # the service may say itself that a retry does not help
     )
-    found.final = error.final  # the service may say itself that a retry does not help
-    return found

@@ -13,11 +13,14 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
+from tenacity import Retrying
+
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import Client
 from lemondata_provider.api.errors import LemonDataError, SubmitUnknownError, TaskNotFoundError, TaskTimeoutError
-from lemondata_provider.api.polling import CONFIRMATION_SECONDS, Ended, PollAgain, Step, TaskPoller
+from lemondata_provider.api.polling import CONFIRMATION_SECONDS, Failed, PollAgain, PollResult, TaskPoller, TaskWait
 from lemondata_provider.api.request import VideoRequest
+from lemondata_provider.api.retry import retry_options
 from lemondata_provider.api.submit_outcome import (
     REPAIR_WITHOUT_RECORD,
     SubmitOutcome,
@@ -94,24 +97,24 @@ class Submission:
     def __post_init__(self) -> None:
         self.record = self.new_record
 
-    def submit_or_reattach(self) -> tuple[TaskPoller, Step]:
+    def submit_or_reattach(self) -> tuple[TaskPoller, PollResult]:
         """
-        Come to the task: the one of an earlier try where there is one, otherwise a new one.
+        Return the poller of the task: of an earlier try if there is one, otherwise of a new submit.
 
-        :raises LemonDataError: nothing was submitted, or nobody knows whether something was.
+        :raises LemonDataError: nothing was submitted, or the outcome of a submit is unknown.
         """
-        found = Record.read(self.store.get(KEY)) if self.store is not None else None
-        step = decide_recovery(found, self.new_record, self.options)
-        if step is Recovery.MANUAL:
+        stored = Record.read(self.store.get(KEY)) if self.store is not None else None
+        recovery = decide_recovery(stored, self.new_record, self.options)
+        if recovery is Recovery.MANUAL:
             raise SubmitUnknownError(f"{ANSWER_UNSEEN} {self._repair()}")
-        if found and step is Recovery.REATTACH:
-            return self._reattach(found)
-        if found and found.task_id:
-            self.hook.log.warning("A person cleared this task, and task %s is replaced by another one", found.task_id)
-        return self._submit(found, still_running=True)
+        if stored and recovery is Recovery.REATTACH:
+            return self._reattach(stored)
+        if stored and stored.task_id:
+            self.hook.log.warning("A user cleared this task instance: another task replaces task %s", stored.task_id)
+        return self._submit(stored, still_running=True)
 
     def unrecorded_error(self) -> LemonDataError | None:
-        """Return what a retry would not know of and would pay for again, for a try that is ended from outside."""
+        """Return the error of a try that Airflow ends, if no record keeps a retry from paying again."""
         if self.store is None and self.record.task_id:
             message = "execution_timeout came after the submit: the video is paid for."
             return TaskTimeoutError(message, task_id=self.record.task_id, poll_url=self.record.poll_url)
@@ -119,54 +122,48 @@ class Submission:
 
     def _repair(self) -> str:
         if self.options.on_unknown_submit == "resubmit":
-            return "As on_unknown_submit asks for, a retry submits it again, which may pay for it twice."
+            return "With on_unknown_submit='resubmit' a retry submits it again, which may pay for it twice."
         return repair_instructions(self.task_instance.arguments()) if self.store is not None else REPAIR_WITHOUT_RECORD
 
     def _error(self, error: LemonDataError) -> LemonDataError:
-        """Return the error to raise for a failed create; what a retry is to submit again is not final."""
-        told = to_submit_error(error, self._repair())
-        if isinstance(told, SubmitUnknownError) and self.options.on_unknown_submit == "resubmit":
-            told.final = False
-        return told
+        """Return the error to raise for a failed create; an error that a retry resubmits is not final."""
+        submit_error = to_submit_error(error, self._repair())
+        if isinstance(submit_error, SubmitUnknownError) and self.options.on_unknown_submit == "resubmit":
+            return submit_error.replace(final=False)
+        return submit_error
 
-    def _reattach(self, found: Record) -> tuple[TaskPoller, Step]:
-        cleared = is_cleared(found, self.new_record)
-        renewed = cleared or found.is_adopted  # a person wants it: that renews the deadline
-        deadline = self.new_record.deadline if renewed else found.deadline
-        self.record = replace(
-            self.new_record,
-            deadline=deadline,
-            model=found.model,
-            operation=found.operation,
-            answered=True,
-            task_id=found.task_id,
-            poll_url=found.poll_url,
-            estimated_cost_usd=found.estimated_cost_usd,
-        )
-        who = "adopted by a person" if found.is_adopted else "cleared by a person" if cleared else "a retry"
-        self.hook.log.info("This is %s: polling task %s before anything is paid for", who, found.task_id)
-        wait = self._wait(self.record)
-        step = self.hook.poll(wait)
-        while isinstance(step, PollAgain) and step.needs_confirmation:
-            self.sleep(min(step.delay, CONFIRMATION_SECONDS))
-            step = self.hook.poll(wait)
-        if isinstance(step, Ended) and should_resubmit(step.error, cleared, self.options):
-            self.hook.log.info("Its video is not there (%s): submitting anew", step.error)
-            return self._submit(found)
-        unseen = isinstance(step, Ended) and isinstance(step.error, TaskNotFoundError)
-        # After the poll: if this try dies before, the next one knows too that a person wanted it. And what a person
-        # put there and LemonData does not know may be a slip: it can still be put right.
-        if cleared or (found.is_adopted and not unseen):
+    def _reattach(self, stored: Record) -> tuple[TaskPoller, PollResult]:
+        cleared = is_cleared(stored, self.new_record)
+        renewed = cleared or stored.is_adopted  # a user wants the video: that renews the deadline
+        deadline = self.new_record.deadline if renewed else stored.deadline
+        kept = {
+            name: getattr(stored, name) for name in ("model", "operation", "task_id", "poll_url", "estimated_cost_usd")
+        }
+        self.record = replace(self.new_record, deadline=deadline, answered=True, **kept)
+        reason = "adopted by a user" if stored.is_adopted else "cleared by a user" if cleared else "a retry"
+        self.hook.log.info("This is %s: polling task %s before anything is paid for", reason, stored.task_id)
+        poller = self._poller(self.record)
+        result = self.hook.poll(poller)
+        while isinstance(result, PollAgain) and result.needs_confirmation:
+            self.sleep(min(result.delay, CONFIRMATION_SECONDS))
+            result = self.hook.poll(poller)
+        error = result.error if isinstance(result, Failed) else None
+        if not isinstance(result, PollAgain) and should_resubmit(error, cleared, self.options):
+            self.hook.log.info("Its video does not exist (%s): submitting again", error)
+            return self._submit(stored)
+        # After the poll: if this try dies before, the next one still sees the clear. And an adopted id that LemonData
+        # does not know may be a typo: the record stays as the user wrote it.
+        if cleared or (stored.is_adopted and not isinstance(error, TaskNotFoundError)):
             self._store_task()
-        return wait, step
+        return poller, result
 
-    def _cancel(self, found: Record, task_id: str) -> None:
-        """Cancel the task that another one takes the place of, unless it has ended."""
-        wait = self._wait(replace(found, deadline=self.new_record.deadline))
-        if isinstance(self.hook.poll(wait), PollAgain):
+    def _cancel(self, stored: Record, task_id: str) -> None:
+        """Cancel the task that another one replaces, unless it has ended."""
+        poller = self._poller(replace(stored, deadline=self.new_record.deadline))
+        if isinstance(self.hook.poll(poller), PollAgain):
             self.hook.log.warning(self.hook.cancel(task_id))
 
-    def _submit(self, before: Record | None, still_running: bool = False) -> tuple[TaskPoller, Step]:
+    def _submit(self, before: Record | None, still_running: bool = False) -> tuple[TaskPoller, PollResult]:
         if self.check:
             self.check()
         self.replaced = before if still_running and self.cancel_replaced else None
@@ -181,33 +178,36 @@ class Submission:
                 except LemonDataError as error:
                     if not is_model_unavailable(error):
                         raise
-                    self.hook.log.warning("%s cannot be had: %s", request.model, error)
+                    self.hook.log.warning("Model %s is not available: %s", request.model, error)
                     refusals.append(error)
-        raise next((error for error in refusals if not error.final), refusals[-1])  # what a retry may mend
+        raise next((error for error in refusals if not error.final), refusals[-1])  # a retry may succeed
 
-    def _submit_one(self, client: Client, request: VideoRequest) -> tuple[TaskPoller, Step]:
+    def _submit_one(self, client: Client, request: VideoRequest) -> tuple[TaskPoller, PollResult]:
         self.record = replace(
             self.new_record,
             model=request.model,
             operation=request.operation,
             estimated_cost_usd=self.price(request),
         )
-        if self.replaced and self.replaced.task_id:  # not before it is known that another one may be submitted
+        if self.replaced and self.replaced.task_id:  # only once the new request has passed all checks
             self._cancel(self.replaced, self.replaced.task_id)
             self.replaced = None
+        call = calls.submit_video(request)
         try:
             with span("lemondata.submit", model=request.model, operation=request.operation):
-                task = client.send(calls.submit_video(request), lambda call: self._attempt(client, call))
+                for attempt in Retrying(sleep=client.sleep, **retry_options(call)):
+                    with attempt:
+                        task = self._attempt(client, call)
         except LemonDataError as error:
             raise self._error(error) from error
-        wait = self._wait(self.record, created=time.time())
-        return wait, wait.on_task(task, time.time())
+        poller = self._poller(self.record, created=time.time())
+        return poller, poller.on_task(task, time.time())
 
     def _attempt(self, client: Client, call: calls.Call[Task]) -> Task:
-        """Send one request; neither a signal nor a timeout comes between it and the storing of what it brought."""
+        """Send one request; no signal and no timeout comes between the request and the storing of its answer."""
         with deferred_signals():
             if self.killed:
-                raise KilledError("This task was killed before it submitted: nothing was sent by this try.")
+                raise KilledError("Airflow ended this try before it submitted: nothing was sent.")
             self._store_intent()
             try:
                 task = client.send_once(call)
@@ -253,13 +253,17 @@ class Submission:
         except Exception as error:  # noqa: BLE001 # the reason why nothing was submitted must not be lost
             self.hook.log.warning("The key %s could not be deleted from the task state store: %s", KEY, error)
 
-    def _wait(self, record: Record, created: float | None = None) -> TaskPoller:
+    def _poller(self, record: Record, created: float | None = None) -> TaskPoller:
         return TaskPoller(
-            record.task_id or "",
-            record.poll_url or "",
-            poll_interval=self.poll_interval,
-            deadline=record.deadline,
-            created=created,
+            TaskWait(
+                record.task_id or "",
+                record.poll_url or "",
+                self.hook.lemondata_conn_id,
+                record.deadline,
+                self.poll_interval,
+                record.model,
+                created,
+            )
         )
 
 

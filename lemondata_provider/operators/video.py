@@ -14,9 +14,10 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskFailedError, TaskTimeoutError
-from lemondata_provider.api.polling import Ended, PollAgain, Step, TaskPoller, in_seconds
+from lemondata_provider.api.polling import Completed, Failed, PollAgain, PollResult, TaskPoller, in_seconds
 from lemondata_provider.api.redaction import redact, shield, shield_literal, unshield
 from lemondata_provider.api.request import REQUEST_FIELDS, VideoRequest
+from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import Task
 from lemondata_provider.hooks.exceptions import LemonDataFailException, to_airflow_error, to_submit_refusal
 from lemondata_provider.hooks.lemondata import LemonDataHook
@@ -207,60 +208,62 @@ class SubmitVideoOperator(BaseOperator):
         return shield(super().render_template(*args, **kwargs))
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Check the request, come to its task without paying twice, and return, defer or wait."""
-        self._submission = submission = self._prepared(context)
+        """Check the request, submit it or reattach to its task, and return, defer or wait."""
+        self._submission = submission = self._new_submission(context)
         try:
             return self._video(context, submission)
         except AirflowTaskTimeout:
-            if forgotten := submission.unrecorded_error():
-                raise to_airflow_error(forgotten) from None
+            if error := submission.unrecorded_error():
+                raise to_airflow_error(error) from None
             raise
         finally:
             self._submission = None
 
     def execute_complete(self, context: Context, event: Any, submitted: dict[str, Any] | None = None) -> dict[str, Any]:
         """
-        Return the result that the trigger's event brings, or raise what it says.
+        Return the result of the trigger's event, or raise its error.
 
         :param context: Airflow's context.
-        :param event: what the trigger sent.
-        :param submitted: what this operator knew when it deferred; ``airflow dags test`` does not hand it over.
+        :param event: the trigger's event.
+        :param submitted: the result of the submit; ``airflow dags test`` does not pass it.
         """
-        known = submitted or {"model": self.model, "operation": self.operation}
+        submitted = submitted or {"model": self.model, "operation": self.operation}
         try:
-            read = read_event(event, known.get("task_id"), known.get("poll_url"))
+            end = read_event(event, submitted.get("task_id"), submitted.get("poll_url"))
         except LemonDataError as error:
             raise self._failure(context, error) from None
-        if failure := read.exception():
+        if failure := end.exception():
             raise self._failure(context, failure)
-        return with_video_url(context, read.completed(known))
+        return with_video_url(context, SubmitFacts.from_result(submitted).complete(end.result or {}))
 
     def on_kill(self) -> None:
-        """Cancel the task at LemonData if somebody ended this one; a drained worker and a retry do not."""
+        """Cancel the task at LemonData if a user ended the task instance; a drained worker and a retry keep it."""
         submission = self._submission
         if submission is None:
             return  # before it began, and after it ended
         submission.killed = True
         if not self.cancel_on_kill or submission.record.task_id is None:
             return
-        # In a thread: the signal may have come in the middle of a request to Airflow, which has to end before another.
-        cancelling = threading.Thread(target=self._cancel_if_unwanted, args=(submission, submission.record.task_id))
+        # In a thread: the signal may interrupt a request to Airflow, which has to end before another one.
+        cancelling = threading.Thread(
+            target=self._cancel_if_ended_by_user, args=(submission, submission.record.task_id)
+        )
         cancelling.start()
         cancelling.join(timeout=self.on_kill_seconds)
         if cancelling.is_alive():
-            self.log.warning("Whether task %s was cancelled is not known yet", submission.record.task_id)
+            self.log.warning("Cancelling task %s timed out: it may go on, and be charged", submission.record.task_id)
 
-    def _cancel_if_unwanted(self, submission: Submission, task_id: str) -> None:
-        if why := submission.task_instance.reason_to_keep():
-            self.log.info("Task %s is not cancelled: %s", task_id, why)
+    def _cancel_if_ended_by_user(self, submission: Submission, task_id: str) -> None:
+        if reason := submission.task_instance.reason_to_keep():
+            self.log.info("Task %s is not cancelled: %s", task_id, reason)
         else:
             self.log.warning(self.hook.cancel(task_id))
 
-    def _prepared(self, context: Context) -> Submission:
+    def _new_submission(self, context: Context) -> Submission:
         given = self._checked_requests()
         requests = with_operations(given)
         body = requests[0].body()
-        self.log.info("Wanted from LemonData: %s", redact(body))
+        self.log.info("Request: %s", redact(body))
         return Submission(
             hook=self.hook,
             requests=requests,
@@ -291,43 +294,44 @@ class SubmitVideoOperator(BaseOperator):
 
     def _video(self, context: Context, submission: Submission) -> dict[str, Any]:
         try:
-            wait, step = submission.submit_or_reattach()
+            poller, result = submission.submit_or_reattach()
         except LemonDataError as error:
             raise to_submit_refusal(error, getattr(self, "retry_policy", None)) from error
-        known = {name: getattr(submission.record, name) for name in ("model", "operation", "estimated_cost_usd")}
-        unfinished = isinstance(step, PollAgain) or isinstance(step.error, TaskTimeoutError)
-        seen = wait.seen or Task(id=wait.task_id, poll_url=wait.poll_url)  # where a retry could not poll it
-        if unfinished and not self.wait_for_completion:
-            return seen.result(**known)
-        if isinstance(step, PollAgain) and self.deferrable:
-            self._defer(wait, seen.result(**known))
-        ended = self._wait_in_worker(wait, step)
-        if ended.task is None:
-            raise self._failure(context, ended.error)
-        return with_video_url(context, ended.task.result(**known))
+        record = submission.record
+        facts = SubmitFacts(record.model, record.operation, record.estimated_cost_usd)
+        last_task = poller.last_task or Task(id=poller.wait.task_id, poll_url=poller.wait.poll_url)
+        submitted = facts.complete(last_task.result())
+        timed_out = isinstance(result, Failed) and isinstance(result.error, TaskTimeoutError)
+        if not self.wait_for_completion and (timed_out or isinstance(result, PollAgain)):
+            return submitted
+        if isinstance(result, PollAgain) and self.deferrable:
+            self._defer(poller, submitted)
+        end = self._wait_in_worker(poller, result)
+        if isinstance(end, Failed):
+            raise self._failure(context, end.error)
+        return with_video_url(context, facts.complete(end.task.result()))
 
     def _store(self, context: Context) -> Store | None:
         return store_of(context) if self.durable else None
 
-    def _failure(self, context: Context, error: LemonDataError | None) -> Exception:
-        """Return what to raise once the video is paid for: a retry must find its task, or there is none."""
-        error = error or LemonDataError("The wait ended with neither a task nor an error")
+    def _failure(self, context: Context, error: LemonDataError) -> Exception:
+        """Return the exception once the video is paid for: without a record, a retry would pay again."""
         if isinstance(error, TaskFailedError) and self.resubmit_failed:
-            error.final = False  # here a retry submits anew
-            return error
+            return error.replace(final=False)  # a retry submits again
         if isinstance(error, TaskTimeoutError) and error.task_id and self.on_timeout == "cancel":
-            error.message += f" on_timeout asks to cancel it: {self.hook.cancel(error.task_id)}"
+            cancellation = self.hook.cancel(error.task_id)
+            error = error.replace(message=f"{error.message} on_timeout='cancel': {cancellation}")
         return to_airflow_error(error) if self._store(context) is not None else LemonDataFailException(error)
 
-    def _defer(self, wait: TaskPoller, submitted: dict[str, Any]) -> NoReturn:
+    def _defer(self, poller: TaskPoller, submitted: dict[str, Any]) -> NoReturn:
         self.defer(
-            trigger=TaskTrigger.of(wait, self.lemondata_conn_id, self.cancel_on_kill, submitted.get("model")),
+            trigger=TaskTrigger.after_poll(poller, self.cancel_on_kill),
             method_name="execute_complete",
             kwargs={"submitted": submitted},
         )
 
-    def _wait_in_worker(self, wait: TaskPoller, step: Step) -> Ended:
-        while isinstance(step, PollAgain):
-            time.sleep(step.delay)
-            step = self.hook.poll(wait)
-        return step
+    def _wait_in_worker(self, poller: TaskPoller, result: PollResult) -> Completed | Failed:
+        while isinstance(result, PollAgain):
+            time.sleep(result.delay)
+            result = self.hook.poll(poller)
+        return result

@@ -13,8 +13,17 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 
 from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskTimeoutError
-from lemondata_provider.api.polling import CONFIRMATION_SECONDS, Ended, PollAgain, TaskPoller, in_seconds
+from lemondata_provider.api.polling import (
+    CONFIRMATION_SECONDS,
+    Completed,
+    Failed,
+    PollAgain,
+    TaskPoller,
+    TaskWait,
+    in_seconds,
+)
 from lemondata_provider.api.redaction import shield, shield_literal
+from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import identify
 from lemondata_provider.hooks.exceptions import to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
@@ -82,78 +91,82 @@ class TaskSensor(BaseSensorOperator):
         return shield(super().render_template(*args, **kwargs))
 
     def execute(self, context: Context) -> Any:
-        """Poll once and defer if the task has not ended; or poke, where that was asked for."""
+        """Poll once and defer if the task has not ended; with ``deferrable=False`` poke."""
         with self._failing_softly():
             if not self.deferrable:
                 return with_video_url(context, super().execute(context))
-            wait = self._wait(time.time() + self.timeout)
-            step = self.hook.poll(wait)
-            if isinstance(step, PollAgain):
-                self._defer(wait)
-            return with_video_url(context, self._result(step))
+            poller = self._poller(time.time() + self.timeout)
+            result = self.hook.poll(poller)
+            if isinstance(result, PollAgain):
+                self._defer(poller)
+            return with_video_url(context, self._result(result))
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
-        """Poll the task, and as often again as it takes to believe what was seen."""
-        wait = self._wait(deadline=float("inf"))
-        step = self.hook.poll(wait)
-        while isinstance(step, PollAgain) and step.needs_confirmation:
-            time.sleep(min(step.delay, CONFIRMATION_SECONDS))  # a poke holds a worker, however long its interval is
-            step = self.hook.poll(wait)
-        return isinstance(step, Ended) and PokeReturnValue(is_done=True, xcom_value=self._result(step))
+        """Poll the task, and again until a possible end is confirmed."""
+        poller = self._poller(deadline=float("inf"))
+        result = self.hook.poll(poller)
+        while isinstance(result, PollAgain) and result.needs_confirmation:
+            time.sleep(min(result.delay, CONFIRMATION_SECONDS))  # a poke holds a worker, however long its interval is
+            result = self.hook.poll(poller)
+        return not isinstance(result, PollAgain) and PokeReturnValue(is_done=True, xcom_value=self._result(result))
 
     def execute_complete(self, context: Context, event: Any, deadline: float | None = None) -> Any:
         """
-        Return the result that the trigger's event brings, raise what it says, or wait on with ``silent_fail``.
+        Return the result of the trigger's event, raise its error, or wait on with ``silent_fail``.
 
         :param context: Airflow's context.
-        :param event: what the trigger sent.
-        :param deadline: Unix seconds at which the wait ends; ``airflow dags test`` does not hand it over.
+        :param event: the trigger's event.
+        :param deadline: Unix seconds at which the wait ends; ``airflow dags test`` does not pass it.
         """
         with self._failing_softly():
-            wait = self._wait(time.time() + self.timeout if deadline is None else deadline)
-            read = read_event(event, wait.task_id, wait.poll_url)
-            error = read.exception()
+            poller = self._poller(time.time() + self.timeout if deadline is None else deadline)
+            wait = poller.wait
+            end = read_event(event, wait.task_id, wait.poll_url)
+            error = end.exception()
             if error is None:
-                return with_video_url(context, read.completed(self._known()))
+                return with_video_url(context, self._facts.complete(end.result or {}))
             if self.silent_fail and not error.final:
-                self.log.error("Waiting on, as silent_fail asks for: %s", error)
+                self.log.error("The wait goes on, because of silent_fail: %s", error)
                 if time.time() < wait.deadline:
-                    self._defer(wait)
+                    self._defer(poller)
                 raise AirflowSensorTimeout(str(error))
             raise self._failure(error)
 
-    def _wait(self, deadline: float) -> TaskPoller:
+    def _poller(self, deadline: float) -> TaskPoller:
         task_id, poll_url = self._task()
-        return TaskPoller(task_id, poll_url, poll_interval=self.poke_interval, deadline=deadline)
+        model = self._facts.model
+        return TaskPoller(
+            TaskWait(task_id, poll_url, self.lemondata_conn_id, deadline, self.poke_interval, model=model)
+        )
 
     def _task(self) -> tuple[str, str]:
-        """Return id and poll URL of the task to wait for."""
-        named = identify(self.poll_url if isinstance(self.poll_url, dict) else {"poll_url": self.poll_url})
-        if named is None or "/" not in named[1] or named[1].lstrip().startswith("{"):
+        """Return id and poll URL of the task."""
+        task = identify(self.poll_url if isinstance(self.poll_url, dict) else {"poll_url": self.poll_url})
+        if task is None or "/" not in task[1] or task[1].lstrip().startswith("{"):
             raise to_airflow_error(
                 InvalidRequestError(
                     "poll_url must be a poll URL such as '/v1/tasks/<id>', or the result of SubmitVideoOperator as a "
                     f"dict (submit.output, not a template that makes a text of it), not {str(self.poll_url)[:80]!r}"
                 )
             )
-        return named
+        return task
 
-    def _defer(self, wait: TaskPoller) -> NoReturn:
+    def _defer(self, poller: TaskPoller) -> NoReturn:
         self.defer(
-            trigger=TaskTrigger.of(wait, self.lemondata_conn_id, model=self._known()["model"]),
+            trigger=TaskTrigger.after_poll(poller),
             method_name="execute_complete",
-            kwargs={"deadline": wait.deadline},
+            kwargs={"deadline": poller.wait.deadline},
         )
 
-    def _known(self) -> dict[str, Any]:
-        """Return what the submit's result told and answers about a task may not tell again."""
-        given = self.poll_url if isinstance(self.poll_url, dict) else {}
-        return {name: given.get(name) for name in ("model", "operation", "estimated_cost_usd")}
+    @property
+    def _facts(self) -> SubmitFacts:
+        """Return what the result of the submit says and answers about its task may not repeat."""
+        return SubmitFacts.from_result(self.poll_url)
 
-    def _result(self, ended: Ended) -> dict[str, Any]:
-        if ended.task is None:
-            raise self._failure(ended.error or LemonDataError("The wait ended with neither a task nor an error"))
-        return ended.task.result(**self._known())
+    def _result(self, end: Completed | Failed) -> dict[str, Any]:
+        if isinstance(end, Failed):
+            raise self._failure(end.error)
+        return self._facts.complete(end.task.result())
 
     def _failure(self, error: LemonDataError) -> Exception:
         return AirflowSensorTimeout(str(error)) if isinstance(error, TaskTimeoutError) else to_airflow_error(error)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, model_validator
 
 from lemondata_provider.api.errors import LemonDataError, error_from_dict
-from lemondata_provider.api.polling import Ended
+from lemondata_provider.api.polling import Completed, Failed, TaskWait
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -18,9 +18,9 @@ class TaskEvent(BaseModel):
     How the wait for one task ended: with a result, or with an error.
 
     :param task_id: LemonData's id of the task.
-    :param poll_url: where it was polled.
+    :param poll_url: its poll URL.
     :param result: the finished task, as :meth:`Task.result` gives it.
-    :param error: what went wrong, as :meth:`LemonDataError.to_dict` gives it.
+    :param error: why the wait failed, as :meth:`LemonDataError.to_dict` gives it.
     """
 
     model_config = ConfigDict(defer_build=True)
@@ -37,37 +37,29 @@ class TaskEvent(BaseModel):
         return self
 
     @classmethod
-    def of(cls, ended: Ended, task_id: str, poll_url: str) -> TaskEvent:
+    def from_end(cls, end: Completed | Failed, wait: TaskWait) -> TaskEvent:
         """Build the event for the end of a wait."""
-        return cls(
-            task_id=task_id,
-            poll_url=poll_url,
-            result=ended.task.result() if ended.task else None,
-            error=ended.error.to_dict() if ended.error else None,
-        )
-
-    def completed(self, known: dict[str, Any]) -> dict[str, Any]:
-        """Return the result, with what was known before where the answer did not tell it."""
-        result = dict(self.result or {})
-        names = ("model", "operation", "estimated_cost_usd")
-        return {**result, **{name: result.get(name) or known.get(name) for name in names}}
+        end_fields = {"result": end.task.result()} if isinstance(end, Completed) else {"error": end.error.to_dict()}
+        return cls(task_id=wait.task_id, poll_url=wait.poll_url, **end_fields)
 
     def exception(self) -> LemonDataError | None:
         """Return the error that ended the wait, if one did."""
         if self.error is None:
             return None
-        error = error_from_dict(self.error)
-        error.task_id, error.poll_url = error.task_id or self.task_id, error.poll_url or self.poll_url
-        return error
+        names = {
+            "task_id": self.error.get("task_id") or self.task_id,
+            "poll_url": self.error.get("poll_url") or self.poll_url,
+        }
+        return error_from_dict({**self.error, **names})
 
 
 def read_event(event: Any, task_id: str | None, poll_url: str | None) -> TaskEvent:
     """
     Check an event that a trigger sent.
 
-    :param event: what Airflow handed to the resuming method.
-    :param task_id: the task that is waited for, where that is known.
-    :param poll_url: where it is polled.
+    :param event: the value that Airflow passes to the resuming method.
+    :param task_id: the task that is waited for, if known.
+    :param poll_url: its poll URL.
     :raises LemonDataError: if it is not an event of this shape, or is about another task.
     """
     try:
@@ -79,7 +71,7 @@ def read_event(event: Any, task_id: str | None, poll_url: str | None) -> TaskEve
             return read
         problem = f"it is about the task {read.task_id}"
     raise LemonDataError(
-        f"The trigger sent an event that cannot be used ({problem}); the task itself is not touched by this.",
+        f"The trigger sent an unusable event ({problem}); the task at LemonData is unchanged.",
         task_id=task_id,
         poll_url=poll_url,
     )

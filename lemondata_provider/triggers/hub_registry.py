@@ -1,4 +1,4 @@
-"""The poll hubs of an event loop, and the connections that lead to them: looked up once a minute, not by each wait."""
+"""The poll hubs of one event loop, and the connections that lead to them: resolved once a minute, not by each wait."""
 
 from __future__ import annotations
 
@@ -9,20 +9,18 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 
-from airflow.observability.stats import Stats as AirflowStats
-
 from lemondata_provider.api.errors import ConnectionFailedError, LemonDataError
-from lemondata_provider.api.polling import Ended, PollAgain, Step, TaskPoller
+from lemondata_provider.api.polling import Completed, Failed, PollAgain, TaskPoller, TaskWait
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.settings import ConnectionSettings
+from lemondata_provider.hooks.version_compat import airflow_stats
 from lemondata_provider.triggers.metrics import Metrics, Stats
 from lemondata_provider.triggers.poll_hub import PollHub
-from lemondata_provider.triggers.waiting import TaskWait
 
 log = logging.getLogger(__name__)
 
-RETRY_TIMEOUT = 60.0  # for one look-up
-MAX_IDLE_HUBS = 32  # whose hubs are remembered when nobody waits any more
+LOOKUP_TIMEOUT = 60.0  # seconds of one lookup of a connection
+MAX_IDLE_HUBS = 32  # hubs without a wait that keep their forecasts
 
 LookUp = Callable[[str], Awaitable[ConnectionSettings]]
 
@@ -33,24 +31,24 @@ async def _look_up(lemondata_conn_id: str) -> ConnectionSettings:
 
 class HubRegistry:
     """
-    All hubs of one event loop.
+    All poll hubs of one event loop.
 
-    :param look_up: looks a connection up.
-    :param stats: Airflow's statistics.
+    :param look_up: resolves a connection.
+    :param stats: default: Airflow's statistics.
     :param make_hub: makes a hub.
-    :param refresh_seconds: after how many seconds each connection is looked up again.
+    :param refresh_seconds: seconds after which each connection is resolved again.
     """
 
     def __init__(
         self,
         look_up: LookUp = _look_up,
-        stats: Stats = AirflowStats,
+        stats: Stats | None = None,
         make_hub: Callable[..., PollHub] = PollHub,
-        refresh_seconds: float = 45.0,  # a changed connection is noticed within a minute
+        refresh_seconds: float = 45.0,  # a changed connection takes effect within a minute
     ) -> None:
         self._look_up = look_up
-        self._stats = stats
-        self._metrics = Metrics(stats)
+        self._stats = stats or airflow_stats()
+        self._metrics = Metrics(self._stats)
         self._make_hub = make_hub
         self._refresh_seconds = refresh_seconds
         self._hubs: OrderedDict[tuple[str, str], PollHub] = OrderedDict()
@@ -59,24 +57,24 @@ class HubRegistry:
         self._renewing: dict[str, asyncio.Future[None]] = {}
         self._refresher: asyncio.Task[None] | None = None
 
-    async def wait_for(self, waiting: TaskWait, asked_at: float | None = None) -> Ended:
+    async def wait_for(self, wait: TaskWait, last_request_at: float | None = None) -> Completed | Failed:
         """
-        Wait for the end of a task, with the connection as it is at any time.
+        Wait until the task ends, with the connection as it is at any time.
 
-        :param waiting: the task.
-        :param asked_at: Unix seconds of the last request about it; default: long ago.
+        :param wait: the task.
+        :param last_request_at: Unix seconds of the last request about it; default: long ago.
         """
-        conn_id = waiting.lemondata_conn_id
+        conn_id = wait.lemondata_conn_id
         self._enter(conn_id)
         try:
             while True:
-                hub = await self._hub(waiting)
-                if isinstance(hub, Ended):
+                hub = await self._hub(wait)
+                if isinstance(hub, Failed):
                     return hub
-                ended = await hub.wait_for(waiting, asked_at)
-                if ended is not None:
-                    return ended
-                asked_at = 0.0  # it was counted already
+                end = await hub.wait_for(wait, last_request_at)
+                if end is not None:
+                    return end
+                last_request_at = None  # it was counted already
         finally:
             self._exit(conn_id)
 
@@ -96,65 +94,61 @@ class HubRegistry:
             self._refresher.cancel()
             self._refresher = None
 
-    async def _hub(self, waiting: TaskWait) -> PollHub | Ended:
-        """Return the hub of a connection; where that cannot be used, try again until the wait ends."""
-        wait = TaskPoller(
-            waiting.task_id,
-            waiting.poll_url,
-            poll_interval=waiting.poll_interval,
-            deadline=waiting.deadline,
-        )
+    async def _hub(self, wait: TaskWait) -> PollHub | Failed:
+        """Return the hub of a connection; if the connection is not usable, try again until the wait ends."""
+        poller = TaskPoller(wait)
         while True:
             try:
-                return self._hub_for(await self._known(waiting.lemondata_conn_id))
+                return self._hub_for(await self._resolve(wait.lemondata_conn_id))
             except LemonDataError as error:
-                log.warning("Task %s could not be polled: %s", waiting.task_id, error)
-                step: Step = wait.on_error(error, time.time())
-            if not isinstance(step, PollAgain):
-                return step
-            await asyncio.sleep(step.delay)
+                log.warning("Polling task %s failed (will retry): %s", wait.task_id, error)
+                result = poller.on_error(error, time.time())
+            if isinstance(result, Failed):
+                return result
+            if isinstance(result, PollAgain):
+                await asyncio.sleep(result.delay)
 
-    async def _known(self, conn_id: str) -> ConnectionSettings:
-        """Return what a connection says; whoever asks at the same time shares one look-up."""
-        known = self._settings.get(conn_id)
-        if known is None or (known.done() and (known.cancelled() or known.exception())):
-            known = self._settings[conn_id] = asyncio.ensure_future(self._looked_up(conn_id))
-            known.add_done_callback(lambda done: done.cancelled() or done.exception())  # all who asked may have left
-        return await asyncio.shield(known)  # one that is cancelled takes nothing from the others
+    async def _resolve(self, conn_id: str) -> ConnectionSettings:
+        """Return the settings of a connection; concurrent callers share one lookup."""
+        settings = self._settings.get(conn_id)
+        if settings is None or (settings.done() and (settings.cancelled() or settings.exception())):
+            settings = self._settings[conn_id] = asyncio.ensure_future(self._fetch(conn_id))
+            settings.add_done_callback(lambda done: done.cancelled() or done.exception())  # every caller may have left
+        return await asyncio.shield(settings)  # a cancelled caller takes nothing from the others
 
-    async def _looked_up(self, conn_id: str) -> ConnectionSettings:
+    async def _fetch(self, conn_id: str) -> ConnectionSettings:
         """
-        Look a connection up, for so long and no longer.
+        Look a connection up, within a timeout.
 
-        :raises LemonDataError: whatever there is trouble with.
+        :raises LemonDataError: whatever the lookup fails with.
         """
         try:
-            return await asyncio.wait_for(self._look_up(conn_id), RETRY_TIMEOUT)
+            return await asyncio.wait_for(self._look_up(conn_id), LOOKUP_TIMEOUT)
         except LemonDataError:
             raise
         except Exception as error:  # noqa: BLE001 # a secrets backend may raise anything
-            what = f"{type(error).__name__}: {error}" if str(error) else f"no answer within {RETRY_TIMEOUT:g} s"
-            raise ConnectionFailedError(f"Connection {conn_id!r} could not be looked up: {what}") from None
+            reason = f"{type(error).__name__}: {error}" if str(error) else f"no answer within {LOOKUP_TIMEOUT:g} s"
+            raise ConnectionFailedError(f"Connection {conn_id!r} could not be looked up: {reason}") from None
 
     def _hub_for(self, settings: ConnectionSettings) -> PollHub:
         hub = self._hubs.get(settings.key)
         if hub is None:
             hub = self._hubs[settings.key] = self._make_hub(settings, self._stats, self.renew)
         elif not len(hub) and hub.settings != settings:
-            hub.apply_settings(settings)  # it was changed while nobody waited
+            hub.apply_settings(settings)  # the connection changed while no task waited
         self._hubs.move_to_end(settings.key)
         for key in [key for key, other in self._hubs.items() if not len(other)][:-MAX_IDLE_HUBS]:
             del self._hubs[key]
         return hub
 
     async def _refresh(self) -> None:
-        """Look all connections up again and again."""
+        """Resolve all connections again, again and again."""
         while True:
             await asyncio.sleep(self._refresh_seconds)
             await asyncio.gather(*(self.renew(conn_id) for conn_id in list(self._in_use)))
 
     async def renew(self, conn_id: str) -> None:
-        """Look a connection up again, once for all who ask at the same time, and go by what it says now."""
+        """Resolve a connection again, once for all concurrent callers, and use its new settings."""
         renewing = self._renewing.get(conn_id)
         if renewing is None:
             renewing = self._renewing[conn_id] = asyncio.ensure_future(self._renew(conn_id))
@@ -162,24 +156,24 @@ class HubRegistry:
         await asyncio.shield(renewing)
 
     async def _renew(self, conn_id: str) -> None:
-        known = self._settings.get(conn_id)
-        if known is None or not known.done() or known.cancelled() or known.exception():
-            return  # it is being looked up by those who wait with it
-        before = known.result()
+        current = self._settings.get(conn_id)
+        if current is None or not current.done() or current.cancelled() or current.exception():
+            return  # the waits resolve it themselves
+        before = current.result()
         try:
-            found = await self._looked_up(conn_id)
+            after = await self._fetch(conn_id)
         except LemonDataError as error:
-            log.warning("%s; going on as before", error)
+            log.warning("%s; the last known settings stay in use", error)
             return
-        if found == before or conn_id not in self._in_use:
+        if after == before or conn_id not in self._in_use:
             return
         self._settings[conn_id] = done = asyncio.get_running_loop().create_future()
-        done.set_result(found)
+        done.set_result(after)
         hub = self._hubs.get(before.key)
         if hub is None:
             return
-        if found.key == before.key:
-            hub.apply_settings(found)
+        if after.key == before.key:
+            hub.apply_settings(after)
         else:
             log.info("The connection %s has another key now", conn_id)
             hub.detach(conn_id)
@@ -189,7 +183,7 @@ _REGISTRIES: dict[asyncio.AbstractEventLoop, HubRegistry] = {}
 
 
 def registry_for_running_loop() -> HubRegistry:
-    """Return the hubs of the running event loop: what belongs to one loop cannot be used in another."""
+    """Return the registry of the running event loop: its futures and clients work in no other."""
     loop = asyncio.get_running_loop()
     if loop not in _REGISTRIES:
         for other in [other for other in _REGISTRIES if other.is_closed()]:

@@ -1,8 +1,8 @@
 """
-One poll hub per key: all waits with it share one client and one schedule, and none has a timer of its own.
+One poll hub per API key: all waits with the key share one client, one rate limiter and one schedule.
 
-What is polled next is decided in :mod:`lemondata_provider.triggers.schedule`, when a task is likely to end in
-:mod:`lemondata_provider.api.forecast`; here requests are sent, and their answers handed to whom they concern.
+:mod:`lemondata_provider.triggers.schedule` decides which task is polled next,
+:mod:`lemondata_provider.api.forecast` predicts its end; the hub sends the polls and hands out their results.
 """
 
 from __future__ import annotations
@@ -10,126 +10,129 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
-import math
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import AsyncClient
 from lemondata_provider.api.errors import AnswerLostError, LemonDataError, RateLimitError
 from lemondata_provider.api.forecast import Forecast
-from lemondata_provider.api.polling import Ended, PollAgain, Step, TaskPoller
+from lemondata_provider.api.polling import Completed, Failed, PollAgain, PollResult, TaskPoller, TaskWait
 from lemondata_provider.api.rate_limiter import WINDOW, RateLimit, RateLimiter
 from lemondata_provider.hooks.settings import ConnectionSettings
 from lemondata_provider.triggers.metrics import Metrics, Stats
 from lemondata_provider.triggers.schedule import Entry, Schedule
-from lemondata_provider.triggers.shared_client import SharedClient
-from lemondata_provider.triggers.waiting import TaskWait
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
-MIN_INTERVAL_SHARE = 0.4  # the part of a poll interval after which a task is polled again while the rate limit has room
-MAX_IN_FLIGHT = 256  # requests at a time: paced, they are two or three unless answers are slow
-MAX_FORECASTS = 64  # whose ends are remembered
-DEFAULT_PAUSE_SECONDS = 1.0  # after a 429 that does not say how long
-MAX_PAUSE_SECONDS = 2 * WINDOW  # whatever a 429 says: a rate limit is over in a minute, and deadlines have to be kept
+MIN_INTERVAL_SHARE = 0.4  # of a poll interval: a task is polled this soon again while the rate limit has room
+MAX_IN_FLIGHT = 256  # requests at a time: two or three, unless answers are slow
+MAX_FORECASTS = 64  # models whose ends are remembered
+DEFAULT_PAUSE_SECONDS = 1.0  # after a 429 without Retry-After
+MAX_PAUSE_SECONDS = 2 * WINDOW  # whatever a 429 asks for: a rate limit is over in a minute, and deadlines must hold
 
 
 @dataclass(slots=True, eq=False)
 class _Watch:
-    wait: TaskPoller
-    model: str
-    lemondata_conn_id: str
-    done: asyncio.Future[Ended | None]
-    context: contextvars.Context  # of the trigger: what is logged in it stands in its task's log
+    poller: TaskPoller
+    done: asyncio.Future[Completed | Failed | None]
+    context: contextvars.Context  # of the trigger, so that log lines reach the log of its task instance
     entry: Entry[_Watch] | None = None
 
+    @property
+    def wait(self) -> TaskWait:
+        return self.poller.wait
 
-async def _nothing(_: str) -> None:
+
+async def _do_nothing(_: str) -> None:
     """Do nothing."""
 
 
-@dataclass
 class PollHub:
     """
-    The waits with one key in one event loop.
+    The waits with one API key in one event loop.
 
-    :param settings: the connection that it was first reached by.
+    :param settings: the connection.
     :param stats: Airflow's statistics.
-    :param on_key_refused: is told the connection whose key was refused, and looks it up again: it may have another one.
+    :param on_key_refused: resolves the connection with this id again, because its key was refused.
     :param make_client: makes the client.
-    :param poll_timeout: how long one poll may take, however slowly its answer drips in.
+    :param poll_timeout: the total seconds of one poll, however slowly its answer arrives.
     """
 
-    settings: ConnectionSettings
-    stats: Stats
-    on_key_refused: Callable[[str], Awaitable[None]] = _nothing
-    make_client: Callable[..., AsyncClient] = AsyncClient
-    poll_timeout: float = 30.0
-    _watches: set[_Watch] = field(default_factory=set, init=False)
-    _polls: dict[asyncio.Task[None], float] = field(default_factory=dict, init=False)  # until when each may take
-    _forecasts: OrderedDict[str, Forecast] = field(default_factory=OrderedDict, init=False)
-    _timer: asyncio.TimerHandle | None = field(default=None, init=False)
-    _wakes_at: float = field(default=math.inf, init=False)  # not every event loop's timers tell it
-    _warned: bool = field(default=False, init=False)
-
-    def __post_init__(self) -> None:
-        self._limiter = RateLimiter(self.settings.requests_per_minute, self.settings.triggerers)
+    def __init__(
+        self,
+        settings: ConnectionSettings,
+        stats: Stats,
+        on_key_refused: Callable[[str], Awaitable[None]] = _do_nothing,
+        make_client: Callable[..., AsyncClient] = AsyncClient,
+        poll_timeout: float = 30.0,
+    ) -> None:
+        self.settings = settings
+        self.poll_timeout = poll_timeout
+        self._metrics = Metrics(stats)
+        self._on_key_refused = on_key_refused
+        self._make_client = make_client
+        self._client: AsyncClient | None = None
+        self._limiter = RateLimiter(settings.requests_per_minute, settings.triggerers)
         self._schedule: Schedule[_Watch] = Schedule(self._limiter)
-        self._client = SharedClient(self.settings.client_arguments(), self._on_rate_limit_headers, self.make_client)
-        self._metrics = Metrics(self.stats)
-        # Not that of the trigger that happens to be the first: what concerns all is not for its log.
-        self._context = contextvars.Context()
+        self._forecasts: OrderedDict[str, Forecast] = OrderedDict()
+        self._watches: set[_Watch] = set()
+        self._polls: set[asyncio.Future[None]] = set()
+        self._closing: set[asyncio.Future[None]] = set()
+        self._in_flight = 0
+        self._loop: asyncio.Task[None] | None = None
+        self._wakeup: asyncio.Future[None] | None = None
+        self._warned = False
 
     def __len__(self) -> int:
         return len(self._watches)
 
-    async def wait_for(self, waiting: TaskWait, asked_at: float | None = None) -> Ended | None:
+    async def wait_for(self, wait: TaskWait, last_request_at: float | None = None) -> Completed | Failed | None:
         """
-        Wait for the end of a task; nothing comes back where its connection has to be looked up again.
+        Wait until the task ends. Return ``None`` if the connection changed and must be resolved again.
 
-        :param waiting: the task.
-        :param asked_at: Unix seconds of the last request about it, which used the rate limit; default: long ago.
+        :param wait: the task.
+        :param last_request_at: Unix seconds of the last request about it, which used the rate limit; default: long ago.
         """
-        watch = self._join(waiting, asked_at or 0.0)
+        watch = self._join(wait, last_request_at or 0.0)
         try:
             return await watch.done
         finally:
             self._leave(watch)
 
     def detach(self, lemondata_conn_id: str) -> None:
-        """Send away all waits of a connection: it has another key now."""
+        """End all waits of a connection with ``None``: the connection has another key now."""
         for watch in self._watches:
-            if watch.lemondata_conn_id == lemondata_conn_id and not watch.done.done():
+            if watch.wait.lemondata_conn_id == lemondata_conn_id and not watch.done.done():
                 watch.done.set_result(None)
 
     def apply_settings(self, settings: ConnectionSettings) -> None:
-        """Go by what the connection says now; the key is the same."""
+        """Use new settings of the connection; the key is the same."""
+        if settings.client_arguments() != self.settings.client_arguments():
+            self._retire_client()
         self._limiter.set_limit(settings.requests_per_minute, settings.triggerers)
-        self._client.change(settings.client_arguments(), self.poll_timeout)
         self.settings = settings
-        self._wake_by(asyncio.get_running_loop().time())
+        self._wake()
 
-    def _join(self, waiting: TaskWait, asked_at: float) -> _Watch:
+    def _join(self, wait: TaskWait, last_request_at: float) -> _Watch:
         loop, now = asyncio.get_running_loop(), time.time()
-        ago = max(now - asked_at, 0.0)
-        if ago < WINDOW:
-            self._limiter.record_external(loop.time() - ago)
-        model = waiting.model or ""
-        wait = TaskPoller(
-            waiting.task_id,
-            waiting.poll_url,
-            poll_interval=waiting.poll_interval,
-            deadline=waiting.deadline,
-            created=waiting.created,
-            pause=MIN_INTERVAL_SHARE * waiting.poll_interval,
-            forecast=self._forecast(model),
+        age = max(now - last_request_at, 0.0)
+        if age < WINDOW:
+            self._limiter.record_external(loop.time() - age)
+        poller = TaskPoller(
+            wait, min_interval=MIN_INTERVAL_SHARE * wait.poll_interval, forecast=self._forecast(wait.model or "")
         )
-        watch = _Watch(wait, model, waiting.lemondata_conn_id, loop.create_future(), contextvars.copy_context())
-        self._plan(watch, wait.start(now, self._round_seconds()))
+        watch = _Watch(poller, loop.create_future(), contextvars.copy_context())
+        self._plan(watch, poller.start(now, self._round_seconds()))
         self._watches.add(watch)
+        if self._loop is None:
+            # In a context of its own: what concerns all waits does not belong into the log of the first one.
+            self._loop = contextvars.Context().run(loop.create_task, self._run())
         return watch
 
     def _leave(self, watch: _Watch) -> None:
@@ -141,14 +144,14 @@ class PollHub:
             self._stop()
 
     def _stop(self) -> None:
-        """End with the last wait; what was learned and what was sent in the last minute stay."""
-        self._sleep()
-        for poll in self._polls:
-            poll.cancel()
-        self._polls.clear()
+        """End with the last wait; the forecasts and the requests of the last minute stay."""
+        for task in (self._loop, *self._polls):
+            if task is not None:
+                task.cancel()
+        self._loop = None
         self._schedule = Schedule(self._limiter)
         self._warned = False
-        self._client.end()
+        self._retire_client()
 
     def _forecast(self, model: str) -> Forecast:
         forecast = self._forecasts.setdefault(model, Forecast())
@@ -160,123 +163,123 @@ class PollHub:
     def _round_seconds(self) -> float:
         return self._schedule.round_seconds(len(self._watches))
 
-    def _plan(self, watch: _Watch, step: PollAgain) -> None:
-        due = asyncio.get_running_loop().time() + step.delay
-        watch.entry = self._schedule.put(watch, due, step.predicted)
-        self._wake_by(due)
+    def _plan(self, watch: _Watch, result: PollAgain) -> None:
+        due = asyncio.get_running_loop().time() + result.delay
+        watch.entry = self._schedule.put(watch, due, result.predicted)
+        self._wake()
 
-    def _wake_by(self, at: float) -> None:
-        """Go on at that instant at the latest; the one timer of all waits is here."""
-        if at < self._wakes_at:
-            self._sleep()
-            self._timer = asyncio.get_running_loop().call_at(at, self._tick, context=self._context)
-            self._wakes_at = at
+    def _wake(self) -> None:
+        if self._wakeup is not None and not self._wakeup.done():
+            self._wakeup.set_result(None)
 
-    def _sleep(self) -> None:
-        """Do not go on by any timer."""
-        if self._timer is not None:
-            self._timer.cancel()
-        self._timer, self._wakes_at = None, math.inf
-
-    def _tick(self) -> None:
-        """Begin the poll whose time has come, and give up those that take too long."""
-        self._sleep()
-        now = asyncio.get_running_loop().time()
+    async def _run(self) -> None:
+        """Start each poll when it is due and the rate limit allows it."""
+        loop = asyncio.get_running_loop()
         try:
-            self._give_up_late_polls(now)
-            if len(self._polls) < MAX_IN_FLIGHT and (watch := self._schedule.take(now)) is not None:
-                self._begin(watch, now)
-            self._warn_if_overloaded()
-            if (at := self._next_at(now)) is not None:
-                self._wake_by(at)
-        except Exception as error:  # nobody would ever poll again
+            while True:
+                self._warn_if_overloaded()
+                now, has_room = loop.time(), self._in_flight < MAX_IN_FLIGHT
+                if has_room and (watch := self._schedule.take(now)) is not None:
+                    self._start_poll(watch)
+                next_at = self._schedule.next_at(now) if has_room else None
+                self._wakeup = loop.create_future()
+                await asyncio.wait({self._wakeup}, timeout=None if next_at is None else max(next_at - loop.time(), 0.0))
+        except Exception as error:  # without this loop no wait would ever end
             log.exception("The poll hub broke")
             for watch in self._watches:
                 if not watch.done.done():
                     watch.done.set_exception(error)
 
-    def _next_at(self, now: float) -> float | None:
-        """Return when there is something to do."""
-        late = next(iter(self._polls.values()), None)
-        due = self._schedule.next_at(now) if len(self._polls) < MAX_IN_FLIGHT else None
-        return min((at for at in (late, due) if at is not None), default=None)
-
-    def _give_up_late_polls(self, now: float) -> None:
-        for poll in [poll for poll, late in self._polls.items() if late <= now]:
-            poll.cancel()
-            self._polls[poll] = self._polls.pop(poll) + self.poll_timeout  # behind the others: the first is the oldest
-
-    def _begin(self, watch: _Watch, now: float) -> None:
-        """Send exactly one request; it is repeated by the schedule only."""
+    def _start_poll(self, watch: _Watch) -> None:
         watch.entry = None
-        poll = watch.context.run(asyncio.get_running_loop().create_task, self._poll(watch))
-        if not poll.done():  # as it may be where tasks begin at once
-            self._polls[poll] = now + self.poll_timeout
+        poll = watch.context.run(asyncio.ensure_future, self._poll(watch))
+        self._polls.add(poll)
+        poll.add_done_callback(self._polls.discard)
 
     async def _poll(self, watch: _Watch) -> None:
+        """Send exactly one request; only the schedule repeats it."""
         try:
-            step = await self._step(watch)
-            if isinstance(step, PollAgain) and step.needs_fresh_connection and not watch.done.done():
-                await self.on_key_refused(watch.lemondata_conn_id)
-        except Exception as error:  # noqa: BLE001 # it rises where the task is waited for
+            result = await self._result(watch)
+            if isinstance(result, PollAgain) and result.needs_fresh_connection and not watch.done.done():
+                await self._on_key_refused(watch.wait.lemondata_conn_id)
+        except Exception as error:  # noqa: BLE001 # it rises in the trigger that waits for the task
             if not watch.done.done():
                 watch.done.set_exception(error)
             return
         if watch.done.done():
             return
-        if isinstance(step, Ended):
-            watch.done.set_result(step)
+        if isinstance(result, PollAgain):
+            self._plan(watch, result)
         else:
-            self._plan(watch, step)
+            watch.done.set_result(result)
 
-    async def _step(self, watch: _Watch) -> Step:
-        wait, poll = watch.wait, asyncio.current_task()
+    async def _result(self, watch: _Watch) -> PollResult:
+        poller, wait = watch.poller, watch.wait
         self._metrics.polled()
+        self._in_flight += 1
         try:
-            task = await self._client.send_once(calls.get_task(wait.poll_url, wait.task_id))
-        except asyncio.CancelledError:
-            if watch.done.done():  # by the end of the hub, and not for being late
-                raise
-            return self._failed(wait, AnswerLostError(f"No whole answer within {self.poll_timeout:g} s"))
+            task = await asyncio.wait_for(self._send(calls.get_task(wait.poll_url, wait.task_id)), self.poll_timeout)
+        except asyncio.TimeoutError:
+            return self._on_error(poller, AnswerLostError(f"No whole answer within {self.poll_timeout:g} s"))
         except LemonDataError as error:
-            return self._failed(wait, error)
+            return self._on_error(poller, error)
         finally:
-            self._make_room(poll)  # at once: looking a connection up may take longer than a poll
+            self._in_flight -= 1
+            self._wake()
         now = time.time()
-        if message := wait.progress_message(task, now):
+        if message := poller.progress_message(task, now):
             log.info(message)
-        step = wait.on_task(task, now, self._round_seconds())
-        wait.seen = None  # ten thousand parked waits would hold as many answers
-        if isinstance(step, Ended) and step.task is not None:
-            self._metrics.ended(step.task, watch.model, now)
-        return step
+        result = poller.on_task(task, now, self._round_seconds())
+        poller.last_task = None  # ten thousand parked waits would hold as many answers
+        if isinstance(result, Completed):
+            self._metrics.ended(task, wait.model or "", now)
+        return result
 
-    def _make_room(self, poll: asyncio.Task[None] | None) -> None:
-        """Forget a request that has ended."""
-        was_full = len(self._polls) >= MAX_IN_FLIGHT
-        if poll is not None:
-            self._polls.pop(poll, None)
-        if was_full:
-            self._wake_by(asyncio.get_running_loop().time())
-
-    def _failed(self, wait: TaskPoller, error: LemonDataError) -> Step:
+    def _on_error(self, poller: TaskPoller, error: LemonDataError) -> PollResult:
         if isinstance(error, RateLimitError):
-            self._slow_down(error)
-        log.warning("Task %s could not be polled: %s", wait.task_id, error)
-        return wait.on_error(error, time.time())
+            self._on_rate_limited(error)
+        log.warning("Polling task %s failed (will retry): %s", poller.wait.task_id, error)
+        return poller.on_error(error, time.time())
 
     def _on_rate_limit_headers(self, limit: RateLimit) -> None:
-        now = asyncio.get_running_loop().time()
-        self._limiter.apply_headers(limit, now)
-        self._wake_by(now)
+        self._limiter.apply_headers(limit, asyncio.get_running_loop().time())
+        self._wake()
 
-    def _slow_down(self, error: RateLimitError) -> None:
-        """Let nobody ask before the time that the service named: the limit is that of the key."""
+    def _on_rate_limited(self, error: RateLimitError) -> None:
+        """Pause all polls for as long as the service asks: the rate limit is that of the key."""
         now = asyncio.get_running_loop().time()
         self._metrics.rate_limited()
         self._limiter.on_rate_limited(now)
-        asked = DEFAULT_PAUSE_SECONDS if error.retry_after is None else error.retry_after
-        self._limiter.pause_until(now + min(asked, MAX_PAUSE_SECONDS))
+        pause = DEFAULT_PAUSE_SECONDS if error.retry_after is None else error.retry_after
+        self._limiter.pause_until(now + min(pause, MAX_PAUSE_SECONDS))
+
+    async def _send(self, call: calls.Call[T]) -> T:
+        """
+        Send a call as exactly one request.
+
+        :raises LemonDataError: also if the client breaks: the video is paid for, and the next poll has a new client.
+        """
+        client = self._client
+        try:
+            if client is None:
+                arguments: dict[str, Any] = self.settings.client_arguments()
+                client = self._client = self._make_client(**arguments, on_rate_limit=self._on_rate_limit_headers)
+            return await client.send_once(call)
+        except LemonDataError:
+            raise
+        except Exception as error:
+            log.exception("The client broke")
+            if client is self._client:
+                self._retire_client()
+            raise AnswerLostError(f"The client broke: {type(error).__name__}: {error}") from None
+
+    def _retire_client(self) -> None:
+        """Close the client in the background, as soon as its polls have ended."""
+        client, self._client = self._client, None
+        if client is not None:
+            closing = asyncio.ensure_future(_close_after(client, set(self._polls)))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     def _warn_if_overloaded(self) -> None:
         tasks, allowed = len(self._watches), self._limiter.allowed
@@ -284,10 +287,17 @@ class PollHub:
             return
         self._warned = True
         log.warning(
-            "%d tasks are waited for with %.0f requests a minute: one poll each takes %.0f s, so finished videos "
-            "are noticed late. Let fewer run at a time (a pool that counts deferred tasks), or get a higher rate limit "
-            "and name it as requests_per_minute in the connection.",
+            "%d tasks wait with %.0f requests a minute: one poll of each takes %.0f s, so ends are detected late. "
+            "Let fewer run at a time (a pool that counts deferred tasks), or get a higher rate limit and set it as "
+            "requests_per_minute in the connection.",
             tasks,
             allowed,
             WINDOW * tasks / allowed,
         )
+
+
+async def _close_after(client: AsyncClient, polls: set[asyncio.Future[None]]) -> None:
+    if polls:
+        await asyncio.wait(polls)
+    with suppress(Exception):  # the results count, not how the connection closed
+        await client.close()

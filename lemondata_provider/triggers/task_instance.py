@@ -1,24 +1,26 @@
 """
-Whether a task at LemonData is still wanted when its Airflow task is killed.
+Which Airflow task instance waits for a task at LemonData, and whether a user has ended it.
 
-Airflow calls ``on_kill`` also when a worker is drained or a trigger is moved to another triggerer, where it is: so the
-state of the task instance decides.
+Airflow calls ``on_kill`` also when a worker drains or a trigger moves to another triggerer, so the state of the task
+instance decides whether its task is cancelled.
 """
 
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
-# A triggerer that restarts, a worker that is drained and a retry that takes over show other states. After a clear any
-# state can be seen, up to those of the new try: so it is the new try that cancels what it replaces.
+from lemondata_provider.hooks.version_compat import task_instance_state
+
+# Restarting triggerers, draining workers and retries show other states. After a clear any state can show, up
+# to those of the new try: so the new try cancels the task that it replaces.
 USER_ENDED_STATES = frozenset({"failed", "success", "skipped", "removed"})
 
 
 @dataclass(frozen=True)
 class TaskInstanceKey:
-    """Which task instance it is, as Airflow's own commands name it."""
+    """The key of a task instance, as Airflow's own commands spell it."""
 
     dag_id: str
     task_id: str
@@ -35,25 +37,10 @@ class TaskInstanceKey:
         mapped = f" --map-index {self.map_index}" if self.map_index >= 0 else ""
         return f"{shlex.join([self.dag_id, self.task_id, self.run_id])}{mapped}"
 
-    def state(self) -> str:
-        """
-        Ask Airflow for the state, ``none`` included; blocks, and works in any process that runs a task or a trigger.
-
-        :raises LookupError: if there is no such task instance any more.
-        """
-        from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 # not to parse a DAG
-
-        runs = RuntimeTaskInstance.get_task_states(
-            self.dag_id, map_index=self.map_index, task_ids=[self.task_id], run_ids=[self.run_id]
-        )
-        for state in runs.get(self.run_id, {}).values():
-            return str(state or "none")
-        raise LookupError(f"{self.arguments()} is not there any more")
-
     def reason_to_keep(self) -> str | None:
-        """Ask Airflow, and return why the task at LemonData is still wanted; nothing if somebody ended this one."""
+        """Return why the task at LemonData is not cancelled; ``None`` if a user ended the task instance. Blocks."""
         try:
-            state = self.state()
-        except Exception as error:  # noqa: BLE001 # in doubt it is wanted
-            return f"Airflow did not tell who ended this ({error})"
+            state = task_instance_state(*astuple(self))
+        except Exception as error:  # noqa: BLE001 # in doubt the task is kept
+            return f"Airflow did not return the state of the task instance ({error})"
         return None if state in USER_ENDED_STATES else f"this task instance is {state}"

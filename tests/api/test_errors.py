@@ -430,3 +430,17 @@ def test_a_message_with_a_payload_reads_the_same_after_each_trip() -> None:
     for _ in range(3):
         error = pickle.loads(pickle.dumps(error))  # noqa: S301 # because it is ours
     assert str(error) == first
+
+
+def test_error_replaced_final_survives_pickling() -> None:
+    error = SubmitUnknownError("unknown", task_id="t1", status=500)
+    retryable = error.replace(final=False, message="retry it")
+    assert (error.final, retryable.final) == (True, False)
+    copy = pickle.loads(pickle.dumps(retryable))  # noqa: S301 # our own
+    assert (type(copy), copy.final, copy.message, copy.task_id, copy.status) == (
+        SubmitUnknownError,
+        False,
+        "retry it",
+        "t1",
+        500,
+    )

@@ -27,7 +27,7 @@ from lemondata_provider.api.errors import (
     UnreadableAnswerError,
 )
 from lemondata_provider.api.forecast import Forecast, TaskTimeline
-from lemondata_provider.api.polling import Ended, PollAgain, Step, TaskPoller
+from lemondata_provider.api.polling import Completed, Failed, PollAgain, PollResult, TaskPoller, TaskWait
 from lemondata_provider.api.task import Task
 
 START = 1_000_000.0
@@ -35,7 +35,7 @@ POLL_URL = "/v1/tasks/t1?k=1"
 
 
 def wait(interval: float = 5.0, timeout: float = 600.0, jitter: Callable[[], float] = lambda: 1.0) -> TaskPoller:
-    return TaskPoller("t1", POLL_URL, poll_interval=interval, deadline=START + timeout, jitter=jitter)
+    return TaskPoller(TaskWait("t1", POLL_URL, "c", START + timeout, interval), jitter=jitter)
 
 
 def task(status: str = "processing", **fields: Any) -> Task:
@@ -46,15 +46,13 @@ def gone() -> TaskNotFoundError:
     return TaskNotFoundError("gone", status=404, code="async_task_not_found")
 
 
-def again(step: Step) -> PollAgain:
+def again(step: PollResult) -> PollAgain:
     assert isinstance(step, PollAgain), step
     return step
 
 
-def error_of(step: Step) -> LemonDataError:
-    assert isinstance(step, Ended), step
-    assert step.task is None
-    assert step.error is not None
+def error_of(step: PollResult) -> LemonDataError:
+    assert isinstance(step, Failed), step
     assert (step.error.task_id, step.error.poll_url) == ("t1", POLL_URL)
     assert POLL_URL in str(step.error)
     return step.error
@@ -102,7 +100,7 @@ def test_an_unfinished_task_is_polled_after_each_interval(status: str) -> None:
 @pytest.mark.parametrize("late", [0, 10_000])
 def test_a_finished_video_ends_the_wait_even_after_the_deadline(word: str, late: float) -> None:
     finished = task(word, **VIDEO)
-    assert wait().on_task(finished, START + late) == Ended(task=finished)
+    assert wait().on_task(finished, START + late) == Completed(finished)
 
 
 @pytest.mark.parametrize(
@@ -167,7 +165,7 @@ def test_a_wait_that_starts_after_its_deadline_polls_once() -> None:
     ours = wait(timeout=-100)
     assert ours.start(START) == PollAgain(0)
     finished = task("completed", **VIDEO)
-    assert ours.on_task(finished, START) == Ended(task=finished)
+    assert ours.on_task(finished, START) == Completed(finished)
 
 
 # --- passing trouble
@@ -239,7 +237,7 @@ def test_a_second_poll_that_comes_too_early_waits_for_the_rest(early: float) -> 
     ours = wait()
     ours.on_error(gone(), START)
     assert again(ours.on_error(gone(), START + early)).delay == 10 - early
-    assert isinstance(ours.on_error(gone(), START + 10), Ended)
+    assert isinstance(ours.on_error(gone(), START + 10), Failed)
 
 
 def test_a_clock_that_was_set_back_does_not_stretch_the_doubt() -> None:
@@ -259,12 +257,12 @@ def test_a_clock_that_was_set_back_does_not_stretch_the_doubt() -> None:
     ],
     ids=["answer", "completed", "trouble", "other 404", "refused"],
 )
-def test_anything_else_in_between_ends_the_doubt(between: Callable[[TaskPoller], Step]) -> None:
+def test_anything_else_in_between_ends_the_doubt(between: Callable[[TaskPoller], PollResult]) -> None:
     ours = wait()
     ours.on_error(gone(), START)
     assert isinstance(between(ours), PollAgain)
     assert again(ours.on_error(gone(), START + 20)).delay == 10
-    assert isinstance(ours.on_error(gone(), START + 30), Ended)
+    assert isinstance(ours.on_error(gone(), START + 30), Failed)
 
 
 @pytest.mark.parametrize("now", [START + 600, START + 9999])
@@ -284,12 +282,13 @@ def test_three_refusals_in_a_row_end_the_wait(error: LemonDataError) -> None:
         step = again(ours.on_error(error, START + 7 * n))
         assert (step.delay, step.needs_confirmation, step.needs_fresh_connection) == (7, True, True)
         assert step.error is error
-    assert error_of(ours.on_error(error, START + 14)) is error
+    end = error_of(ours.on_error(error, START + 14))
+    assert (type(end), end.message) == (type(error), error.message)
 
 
 def test_refusals_of_several_kinds_count_together() -> None:
     ours = wait()
-    assert [type(ours.on_error(error, START)) for error in REFUSED] == [PollAgain, PollAgain, Ended]
+    assert [type(ours.on_error(error, START)) for error in REFUSED] == [PollAgain, PollAgain, Failed]
 
 
 @pytest.mark.parametrize(
@@ -303,7 +302,7 @@ def test_refusals_of_several_kinds_count_together() -> None:
 )
 @refused
 def test_anything_else_in_between_forgives_refusals(
-    error: LemonDataError, between: Callable[[TaskPoller], Step]
+    error: LemonDataError, between: Callable[[TaskPoller], PollResult]
 ) -> None:
     ours = wait()
     for _ in range(4):
@@ -341,7 +340,7 @@ def test_a_video_that_comes_late_is_taken(polls: int) -> None:
     for _ in range(polls):
         ours.on_task(task("completed"), START)
     finished = task("completed", **VIDEO)
-    assert ours.on_task(finished, START) == Ended(task=finished)
+    assert ours.on_task(finished, START) == Completed(finished)
 
 
 # --- message
@@ -380,7 +379,7 @@ SEEN = st.lists(st.tuples(ANSWERS | ERRORS, st.floats(0, 30)), min_size=1, max_s
 MARGIN = 100.0  # seconds after the deadline: four looks for a video, each followed by a doubt
 
 
-def polls(ours: TaskPoller, seen: Iterator[tuple[Task | LemonDataError, float]]) -> Iterator[tuple[float, Step]]:
+def polls(ours: TaskPoller, seen: Iterator[tuple[Task | LemonDataError, float]]) -> Iterator[tuple[float, PollResult]]:
     """Wait as the trigger does; each poll takes some seconds of its own."""
     now, step = START, ours.start(START)
     while isinstance(step, PollAgain):
@@ -404,10 +403,9 @@ def test_whatever_is_seen_the_wait_is_paced_and_ends(
     latency = 30.0
     steps = list(itertools.islice(polls(ours, itertools.cycle(seen)), 10_000))
     end, last = steps[-1]
-    assert isinstance(last, Ended)
-    assert (last.task is None) is (last.error is not None)
+    assert isinstance(last, (Completed, Failed))
     assert all(step.delay >= 0 for _, step in steps if isinstance(step, PollAgain))
-    assert end <= max(ours.deadline, START) + MARGIN + 9 * latency
+    assert end <= max(ours.wait.deadline, START) + MARGIN + 9 * latency
     assert len(steps) <= (end - START) / min(interval, 10.0) + 3
 
 
@@ -419,14 +417,16 @@ def test_nothing_but_an_end_that_was_seen_ends_the_wait_before_the_deadline(
     ours = wait(interval, timeout=1e7)
     kinds = (TaskNotFoundError, MissingVideoError, AuthenticationError, AccessDeniedError, ConfigurationError)
     for now, step in itertools.islice(polls(ours, itertools.cycle(seen)), 100):
-        if isinstance(step, Ended) and now < ours.deadline:
+        if isinstance(step, Failed) and now < ours.wait.deadline:
             assert isinstance(step.error, kinds)
 
 
 # --- what the forecast tells
 
 
-def informed(ends: int = 30, created: float | None = START, pause: float | None = None) -> TaskPoller:
+def informed(
+    ends: int = 30, created: float | None = START, pause: float | None = None, timeout: float = 600
+) -> TaskPoller:
     """Return a wait for a task of a model whose tasks ended after 100 s and told truthful progress."""
     forecast = Forecast()
     for _ in range(ends):
@@ -435,18 +435,18 @@ def informed(ends: int = 30, created: float | None = START, pause: float | None 
             forecast.next_poll(timeline, age, age, 2.0)
         forecast.ended(timeline, 102, 100)
     return TaskPoller(
-        "t1", POLL_URL, poll_interval=5, deadline=START + 600, created=created, pause=pause, forecast=forecast
+        TaskWait("t1", POLL_URL, "c", START + timeout, 5.0, created=created), min_interval=pause, forecast=forecast
     )
 
 
 def test_nothing_was_seen_before_the_first_answer() -> None:
     ours = wait()
-    assert (ours.seen, ours.created) == (None, None)
+    assert (ours.last_task, ours.created) == (None, None)
     ours.on_error(ServiceError("down"), START)
-    assert ours.seen is None
+    assert ours.last_task is None
     first = task()
     ours.on_task(first, START)
-    assert ours.seen is first
+    assert ours.last_task is first
 
 
 def test_the_first_poll_comes_when_the_first_tasks_of_the_model_end() -> None:
@@ -475,8 +475,7 @@ def test_believed_progress_leads_to_the_end() -> None:
 
 
 def test_the_end_is_not_foretold_for_later_than_the_deadline() -> None:
-    ours = informed()
-    ours.deadline = START + 70
+    ours = informed(timeout=70)
     assert again(ours.on_task(task(progress=60), START + 60)).delay == 10
 
 
@@ -498,5 +497,5 @@ def test_the_pause_between_polls_may_be_shorter_than_the_poll_interval_but_not_a
 
 
 def test_a_short_interval_is_not_made_longer_by_near_ends() -> None:
-    ours = TaskPoller("t1", POLL_URL, poll_interval=0.2, deadline=START + 600, created=START)
+    ours = TaskPoller(TaskWait("t1", POLL_URL, "c", START + 600, 0.2, created=START))
     assert again(ours.on_task(task(progress=99.9), START + 10)).delay == 0.2

@@ -19,12 +19,14 @@ from lemondata_provider.api.errors import LemonDataError, TaskNotFoundError
 from lemondata_provider.api.forecast import TOLERANCE, TOLERANCE_SECONDS
 from lemondata_provider.api.polling import (
     CONFIRMATION_SECONDS,
+    MAX_POLLS_FOR_VIDEO,
     MAX_REFUSALS,
-    VIDEO_POLLS,
-    Ended,
+    Completed,
+    Failed,
     PollAgain,
-    Step,
+    PollResult,
     TaskPoller,
+    TaskWait,
 )
 from lemondata_provider.api.task import Task
 
@@ -127,7 +129,7 @@ class Life:
             end=rng.choice(["completed", "succeeded", "completed", "failed", "forgotten", "never"]),
             created=rng.choice([None, START, START + 86_400, 0, START * 1000, -1e300]),
             progress=rng.choice(["none", "honest", "stuck", "any", "absurd"]),
-            polls_without_video=rng.choice([0, 0, 0, 1, VIDEO_POLLS, VIDEO_POLLS + 1, 10**6]),
+            polls_without_video=rng.choice([0, 0, 0, 1, MAX_POLLS_FOR_VIDEO, MAX_POLLS_FOR_VIDEO + 1, 10**6]),
             error=rng.choice([0, 0.05, 0.1, 0.5, 1]),
             faults=rng.sample(list(FAULTS), rng.randint(1, 6)),
         )
@@ -168,8 +170,8 @@ class Watch:
     now: float = START
     seen: list[Task | LemonDataError] = field(default_factory=list)
 
-    def until_the_end(self) -> Ended:
-        step: Step = self.wait.start(self.now)
+    def until_the_end(self) -> Completed | Failed:
+        step: PollResult = self.wait.start(self.now)
         while isinstance(step, PollAgain):
             assert step.delay >= 0
             assert len(self.seen) < 10_000, "an endless wait"
@@ -183,10 +185,10 @@ class Watch:
                 else self._answered(outcome)
             )
             if isinstance(step, PollAgain) and step.error and step.error.retry_after:
-                assert step.delay >= min(step.error.retry_after, self.wait.deadline - self.now)
+                assert step.delay >= min(step.error.retry_after, self.wait.wait.deadline - self.now)
         return step
 
-    def _answered(self, task: Task) -> Step:
+    def _answered(self, task: Task) -> PollResult:
         return self.wait.on_task(task, self.now)
 
     @property
@@ -194,10 +196,10 @@ class Watch:
         """
         After the deadline one more poll counts, and only doubts go on.
 
-        At most ``VIDEO_POLLS`` times a task shows no video, around and between these it may be gone once.
+        At most ``MAX_POLLS_FOR_VIDEO`` times a task shows no video, around and between these it may be gone once.
         """
-        doubts = 2 * VIDEO_POLLS + 1
-        return max(self.wait.deadline, START) + doubts * CONFIRMATION_SECONDS + (doubts + 2) * self.latency
+        doubts = 2 * MAX_POLLS_FOR_VIDEO + 1
+        return max(self.wait.wait.deadline, START) + doubts * CONFIRMATION_SECONDS + (doubts + 2) * self.latency
 
     @property
     def most_polls(self) -> float:
@@ -208,32 +210,31 @@ class Watch:
         of a doubt, and the one that the deadline cuts short (twice, where the clock's last digit falls short of it).
         """
         doubts = sum(isinstance(outcome, TaskNotFoundError) for outcome in self.seen)
-        intervals = (self.now - START) / self.wait.poll_interval
+        intervals = (self.now - START) / self.wait.wait.poll_interval
         predicted = 2 + TOLERANCE_SECONDS + TOLERANCE * (self.now - START)
-        return intervals + predicted + VIDEO_POLLS + doubts + 2
+        return intervals + predicted + MAX_POLLS_FOR_VIDEO + doubts + 2
 
 
-def watched(client: Client, seed: int) -> tuple[Watch, Ended]:
+def watched(client: Client, seed: int) -> tuple[Watch, Completed | Failed]:
     rng = random.Random(seed)  # noqa: S311 # nothing secret
     interval = rng.choice([0.5, 2.0, 5.0, 5.0, 30.0, 120.0])
     timeout = interval * rng.choice([-1, 3, 10, 30, 100])
-    wait = TaskPoller("ldtask_1", POLL_URL, poll_interval=interval, deadline=START + timeout, jitter=rng.random)
+    wait = TaskPoller(TaskWait("ldtask_1", POLL_URL, "c", START + timeout, interval), jitter=rng.random)
     watch = Watch(client, Life.random(rng, abs(timeout)), wait, latency=rng.choice([0.0, 0.05, 1.0, 2 * interval]))
     return watch, watch.until_the_end()
 
 
-def assert_honest(watch: Watch, ended: Ended) -> None:
+def assert_honest(watch: Watch, ended: Completed | Failed) -> None:
     last = watch.seen[-1]
-    if ended.task:
+    if isinstance(ended, Completed):
         assert ended.task is last
         assert ended.task.videos
         return
-    assert ended.error
     kind = type(ended.error).__name__
     assert kind in ENDS
     assert "task_id=ldtask_1" in str(ended.error)
     assert f"poll_url={POLL_URL}" in str(ended.error)
-    assert kind != "TaskTimeoutError" or watch.now >= watch.wait.deadline
+    assert kind != "TaskTimeoutError" or watch.now >= watch.wait.wait.deadline
     assert kind != "TaskFailedError" or watch.life.end == "failed"
     assert kind != "TaskNotFoundError" or [type(each) for each in watch.seen[-2:]] == [TaskNotFoundError] * 2
     assert kind not in ("AuthenticationError", "AccessDeniedError") or {
@@ -248,6 +249,6 @@ def test_a_thousand_waits_end_in_time_are_paced_and_tell_the_truth(client):
         assert watch.now <= watch.latest_end, seed
         assert len(watch.seen) <= watch.most_polls, seed
         assert_honest(watch, ended)
-        ends[type(ended.error).__name__] += 1
-    assert set(ends) == ENDS | {"NoneType"}
+        ends[type(ended.error).__name__ if isinstance(ended, Failed) else "Completed"] += 1
+    assert set(ends) == ENDS | {"Completed"}
     assert min(ends.values()) >= 10, ends

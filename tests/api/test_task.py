@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from lemondata_provider.api.models import Model, ModelPrice
+from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import Task, TaskStatus, canonical_poll_url, identify, task_id_of
 
 WRONG = [None, True, False, 0, -1, 3.5, float("nan"), float("inf"), 10**400, "", " ", "x", [], ["x"], {}, {"url": 5}]
@@ -301,10 +302,17 @@ def test_the_result_has_the_same_keys_at_every_time() -> None:
     assert (empty["video_url"], empty["videos"], empty["status"]) == (None, [], "pending")
 
 
-def test_the_result_takes_from_the_request_what_the_answer_does_not_tell() -> None:
-    assert read().result("kling-2", "image-to-video")["model"] == "kling-2"
-    result = read(model="sora-2-1024").result("sora-2", "image-to-video")
-    assert (result["model"], result["operation"]) == ("sora-2-1024", "image-to-video")
+def test_submit_facts_answer_without_model_completes_the_result() -> None:
+    facts = SubmitFacts("sora-2", "image-to-video", "0.4")
+    assert facts.complete(read().result())["model"] == "sora-2"
+    result = facts.complete(read(model="sora-2-1024").result())
+    assert (result["model"], result["operation"], result["estimated_cost_usd"]) == (
+        "sora-2-1024",
+        "image-to-video",
+        "0.4",
+    )
+    assert SubmitFacts.from_result(result) == SubmitFacts("sora-2-1024", "image-to-video", "0.4")
+    assert SubmitFacts.from_result("/v1/tasks/t1") == SubmitFacts()
 
 
 # --- identity

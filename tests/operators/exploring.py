@@ -14,7 +14,7 @@ import httpx
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import Client
 from lemondata_provider.api.errors import LemonDataError
-from lemondata_provider.api.polling import PollAgain, Step, TaskPoller
+from lemondata_provider.api.polling import PollAgain, PollResult, TaskPoller
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.video import SubmitVideoOperator
 
@@ -24,7 +24,7 @@ TROUBLES = ("none", "one poll is lost", "the key is refused")
 LIVES = ("completed", "failed", "forgotten", "endless")
 TIMES = {"poll_interval": 1e-6, "timeout": 600.0}  # between submit and first poll the operator sleeps in earnest
 POLL_SECONDS = 350.0  # on the clock of a process, so that two polls lead to the deadline
-MOST_LOOKS = 5  # until the deadline, a lost one, and those for a doubt
+MAX_POLLS = 5  # until the deadline, a lost one, and those for a doubt
 
 
 class Violated(BaseException):
@@ -195,7 +195,7 @@ class Process:
 
     def _answer_poll(self, request: httpx.Request) -> httpx.Response:
         self.polls += 1
-        if self.polls > MOST_LOOKS:
+        if self.polls > MAX_POLLS:
             self.violates("an endless wait")
         if self.polls == 1:
             self._trouble = self._choose.choose(self._troubles)
@@ -248,14 +248,14 @@ class Hook(LemonDataHook):
     def get_conn(self) -> Client:
         return self.client
 
-    def poll(self, wait: TaskPoller) -> Step:
+    def poll(self, poller: TaskPoller) -> PollResult:
         """Poll as the hook and the trigger do, and let the pause after it pass."""
         self.process.now += POLL_SECONDS
         try:
-            task = self.client.send_once(calls.get_task(wait.poll_url, wait.task_id))
-            step = wait.on_task(task, self.process.now)
+            task = self.client.send_once(calls.get_task(poller.wait.poll_url, poller.wait.task_id))
+            step = poller.on_task(task, self.process.now)
         except LemonDataError as error:
-            step = wait.on_error(error, self.process.now)
+            step = poller.on_error(error, self.process.now)
         if isinstance(step, PollAgain):
             self.process.now += step.delay
             return replace(step, delay=0.0)

@@ -20,9 +20,10 @@ import structlog
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
 from lemondata_provider.api.errors import LemonDataError, SubmitUnknownError
-from lemondata_provider.api.polling import PollAgain, Step, TaskPoller
+from lemondata_provider.api.polling import PollAgain, PollResult, TaskPoller
 from lemondata_provider.operators.record import KEY
 from lemondata_provider.triggers.events import TaskEvent
+from lemondata_provider.triggers.task import TaskTrigger
 from tests.operators.exploring import TIMES, TROUBLES, Chooser, MayPayAgain, Operator, Process, World
 
 pytestmark = pytest.mark.slow  # thousands of processes
@@ -137,11 +138,11 @@ class Explorer:
 
     def _event(self, trigger: dict[str, Any]) -> dict[str, Any]:
         """Do what the trigger does, from its serialized arguments."""
-        wait = TaskPoller(**{name: trigger[name] for name in ("task_id", "poll_url", "poll_interval", "deadline")})
-        step: Step = wait.start(self.operator.hook.process.now)
+        wait = TaskPoller(TaskTrigger(**trigger).wait)
+        step: PollResult = wait.start(self.operator.hook.process.now)
         while isinstance(step, PollAgain):
             step = self.operator.hook.poll(wait)
-        return TaskEvent.of(step, wait.task_id, wait.poll_url).model_dump(mode="json")
+        return TaskEvent.from_end(step, wait.wait).model_dump(mode="json")
 
     def _after(self, situation: Situation, process: Process, how: str, what: Any) -> Iterator[Situation | None]:
         process.may_be_killed_before(f"{how} {what if how == 'raised' else ''}")

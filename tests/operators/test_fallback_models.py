@@ -29,7 +29,7 @@ def test_the_next_model_is_tried_where_one_cannot_be_had_and_the_result_names_it
         result = operator(model="veo3", fallback_models=["sora-2", "seedance-2.0"]).execute(context)
     assert result["model"] == "sora-2"
     assert [create.model for create in sandbox.ledger.creates] == ["sora-2"]
-    assert "veo3 cannot be had: " in str(logs)
+    assert "Model veo3 is not available: " in str(logs)
 
 
 def test_the_models_are_tried_in_order_and_the_last_refusal_is_told(sandbox, context):

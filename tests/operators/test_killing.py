@@ -133,7 +133,7 @@ def test_a_kill_in_the_middle_of_a_request_to_airflow_does_not_wait_for_ever(san
 
 @pytest.mark.parametrize(
     ("on_timeout", "deletes", "said"),
-    [("leave", 0, "picks it up without paying again"), ("cancel", 1, "was cancelled at LemonData before it began")],
+    [("leave", 0, "waits for it without paying again"), ("cancel", 1, "was cancelled at LemonData before it began")],
 )
 def test_at_the_deadline_the_task_is_left_alone_or_cancelled(sandbox, context, on_timeout, deletes, said):
     with pytest.raises(AirflowFailException, match="The deadline came before the video") as late:

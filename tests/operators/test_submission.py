@@ -21,7 +21,7 @@ from lemondata_provider.api.errors import (
     SubmitUnknownError,
     TaskNotFoundError,
 )
-from lemondata_provider.api.polling import Ended, Step, TaskPoller
+from lemondata_provider.api.polling import Failed, PollAgain, PollResult, TaskPoller
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.record import KEY, Options, Record, fingerprint
@@ -89,12 +89,12 @@ def submission_of(service: Service, store: Store, max_tries: int = 2, options: O
 def a_try(service: Service, store: Store, max_tries: int, options: Options) -> str:
     """Run one try to its end, and say what a person would see of it."""
     try:
-        wait, step = submission_of(service, store, max_tries, options).submit_or_reattach()
+        poller, result = submission_of(service, store, max_tries, options).submit_or_reattach()
     except LemonDataError as error:
         return "final" if error.final else "may be retried"
-    if isinstance(step, Ended):
-        return "failed" if step.error else f"finished {wait.task_id}"
-    return f"waiting for {wait.task_id}"
+    if isinstance(result, PollAgain):
+        return f"waiting for {poller.wait.task_id}"
+    return "failed" if isinstance(result, Failed) else f"finished {poller.wait.task_id}"
 
 
 STORED = Record(fingerprint(REQUEST.body()), 2, 4e9, answered=True, task_id="ldtask_0", poll_url="/v1/tasks/ldtask_0")
@@ -320,7 +320,7 @@ def test_the_check_comes_before_a_submit_and_never_between_a_retry_and_its_task(
     record = Record(STORED.fingerprint, 2, 4e9)
     submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, WHOSE, check=refuse)
     if stored:
-        assert submission.submit_or_reattach()[0].task_id == "ldtask_0"
+        assert submission.submit_or_reattach()[0].wait.task_id == "ldtask_0"
     else:
         with pytest.raises(InvalidRequestError, match="cannot do that"):
             submission.submit_or_reattach()
@@ -330,8 +330,8 @@ def test_the_check_comes_before_a_submit_and_never_between_a_retry_and_its_task(
 
 def test_an_adopted_task_that_lemondata_does_not_know_can_still_be_put_right():
     class Unknown(Hook):
-        def poll(self, wait: TaskPoller) -> Step:
-            return Ended(error=TaskNotFoundError("404", task_id=wait.task_id))
+        def poll(self, poller: TaskPoller) -> PollResult:
+            return Failed(TaskNotFoundError("404", task_id=poller.wait.task_id))
 
     store = Store()
     store.values[KEY] = replace(STORED, answered=False, task_id="ldtask_slip", poll_url=None, deadline=1.0).to_json()
@@ -388,9 +388,9 @@ def test_the_task_that_is_replaced_is_cancelled_only_when_another_one_may_be_sub
     polled: list[str] = []
 
     class Watched(Hook):
-        def poll(self, wait: TaskPoller) -> Step:
-            polled.append(wait.task_id)
-            return super().poll(wait)
+        def poll(self, poller: TaskPoller) -> PollResult:
+            polled.append(poller.wait.task_id)
+            return super().poll(poller)
 
     store = Store()
     store.values[KEY] = STORED.to_json()

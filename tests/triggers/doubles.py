@@ -7,9 +7,9 @@ import time
 from collections import Counter
 from typing import Any
 
+from lemondata_provider.api.polling import TaskWait
 from lemondata_provider.api.task import Task
 from lemondata_provider.hooks.settings import ConnectionSettings
-from lemondata_provider.triggers.waiting import TaskWait
 
 FAST = 600_000.0  # requests per minute: one every 0.1 ms
 

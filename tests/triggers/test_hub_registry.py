@@ -83,7 +83,7 @@ async def test_a_refused_wait_goes_on_when_its_connection_was_polled_up_however_
     assert connections.asked["lemondata_default"] == 2
 
 
-async def test_a_poll_up_that_takes_longer_than_a_poll_may_loses_no_wait(service, connections, metrics):
+async def test_a_lookup_that_takes_longer_than_a_poll_may_loses_no_wait(service, connections, metrics):
     async def slowly(conn_id: str) -> Any:
         connections.asked[conn_id] += 1
         await asyncio.sleep(0.3 if connections.asked[conn_id] > 1 else 0)
@@ -130,12 +130,12 @@ async def test_a_changed_connection_is_noticed_without_a_refusal(service, connec
     assert (await ending).task.id == "one"
 
 
-async def test_a_connection_that_cannot_be_polled_up_any_more_changes_nothing(service, connections, metrics, caplog):
+async def test_a_connection_that_cannot_be_looked_up_any_more_changes_nothing(service, connections, metrics, caplog):
     hubs = HubRegistry(connections.look_up, metrics, partial(PollHub, make_client=service.client), refresh_seconds=0.05)
     ending = asyncio.ensure_future(hubs.wait_for(waiting()))
     await until(lambda: service.asked["one"] >= 1)
     connections.say["lemondata_default"] = ConnectionFailedError("the secrets backend is away")
-    await until(lambda: "the secrets backend is away; going on as before" in caplog.text)
+    await until(lambda: "the secrets backend is away; the last known settings stay in use" in caplog.text)
     service.ends["one"] = answer("one")
     assert (await ending).task.id == "one"
 

@@ -11,7 +11,7 @@ import pytest
 import structlog
 
 from lemondata_provider.api import calls
-from lemondata_provider.api.polling import TaskPoller
+from lemondata_provider.api.polling import TaskPoller, TaskWait
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.triggers.task import TaskTrigger
@@ -22,8 +22,8 @@ TI = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)
 def killed(cancel_on_kill: bool = True, model: str = "seedance-2.0", prompt: str = "[queued]") -> TaskTrigger:
     with LemonDataHook().get_conn() as client:
         task = client.send(calls.submit_video(VideoRequest.checked(model=model, prompt=prompt)))
-    wait = TaskPoller(task.id, task.poll_url, poll_interval=0.05, deadline=time.time() + 60)
-    trigger = TaskTrigger.of(wait, "lemondata_default", cancel_on_kill)
+    poller = TaskPoller(TaskWait(task.id, task.poll_url, "lemondata_default", time.time() + 60, 0.05))
+    trigger = TaskTrigger.after_poll(poller, cancel_on_kill)
     trigger.task_instance = TI  # as the triggerer does
     return trigger
 
@@ -73,7 +73,7 @@ async def test_in_doubt_nothing_is_cancelled(sandbox, supervisor):
     with structlog.testing.capture_logs() as logs:
         await killed().on_kill()
     assert sandbox.ledger.requests("cancel") == 0
-    assert "Airflow did not tell who ended this" in str(logs[-1])
+    assert "Airflow did not return the state" in str(logs[-1])
 
 
 async def test_it_goes_on_where_airflow_cuts_it_short(sandbox, supervisor):
@@ -119,7 +119,7 @@ async def test_a_triggerer_that_stops_does_not_even_ask(sandbox, supervisor):
 async def test_a_service_that_does_not_answer_holds_the_triggerer_for_a_limited_time(sandbox, supervisor):
     supervisor.states = {"r": {"t": "failed"}}
     trigger = killed()
-    trigger.cancel_seconds = 0.3
+    trigger.cancel_timeout = 0.3
     sandbox.fault("hang", on="cancel")
     await asyncio.wait_for(trigger.on_kill(), timeout=5)
     assert sandbox.ledger.requests("cancel") == 1

@@ -73,7 +73,7 @@ async def test_an_answer_that_is_too_slow_is_given_up_and_asked_for_again(servic
 
 async def test_polls_are_paced_and_never_come_in_a_burst(service, metrics):
     hub = PollHub(settings(requests_per_minute=6000.0), metrics, make_client=service.client)  # 97 a second
-    waits = [asyncio.ensure_future(hub.wait_for(waiting(str(number)), asked_at=0.0)) for number in range(50)]
+    waits = [asyncio.ensure_future(hub.wait_for(waiting(str(number)), last_request_at=0.0)) for number in range(50)]
     await until(lambda: len(service.times) >= 60)
     ten = [after - before for before, after in zip(service.times, service.times[10:], strict=False)]
     assert min(ten) >= 8 * 60 / (6000 * 0.97)  # one of ten may make up for a late timer, and one is on its way
@@ -109,7 +109,7 @@ async def test_a_429_that_asks_for_a_year_holds_nobody_past_the_deadline_of_its_
 async def test_the_headers_of_an_answer_tell_what_others_use(service, metrics):
     hub = PollHub(settings(requests_per_minute=1000.0), metrics, make_client=service.client)
     service.ends["one"] = answer("one")
-    await hub.wait_for(waiting(), asked_at=0.0)
+    await hub.wait_for(waiting(), last_request_at=0.0)
     service.clients[0].options["on_rate_limit"](RateLimit(limit=1000, remaining=100))
     assert hub._limiter.rate() == pytest.approx((970 - 899) / 60)
 
@@ -117,8 +117,8 @@ async def test_the_headers_of_an_answer_tell_what_others_use(service, metrics):
 async def test_a_wait_whose_request_was_just_sent_uses_the_budget_and_one_of_long_ago_does_not(service, metrics):
     hub = PollHub(settings(requests_per_minute=1000.0), metrics, make_client=service.client)
     service.ends = {"one": answer("one"), "two": answer("two")}
-    for name, asked_at in [("one", time.time()), ("two", time.time() - 300), ("two", None)]:
-        await hub.wait_for(waiting(name), asked_at)
+    for name, last_request_at in [("one", time.time()), ("two", time.time() - 300), ("two", None)]:
+        await hub.wait_for(waiting(name), last_request_at)
     assert hub._limiter.rate() == pytest.approx((970 - 1) / 60)
 
 
@@ -250,11 +250,11 @@ async def test_what_is_told_of_a_task_is_told_in_the_context_of_its_trigger(serv
 
 async def test_more_tasks_than_requests_in_a_minute_are_warned_of_once_with_numbers(service, metrics, caplog):
     hub = PollHub(settings(requests_per_minute=100.0), metrics, make_client=service.client)
-    waits = [asyncio.ensure_future(hub.wait_for(waiting(str(number)), asked_at=0.0)) for number in range(150)]
+    waits = [asyncio.ensure_future(hub.wait_for(waiting(str(number)), last_request_at=0.0)) for number in range(150)]
     await until(lambda: len(service.times) >= 1)
-    told = [message for message in caplog.messages if "noticed late" in message]
+    told = [message for message in caplog.messages if "detected late" in message]
     assert len(told) == 1
-    assert "150 tasks are waited for with 97 requests a minute: one poll each takes 93 s" in told[0]
+    assert "150 tasks wait with 97 requests a minute: one poll of each takes 93 s" in told[0]
     for wait in waits:
         wait.cancel()
     await asyncio.gather(*waits, return_exceptions=True)

@@ -33,7 +33,7 @@ async def event_of(trigger: TaskTrigger) -> TaskEvent:
     events = [event async for event in trigger.run()]
     assert len(events) == 1
     payload = json.loads(json.dumps(events[0].payload))  # as Airflow stores it
-    return read_event(payload, trigger.lemondata_task_id, trigger.poll_url)
+    return read_event(payload, trigger.wait.task_id, trigger.wait.poll_url)
 
 
 async def test_a_finished_task_is_one_event_with_its_result(sandbox):
@@ -165,14 +165,14 @@ class WithClient(TaskTrigger):
     poll_timeout = 120.0
 
     @cached_property
-    def hubs(self) -> HubRegistry:
+    def registry(self) -> HubRegistry:
         return HubRegistry(make_hub=partial(PollHub, make_client=self.make_client, poll_timeout=self.poll_timeout))
 
 
 async def test_something_unforeseen_becomes_an_event_and_no_exception(sandbox):
     class Broken(TaskTrigger):
         @property
-        def hubs(self) -> HubRegistry:
+        def registry(self) -> HubRegistry:
             raise RuntimeError("nobody thought of this")
 
     task = submit()
@@ -277,6 +277,6 @@ async def test_fifty_triggers_on_a_slow_service_leave_the_event_loop_responsive(
     ],
 )
 def test_an_event_of_another_shape_or_task_is_refused_and_names_the_poll_url(event):
-    with pytest.raises(LemonDataError, match="an event that cannot be used") as refused:
+    with pytest.raises(LemonDataError, match="an unusable event") as refused:
         read_event(event, "ldtask_1", "/v1/tasks/ldtask_1")
     assert refused.value.poll_url == "/v1/tasks/ldtask_1"

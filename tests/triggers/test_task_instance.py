@@ -4,6 +4,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from lemondata_provider.hooks.version_compat import task_instance_state
 from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 
@@ -27,11 +28,11 @@ def test_the_arguments_are_safe_to_paste():
 )
 def test_airflow_is_asked_for_the_state(supervisor, answer, map_index, state):
     supervisor.states = answer
-    assert TaskInstanceKey("d", "t", "r", map_index).state() == state
+    assert task_instance_state("d", "t", "r", map_index) == state
     assert (supervisor.asked[0].task_ids, supervisor.asked[0].map_index) == (["t"], map_index)
 
 
 def test_a_task_instance_that_is_gone_has_no_state(supervisor):
     supervisor.states = {}
-    with pytest.raises(LookupError, match="d t r is not there any more"):
-        TaskInstanceKey("d", "t", "r").state()
+    with pytest.raises(LookupError, match="no task instance d t r"):
+        task_instance_state("d", "t", "r", -1)

@@ -1,0 +1,61 @@
+"""Airflow's private names: each is named here, so that an upgrade of Airflow fails in one place."""
+
+from __future__ import annotations
+
+import inspect
+from types import SimpleNamespace
+
+import pytest
+
+from lemondata_provider.hooks import version_compat as compat
+
+
+def test_task_instance_state_existing_and_missing_instance_returns_state_or_raises(mocker):
+    runner = pytest.importorskip("airflow.sdk.execution_time.task_runner")  # of every supported Airflow
+    states = mocker.patch.object(
+        runner.RuntimeTaskInstance, "get_task_states", side_effect=[{"r": {"t": "failed"}}, {"r": {"t": None}}, {}]
+    )
+    assert compat.task_instance_state("d", "t", "r", 3) == "failed"
+    assert states.call_args.kwargs == {"map_index": 3, "task_ids": ["t"], "run_ids": ["r"]}
+    assert compat.task_instance_state("d", "t", "r", -1) == "none"
+    with pytest.raises(LookupError, match="d t r"):
+        compat.task_instance_state("d", "t", "r", -1)
+
+
+def test_get_task_states_signature_takes_the_names_that_are_passed():
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 # the private name itself
+
+    names = inspect.signature(RuntimeTaskInstance.get_task_states).parameters
+    assert {"dag_id", "map_index", "task_ids", "run_ids"} <= set(names)
+
+
+def test_is_from_mapped_plain_operator_returns_false():
+    from airflow.sdk import BaseOperator  # noqa: PLC0415 # the class whose private attribute is read
+
+    assert compat.is_from_mapped(BaseOperator(task_id="t")) is False
+    assert "_BaseOperator__from_mapped" in dir(BaseOperator)
+
+
+def test_expansion_types_private_modules_have_their_names():
+    from airflow.sdk import BaseOperator  # noqa: PLC0415 # to expand one
+
+    mapped, lists, argument = compat.expansion_types()
+    operator = BaseOperator.partial(task_id="t").expand(doc=["a"])
+    assert isinstance(operator, mapped)
+    assert isinstance(operator.expand_input, lists)
+    assert "_key" in inspect.getsource(argument)
+
+
+def test_backfill_runs_private_functions_have_their_names(mocker):
+    from airflow.models import backfill  # noqa: PLC0415 # the private names themselves
+
+    infos = mocker.patch.object(backfill, "_get_info_list", return_value=["info"])
+    query = mocker.patch.object(backfill, "_get_latest_dag_run_row_query", return_value="query")
+    runs, existing = compat.backfill_runs(SimpleNamespace(dag_id="d"), 1, 2)
+    assert (runs, existing("info")) == (["info"], "query")
+    assert infos.call_args.kwargs["reverse"] is False
+    assert query.call_args.kwargs == {"dag_id": "d", "info": "info"}
+
+
+def test_airflow_stats_have_the_methods_of_the_metrics():
+    assert all(hasattr(compat.airflow_stats(), name) for name in ("incr", "gauge", "timing"))
