@@ -18,7 +18,7 @@ from tenacity import AsyncRetrying, Retrying
 from lemondata_provider.api.calls import Call
 from lemondata_provider.api.retry import retry_options
 from lemondata_provider.api.urls import DEFAULT_BASE_URL
-from lemondata_provider.api.wire import ClientOptions, Wire, translate_transport_errors
+from lemondata_provider.api.wire import ClientOptions, Wire
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
@@ -33,8 +33,8 @@ class Client:
     :param base_url: with or without scheme, ``/v1`` and a slash at the end; default ``https://api.lemondata.cc``.
     :param api_key: the LemonData key, sent to the base URL's origin only.
     :param sleep: how to wait between two attempts.
-    :param options: ``timeout`` (seconds to read an answer, default 60), ``verify``, ``user_agent``, ``transport``, and
-        ``on_rate_limit``, which is told what answers say about the rate limit.
+    :param options: ``timeout`` (seconds to read an answer, default 60), ``verify``, ``user_agent``, ``transport``,
+        ``connection`` (an id that error messages name), and ``on_rate_limit``, called with each answer's rate limit.
     :raises LemonDataError: from every call; see :mod:`lemondata_provider.api.errors`.
     """
 
@@ -56,8 +56,8 @@ class Client:
 
     def send_once(self, call: Call[T]) -> T:
         """Send a call as exactly one request."""
-        with translate_transport_errors(call):
-            response = self._http.send(self._wire.build_request(call, self._http.headers))
+        with self._wire.translate_transport_errors(call):
+            response = self._http.send(self._wire.build_request(call, self._http))
         return self._wire.parse_response(call, response)
 
     def close(self) -> None:
@@ -95,8 +95,8 @@ class AsyncClient:
 
     async def send_once(self, call: Call[T]) -> T:
         """Send a call as exactly one request."""
-        with translate_transport_errors(call):
-            response = await self._http.send(self._wire.build_request(call, self._http.headers))
+        with self._wire.translate_transport_errors(call):
+            response = await self._http.send(self._wire.build_request(call, self._http))
         return self._wire.parse_response(call, response)
 
     async def close(self) -> None:

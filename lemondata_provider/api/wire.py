@@ -14,7 +14,6 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
-from http.cookiejar import CookieJar
 from typing import Any, TypedDict, TypeVar
 
 import httpx
@@ -22,8 +21,10 @@ import httpx
 from lemondata_provider import __version__
 from lemondata_provider.api.calls import Call
 from lemondata_provider.api.errors import (
+    AccessDeniedError,
     AnswerLostError,
     APIError,
+    AuthenticationError,
     ConfigurationError,
     ConnectionFailedError,
     LemonDataError,
@@ -53,6 +54,7 @@ class ClientOptions(TypedDict, total=False):
     timeout: float
     verify: bool | str
     user_agent: str
+    connection: str
     transport: Any
     on_rate_limit: Callable[[RateLimit], None]
 
@@ -126,13 +128,6 @@ def _follow_nothing_but_reads(response: httpx.Response) -> _Nothing:
     return _Nothing()  # one hook for both clients
 
 
-class _NoCookies(CookieJar):
-    """Keeps nothing: each request stands alone, and looking for cookies takes a twentieth of a poll's time."""
-
-    def extract_cookies(self, *_: Any) -> None:
-        """Look for nothing."""
-
-
 class Wire:
     """What a call becomes on the wire, and what comes of its answer: the same for both clients."""
 
@@ -140,12 +135,12 @@ class Wire:
         self.base = BaseUrl.parse(base_url)
         self._key = checked_key(api_key)
         self._on_rate_limit = options.get("on_rate_limit")
+        self._connection = f" (connection {options['connection']!r})" if options.get("connection") else ""
         self.http_options: dict[str, Any] = {
             "auth": OriginBoundAuth(self.base, api_key),
             "headers": {"User-Agent": options.get("user_agent", USER_AGENT), "Accept": "application/json"},
             "timeout": httpx.Timeout(options.get("timeout", READ_TIMEOUT), connect=CONNECT_TIMEOUT),
             "limits": LIMITS,
-            "cookies": _NoCookies(),
             "follow_redirects": False,
             "event_hooks": {"response": [_follow_nothing_but_reads]},
             "transport": options.get("transport"),
@@ -153,13 +148,30 @@ class Wire:
             "verify": options.get("transport") is not None or ssl_context(options.get("verify", True)),
         }
 
-    def build_request(self, call: Call[Any], headers: httpx.Headers) -> httpx.Request:
-        """Return the whole HTTP request: merging a client's defaults into each one would cost every poll its part."""
-        url = self.base.resolve(call.url)
-        if url is None:
-            url = self.base.resolve(call.fallback_url or "") or ""
-            log.warning("The poll URL %s is not on %s, so %s is asked instead", redact(call.url), self.base, url)
-        return httpx.Request(call.method, url, json=call.body, params=dict(call.params) or None, headers=headers)
+    def build_request(self, call: Call[Any], http: httpx.Client | httpx.AsyncClient) -> httpx.Request:
+        """Return the HTTP request of a call."""
+        if self.base.resolve(call.url) is None:
+            log.warning("The poll URL %s is not on %s: polling %s", redact(call.url), self.base, self._url(call))
+        return http.build_request(call.method, self._url(call), json=call.body, params=dict(call.params) or None)
+
+    def _url(self, call: Call[Any]) -> str:
+        return self.base.resolve(call.url) or self.base.resolve(call.fallback_url or "") or ""
+
+    @contextmanager
+    def translate_transport_errors(self, call: Call[Any]) -> Iterator[None]:
+        """Raise whether the request may have left: that decides about paying twice."""
+        try:
+            yield
+        except _NEVER_OPENED as error:
+            message = f"Cannot connect to {self._where(call)}: {_reason(error)}"
+            raise ConnectionFailedError(message, **call.error_context) from None
+        except httpx.HTTPError as error:
+            message = f"No whole answer from {self._where(call)}: {_reason(error)}"
+            raise AnswerLostError(message, **call.error_context) from None
+
+    def _where(self, call: Call[Any]) -> str:
+        """Return the URL without its query, which may be signed, and the connection."""
+        return f"{self._url(call).partition('?')[0]}{self._connection}"
 
     def parse_response(self, call: Call[T], response: httpx.Response) -> T:
         """Turn an answer into what the call asked for, or raise what it means."""
@@ -198,6 +210,8 @@ class Wire:
 
     def _explain(self, error: APIError, call: Call[Any], response: httpx.Response) -> LemonDataError:
         message = error.message
+        if isinstance(error, (AuthenticationError, AccessDeniedError)):
+            message += self._connection
         if isinstance(error, NotFoundError) and self.base.resolve(call.url) is None:
             message += f" (asked {response.request.url} instead of {call.url}, which is not on {self.base})"
         return error.replace(message=message, **call.error_context)
@@ -219,19 +233,8 @@ def _json(text: str) -> Any:
         return None
 
 
-@contextmanager
-def translate_transport_errors(call: Call[Any]) -> Iterator[None]:
-    """Say of every failure whether the request may have left: that decides about paying twice."""
-    try:
-        yield
-    except _NEVER_OPENED as error:
-        raise ConnectionFailedError(
-            f"No connection to LemonData: {type(error).__name__} {error}", **call.error_context
-        ) from None
-    except httpx.HTTPError as error:
-        raise AnswerLostError(
-            f"No whole answer from LemonData: {type(error).__name__} {error}", **call.error_context
-        ) from None
+def _reason(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
 
 
 _NEVER_OPENED = (

@@ -11,7 +11,6 @@ from typing import Any
 
 from airflow.dag_processing.bundles.manager import DagBundlesManager
 from airflow.dag_processing.dagbag import BundleDagBag
-from airflow.models.backfill import _get_info_list, _get_latest_dag_run_row_query
 from airflow.models.dag import DagModel
 from airflow.serialization.serialized_objects import DagSerialization
 from airflow.utils.session import create_session
@@ -24,6 +23,7 @@ from lemondata_provider.cli.hook import CommandLineHook
 from lemondata_provider.cli.plan import AT_RUN_TIME, Clip, Plan
 from lemondata_provider.cli.plan import plan as planned
 from lemondata_provider.cli.table import table
+from lemondata_provider.hooks.version_compat import backfill_runs
 
 
 def plan(args: Namespace) -> str:
@@ -114,9 +114,9 @@ def runs_between(dag: Any, start: datetime, end: datetime) -> tuple[int, int]:
         raise SystemExit(f"{dag.dag_id} has no schedule that a backfill could follow.")
     if start > end:
         raise SystemExit(f"--from {start.isoformat()} is after --to {end.isoformat()}.")
-    infos = _get_info_list(from_date=start, to_date=end, reverse=False, dag=scheduled)
+    infos, existing_run = backfill_runs(scheduled, start, end)
     with create_session() as session:
-        stored = [session.scalar(_get_latest_dag_run_row_query(dag_id=dag.dag_id, info=info)) for info in infos]
+        stored = [session.scalar(existing_run(info)) for info in infos]
     existing = sum(run is not None for run in stored)
     return len(infos) - existing, existing
 

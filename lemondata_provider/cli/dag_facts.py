@@ -7,15 +7,14 @@ import itertools
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from airflow.sdk.definitions._internal.expandinput import DictOfListsExpandInput, MappedArgument
-from airflow.sdk.definitions.mappedoperator import MappedOperator
-
 from lemondata_provider.api.prices import FROM_SOURCE, NO_DURATION, Seconds
 from lemondata_provider.cli.plan import AT_RUN_TIME, Clip, Submits
+from lemondata_provider.hooks.version_compat import expansion_types, map_key, task_group_expansion
 from lemondata_provider.operators.video import SubmitVideoOperator
 
 FIELDS = ("model", "duration", "video_url", "audio_url", "lemondata_conn_id", "wait_for_completion", "poll_interval")
 SOURCES = ("video_url", "audio_url")  # a video that is made from one of them is as long as it
+MappedOperator, DictOfListsExpandInput, MappedArgument = expansion_types()
 LATER = object()  # a value that is known at run time only
 
 
@@ -31,7 +30,7 @@ def _is_submit(task: Any) -> bool:
 
 def _submits(task: Any) -> list[Submits]:
     group = task.get_closest_mapped_task_group()
-    expansions = [group._expand_input] if group else []
+    expansions = [task_group_expansion(group)] if group else []
     expansions += [task.expand_input] if isinstance(task, MappedOperator) else []
     known = [_expanded(expansion) for expansion in expansions]
     fields = _fields(task)
@@ -105,7 +104,7 @@ def _with(fields: dict[str, Any], mapped: dict[str, Any]) -> dict[str, Any]:
     """Put the values of a mapping into the arguments: a task's own by name, a group's where they are referred to."""
     given = {**fields, **{name: value for name, value in mapped.items() if name in fields}}
     return {
-        name: mapped.get(value._key, LATER) if isinstance(value, MappedArgument) else value
+        name: mapped.get(map_key(value), LATER) if isinstance(value, MappedArgument) else value
         for name, value in given.items()
     }
 

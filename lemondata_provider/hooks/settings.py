@@ -39,6 +39,7 @@ class ConnectionSettings:
     requests_per_minute: float = 1000.0
     triggerers: int = 1
     verify: bool | str = True
+    conn_id: str | None = field(default=None, compare=False)  # only error messages use it
 
     @property
     def key(self) -> tuple[str, str]:
@@ -53,6 +54,7 @@ class ConnectionSettings:
             "timeout": self.timeout,
             "verify": self.verify,
             "user_agent": FULL_USER_AGENT,
+            "connection": self.conn_id,
         }
 
     @classmethod
@@ -68,7 +70,7 @@ class ConnectionSettings:
             label = "Host"
             base_url = str(BaseUrl.parse(_base_url(connection)))
             label = "Extra"
-            return cls(api_key, base_url, **_extras(connection))
+            return cls(api_key, base_url, **_extras(connection), conn_id=connection.conn_id)
         except ConfigurationError as error:
             raise ConfigurationError(f"Connection {connection.conn_id!r}, field {label}: {error.message}") from None
 

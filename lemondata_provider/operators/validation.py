@@ -23,6 +23,7 @@ from lemondata_provider.catalog.media import is_local
 from lemondata_provider.catalog.operations import infer
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.settings import ConnectionSettings
+from lemondata_provider.hooks.version_compat import is_from_mapped
 
 VALIDATIONS = ("strict", "warn", "off")
 WAY_OUT = 'If this is newer than the package, validation="warn" submits it all the same.'
@@ -95,7 +96,7 @@ def check_literals(operator: Any) -> None:
     :param operator: one with the fields of a request, ``fallback_models`` and ``validation``.
     :raises InvalidRequestError: what is wrong, in strict validation.
     """
-    if operator.validation != "strict" or getattr(operator, "_BaseOperator__from_mapped", False):
+    if operator.validation != "strict" or is_from_mapped(operator):
         return
     given = {name: unshield(getattr(operator, name)) for name in REQUEST_FIELDS}
     undecided = {name for name, value in given.items() if not _is_literal(value, operator.template_ext)}

@@ -113,7 +113,7 @@ class PollHub:
 
     def apply_settings(self, settings: ConnectionSettings) -> None:
         """Use new settings of the connection; the key is the same."""
-        if settings.client_arguments() != self.settings.client_arguments():
+        if settings != self.settings:
             self._retire_client()
         self._limiter.set_limit(settings.requests_per_minute, settings.triggerers)
         self.settings = settings

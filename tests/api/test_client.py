@@ -26,6 +26,7 @@ from lemondata_provider.api import calls
 from lemondata_provider.api.client import AsyncClient, Client
 from lemondata_provider.api.errors import (
     AnswerLostError,
+    APIError,
     AuthenticationError,
     BadRequestError,
     ConfigurationError,
@@ -886,6 +887,25 @@ def test_nobody_listening_is_a_connection_that_never_opened(monkeypatch: pytest.
         with client, pytest.raises(ConnectionFailedError) as caught:
             client.send_once(SUBMIT)
     assert classify_submit_error(caught.value) is SubmitOutcome.NOT_SENT
+
+
+def test_client_connection_refused_names_url_and_connection(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NO_PROXY", "*")
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))  # and not listening
+        base_url = f"http://127.0.0.1:{bound.getsockname()[1]}"
+        with Client(KEY, base_url, connection="lemondata_eu") as client, pytest.raises(ConnectionFailedError) as caught:
+            client.send_once(calls.get_task("/v1/tasks/t1?signature=abc"))
+    assert f"Cannot connect to {base_url}/v1/tasks/t1 (connection 'lemondata_eu')" in caught.value.message
+    assert "signature" not in caught.value.message
+
+
+@pytest.mark.parametrize("status", [401, 403])
+def test_client_key_refused_names_connection(status: int) -> None:
+    transport = httpx.MockTransport(lambda _: httpx.Response(status, json={"error": {"message": "no"}}))
+    with Client(KEY, transport=transport, connection="lemondata_eu") as client, pytest.raises(APIError) as caught:
+        client.send_once(SUBMIT)
+    assert caught.value.message.endswith("(connection 'lemondata_eu')")
 
 
 @pytest.mark.parametrize("timeout", [None, 5.0, 300.0])

@@ -161,7 +161,7 @@ def test_test_connection_broken_connection_returns_the_reason(sandbox, monkeypat
     if problem == "server":
         monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", '{"host": "http://127.0.0.1:9", "password": "sk-x"}')
     works, message = hook.test_connection()
-    reasons = {"key": "401 invalid_api_key", "server": "No connection to LemonData", "connection": "is not defined"}
+    reasons = {"key": "401 invalid_api_key", "server": "Cannot connect to", "connection": "is not defined"}
     assert not works
     assert reasons[problem] in message
 
