@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
-from lemondata_provider.sandbox.pictures import size_of
 from lemondata_provider.sandbox.refusals import Refusal
 from lemondata_provider.sandbox.settings import Settings
+from lemondata_provider.sandbox.sizes import size_of
 from lemondata_provider.sandbox.tasks import Task
 
 Json = dict[str, Any]

@@ -11,22 +11,11 @@ import numpy as np
 import numpy.typing as npt
 from av import VideoFrame
 
-from lemondata_provider.sandbox.orders import Order
-from lemondata_provider.sandbox.settings import Settings
+from lemondata_provider.sandbox.sizes import Size
 
 Picture = npt.NDArray[np.uint8]  # height x width x RGB
-Size = tuple[int, int]  # width, height
 
-_SHORT_SIDES = {"720p": 720, "1080p": 1080, "4k": 2160}
 _TAU = 2 * math.pi
-
-
-def size_of(order: Order, settings: Settings) -> Size:
-    """Width and height of the video of an order; even, as the encoder wants them."""
-    across, down = (int(part) for part in order.aspect_ratio.split(":"))
-    unit = _SHORT_SIDES[order.resolution] / min(across, down) / settings.scale_down
-    width, height = (max(16, 2 * round(side * unit / 2)) for side in (across, down))
-    return width, height
 
 
 def landscape(prompt: str, seed: int, size: Size, count: int) -> Iterator[Picture]:

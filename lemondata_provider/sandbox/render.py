@@ -1,4 +1,4 @@
-"""From an order to an MP4 file: H.264 pictures and, where asked for, a quiet tone."""
+"""From an order to an MP4 file: H.264 pictures and, on request, a quiet tone."""
 
 from __future__ import annotations
 
@@ -17,15 +17,14 @@ from lemondata_provider.sandbox.media import Clip, OwnFile, clip_from, picture_f
 from lemondata_provider.sandbox.orders import Order
 from lemondata_provider.sandbox.pictures import (
     Picture,
-    Size,
     cover,
     landscape,
     mix,
     scaled,
-    size_of,
     slideshow,
 )
 from lemondata_provider.sandbox.settings import Settings
+from lemondata_provider.sandbox.sizes import Size, size_of
 
 _SAMPLE_RATE = 44_100
 _LOUDNESS = 0.05
@@ -74,7 +73,7 @@ def _upscaled(order: Order, settings: Settings, own_file: OwnFile) -> Film:
     if clip is None:
         return _drawn(order, settings)
     size = clip.width * 2, clip.height * 2
-    # The tone is made anew: it is the same for every video of that length.
+    # Every video of that length has the same tone, so it is generated and not copied.
     frames = (scaled(frame, size) for frame in clip.frames())
     return Film(size, clip.rate, frames, order.output_audio or clip.has_sound())
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from lemondata_provider.sandbox import render
+from lemondata_provider.sandbox import videos
 from lemondata_provider.sandbox.answers import Json, create_answer, task_answer, transaction_id
 from lemondata_provider.sandbox.faults import Faults
 from lemondata_provider.sandbox.files import Files
@@ -120,12 +120,12 @@ class Service:
             return task_answer(task, self.settings, base_url, now)
 
     def video(self, task_id: str) -> Path:
-        """The file of a completed task, drawn now if nobody wanted it before; blocks meanwhile."""
+        """Return the file of a completed task; the first request renders it and blocks."""
         with self._lock:
             task, settings = self._task(task_id), self.settings
             if task.status(self.clock()) != "completed":
                 raise Refusal(404, "file_not_found", f"There is no file of task {task_id!r}.")
-        return self.files.get(task_id, lambda path: render.draw(task.order, settings, path, self._own_file))
+        return self.files.get(task_id, lambda path: videos.draw(task.order, settings, path, self._own_file))
 
     def overview(self) -> list[Json]:
         """Every task as it stands now, oldest first."""

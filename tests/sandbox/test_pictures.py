@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from lemondata_provider.sandbox.orders import take_order
-from lemondata_provider.sandbox.pictures import cover, landscape, mix, size_of, slideshow
+from lemondata_provider.sandbox.pictures import cover, landscape, mix, slideshow
 from lemondata_provider.sandbox.settings import Settings
+from lemondata_provider.sandbox.sizes import size_of
 
 SIZE = (160, 90)
 
