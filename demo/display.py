@@ -16,7 +16,7 @@ from rich.text import Text
 from demo.progress import Clip
 
 SILENCE = 4.0
-"""Seconds after which a plain output repeats itself, so that nobody takes waiting for hanging."""
+"""Seconds after which a plain output repeats itself, so that waiting does not read as hanging."""
 COLOURS = {"queued": "dim", "generating": "cyan", "upscaling": "magenta", "done": "green", "failed": "red"}
 
 

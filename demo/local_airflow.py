@@ -133,7 +133,7 @@ class LocalAirflow(AirflowApi):
         return output.read_bytes()[before:].decode(errors="replace")
 
     def wait_until_healthy(self, timeout: float = 120, on_tick: Callable[[dict[str, str]], None] | None = None) -> None:
-        """Wait until all components say that they are well; ``on_tick`` is told the status of each."""
+        """Wait until all components say that they are well; ``on_tick`` gets the status of each."""
 
         def healthy() -> bool:
             health = self.health()
@@ -221,7 +221,7 @@ def _settings(home: Path, dags: Path, port: int) -> dict[str, str]:
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",  # a new file is seen after 5 s, not after 300 s
-        # Nobody listens there: better than the log server of another Airflow on the default ports.
+        # No process listens there: better than the log server of another Airflow on the default ports.
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": "9",
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": "9",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",

@@ -1,4 +1,4 @@
-"""Processes that can be found and ended to the last one, whoever forked them, however their starter died."""
+"""Processes that can be found and ended to the last one, however they were forked, however their starter died."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def marked(mark: str) -> list[psutil.Process]:
 def _carries(process: psutil.Process, mark: str) -> bool:
     try:
         environment: dict[str, str] = process.environ()
-    except (psutil.Error, OSError):  # gone, a zombie or somebody else's
+    except (psutil.Error, OSError):  # gone, a zombie or another user's
         return False
     return environment.get(MARK) == mark
 
@@ -89,7 +89,7 @@ def _wait_for_end(mark: str, processes: Iterable[subprocess.Popen[bytes]], patie
 
 
 def free_port() -> int:
-    """Find a TCP port of 127.0.0.1 that nobody listens on."""
+    """Find a TCP port of 127.0.0.1 that no process listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -97,7 +97,7 @@ def free_port() -> int:
 
 @contextmanager
 def exit_on_termination() -> Iterator[None]:
-    """Let SIGTERM and SIGHUP unwind the stack as Ctrl-C does: whoever started something can end it."""
+    """Let SIGTERM and SIGHUP unwind the stack as Ctrl-C does: each block can end the processes that it started."""
 
     def leave(number: int, frame: FrameType | None) -> None:
         raise SystemExit(128 + number)

@@ -57,7 +57,7 @@ def postgres_database() -> Iterator[str]:
 
 @contextmanager
 def redis_database() -> Iterator[str]:
-    """Take a Redis database that nobody uses, give its URL, and empty it."""
+    """Take an unused Redis database, give its URL, and empty it."""
     try:
         import redis  # noqa: PLC0415 # few environments have it
     except ImportError as error:

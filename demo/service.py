@@ -1,4 +1,4 @@
-"""Which LemonData the demo talks to: the sandbox, or the real one where somebody at a terminal wants to pay."""
+"""Which LemonData the demo talks to: the sandbox, or the real one if a user at a terminal agrees to pay."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class Service:
 
 
 def wants_real(conf: Mapping[str, Any], *, say: Callable[[str], None], ask: Callable[[str], str] | None) -> bool:
-    """Ask whether to spend money; nobody to ask (``ask`` is None) and no answer mean no."""
+    """Ask whether to spend money; no terminal (``ask`` is None) and no answer mean no."""
     if ask is None:
         say(f"{KEY} is set, but there is no terminal to ask on whether to spend money: using the sandbox")
         return False

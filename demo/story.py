@@ -93,7 +93,7 @@ def _empty(home: Path) -> None:
 
 
 def _airflow(home: Path, lemondata: service.Service) -> LocalAirflow:
-    # The environment is the only way the key takes: nobody sees it in a list of processes or on the screen.
+    # The environment is the only way the key takes: it shows neither in a list of processes nor on the screen.
     return LocalAirflow(home=home, dags=DAGS, environment={"AIRFLOW_CONN_LEMONDATA_DEFAULT": lemondata.connection})
 
 

@@ -122,7 +122,7 @@ def get_pricing(model: str | None = None) -> Call[list[ModelPrice]]:
 
 
 def get_model_pricing(model: str) -> Call[list[ModelPrice]]:
-    """Look up today's prices of one model where they are told in full: as a list, or as one object."""
+    """Look up today's prices of one model in full: a list, or one object."""
 
     def read(payload: Mapping[str, Any]) -> list[ModelPrice]:
         data = payload.get("data")

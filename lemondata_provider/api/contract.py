@@ -14,7 +14,7 @@ from lemondata_provider.api.errors import InvalidRequestError
 from lemondata_provider.api.models import Model
 from lemondata_provider.api.request import Operation, VideoRequest
 
-# What is told in other words ("auto", "any", "adaptive", "landscape") is not understood, and forbids nothing.
+# Other words ("auto", "any", "adaptive", "landscape") are not understood, and forbid nothing.
 _RESOLUTION = re.compile(r"\s*\d+[pk]\s*", re.IGNORECASE)
 _ASPECT_RATIO = re.compile(r"\s*[\d.]+:[\d.]+\s*")
 _ANYTHING = {"auto", "any", "adaptive"}
@@ -27,11 +27,11 @@ def check_contract(request: VideoRequest, model: Model) -> None:
     :raises InvalidRequestError: with what is allowed, and what comes nearest.
     """
     given = request.body()
-    told = model.public_contract
+    contract = model.public_contract
     allowed: dict[str, Sequence[Any]] = {
-        "duration": _durations(told.get("allowed_durations")),
-        "resolution": _texts(told.get("allowed_resolutions"), _RESOLUTION),
-        "aspect_ratio": _texts(told.get("allowed_aspect_ratios"), _ASPECT_RATIO),
+        "duration": _durations(contract.get("allowed_durations")),
+        "resolution": _texts(contract.get("allowed_resolutions"), _RESOLUTION),
+        "aspect_ratio": _texts(contract.get("allowed_aspect_ratios"), _ASPECT_RATIO),
         "operation": _operations(model.supported_operations),
     }
     problems = [
@@ -58,34 +58,34 @@ def nearest(value: Any, choices: Sequence[Any]) -> Any:
     return likest[0] if likest else choices[0]
 
 
-def _durations(told: object) -> list[int]:
+def _durations(value: object) -> list[int]:
     """Return the lengths that are allowed, or none unless all of them are whole seconds."""
-    seconds = [_whole(item) for item in told] if isinstance(told, list) else []
+    seconds = [_whole(item) for item in value] if isinstance(value, list) else []
     known = [item for item in seconds if item is not None]
     return known if len(known) == len(seconds) else []
 
 
-def _whole(told: object) -> int | None:
-    if isinstance(told, bool) or not isinstance(told, (int, float, str)):
+def _whole(value: object) -> int | None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
         return None
     try:
-        number = float(told)
+        number = float(value)
     except (ValueError, OverflowError):
         return None
     return int(number) if number > 0 and number.is_integer() else None  # -1 is how some models spell "auto"
 
 
-def _texts(told: object, form: re.Pattern[str]) -> list[str]:
+def _texts(value: object, form: re.Pattern[str]) -> list[str]:
     """Return the texts that are allowed, or none unless all of them have this form."""
-    choices = told if isinstance(told, list) else []
+    choices = value if isinstance(value, list) else []
     return choices if all(isinstance(item, str) and form.fullmatch(item) for item in choices) else []
 
 
-def _operations(told: Sequence[str]) -> list[str]:
-    """Return the operations that are allowed, or none unless they are told in our words."""
-    words = {_same(item) for item in told}
+def _operations(value: Sequence[str]) -> list[str]:
+    """Return the operations that are allowed, or none unless they are in our words."""
+    words = {_same(item) for item in value}
     known = any(operation.value in words for operation in Operation)
-    return list(told) if known and not words & _ANYTHING else []
+    return list(value) if known and not words & _ANYTHING else []
 
 
 def _same(value: object) -> str:

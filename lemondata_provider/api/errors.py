@@ -165,7 +165,7 @@ class AuthenticationError(APIError):
 
 
 class InsufficientBalanceError(APIError):
-    """The balance does not cover the request, or a quota is used up; a retry repeats it until somebody tops it up."""
+    """The balance does not cover the request, or a quota is used up; a retry repeats it until you top it up."""
 
     final: bool = True
 

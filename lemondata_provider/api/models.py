@@ -69,7 +69,7 @@ class ModelPrice(Answer):
     """
     What a model costs in ``currency``: per request, per second of video, or unknown where both are missing.
 
-    ``pricing_unit`` says which of the two holds where it is told, and ``has_complex_pricing`` that neither tells all.
+    ``pricing_unit`` names the one that holds, if the service says so. With ``has_complex_pricing`` neither is all.
     """
 
     model: str
@@ -84,7 +84,7 @@ class ModelPrice(Answer):
     @classmethod
     def read(cls, payload: Mapping[str, Any], currency: object = None) -> ModelPrice | None:
         """Read one price in any of the documented forms; an entry without a model is no price."""
-        layers = [_told(payload, "pricing_summary"), _not_none(payload), _told(payload, "pricing")]
+        layers = [_inner(payload, "pricing_summary"), _not_none(payload), _inner(payload, "pricing")]
         facts = _merged(layers)
         if facts.get("is_lock_price") is False:
             facts = _merged(map(_unlocked, layers))
@@ -104,13 +104,13 @@ class ModelPrice(Answer):
     @property
     def unit(self) -> str | None:
         """Return what is paid for, ``per_request`` or ``per_second``; nothing where the service does not tell it."""
-        told = [name for name in ("per_request", "per_second") if getattr(self, name) is not None]
+        units = [name for name in ("per_request", "per_second") if getattr(self, name) is not None]
         if self.pricing_unit:
-            return self.pricing_unit if self.pricing_unit in told else None
-        return told[0] if len(told) == 1 else None
+            return self.pricing_unit if self.pricing_unit in units else None
+        return units[0] if len(units) == 1 else None
 
 
-def _told(payload: Mapping[str, Any], name: str) -> dict[str, Any]:
+def _inner(payload: Mapping[str, Any], name: str) -> dict[str, Any]:
     inner = payload.get(name)
     return _not_none(inner) if isinstance(inner, dict) else {}
 
@@ -139,8 +139,8 @@ def _price(facts: Mapping[str, Any], name: str) -> Any:
 
 def _operations(facts: object) -> list[str]:
     """Collect the operations under either of the names that the documentation has for them."""
-    told = facts if isinstance(facts, dict) else {}
-    return _texts(told.get("supported_operations")) or _texts(told.get("public_operations"))
+    values = facts if isinstance(facts, dict) else {}
+    return _texts(values.get("supported_operations")) or _texts(values.get("public_operations"))
 
 
 def _texts(value: object) -> list[str]:

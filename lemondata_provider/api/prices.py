@@ -51,13 +51,13 @@ def estimate(prices: Iterable[ModelPrice], seconds: Seconds) -> Estimate:
     """
     all_of_them = [_estimate(price, seconds) for price in prices]
     unknown = next((one for one in all_of_them if one.usd is None), None)
-    nothing = Estimate(None, "LemonData tells no price of this model")
+    nothing = Estimate(None, "LemonData publishes no price for this model")
     return unknown or max(all_of_them, key=lambda one: one.usd or Decimal(0), default=nothing)
 
 
 def _estimate(price: ModelPrice, seconds: Seconds) -> Estimate:
     if price.currency.upper() != "USD":
-        return Estimate(None, f"its price is told in {price.currency[:10]}")
+        return Estimate(None, f"its price is in {price.currency[:10]}")
     if price.has_complex_pricing:
         return Estimate(None, "LemonData says that its price depends on more than request and length")
     if price.unit == "per_request" and price.per_request is not None:
@@ -67,7 +67,7 @@ def _estimate(price: ModelPrice, seconds: Seconds) -> Estimate:
         if isinstance(seconds, str):
             return Estimate(None, f"{a_second}, and {seconds}", price.per_second)
         return Estimate(price.per_second * seconds, f"{seconds} s at {a_second}", price.per_second)
-    return Estimate(None, "LemonData tells no price of this model")
+    return Estimate(None, "LemonData publishes no price for this model")
 
 
 def plain(amount: Decimal) -> str:

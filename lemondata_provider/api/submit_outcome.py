@@ -39,8 +39,8 @@ def _has_no_channels(error: LemonDataError) -> bool:
 
 def is_refused_for_now(error: LemonDataError) -> bool:
     """Say whether the service refused the request and invited another one."""
-    told = error.hints.get("retryable")
-    invited = told is True or (isinstance(error, RateLimitError) and told is not False)
+    retryable = error.hints.get("retryable")
+    invited = retryable is True or (isinstance(error, RateLimitError) and retryable is not False)
     return invited and classify_submit_error(error) is SubmitOutcome.REFUSED
 
 

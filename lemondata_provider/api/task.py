@@ -101,14 +101,14 @@ Moment = Annotated[datetime | None, BeforeValidator(_moment)]
 
 
 class Answer(BaseModel):
-    """What all answers share: they cannot be changed, and fields that nobody knows yet pass."""
+    """What all answers share: they are frozen, and unknown fields pass."""
 
     # Built at first use: every DAG file that imports an operator would pay for it otherwise.
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Video(Answer):
-    """One video of a finished task: its URL, and its length in seconds and size in pixels where they are told."""
+    """One video of a finished task: its URL, and if known its length in seconds and size in pixels."""
 
     url: str
     duration: Number = None
@@ -193,9 +193,9 @@ def _first(payload: Mapping[str, Any], *names: str) -> datetime | None:
 def _videos(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Collect the videos from all the places where they may be, each URL once, and the fullest telling of each."""
     several = payload.get("videos")
-    told = [*(several if isinstance(several, list) else [several]), payload.get("video"), payload.get("video_url")]
+    items = [*(several if isinstance(several, list) else [several]), payload.get("video"), payload.get("video_url")]
     found: dict[str, dict[str, Any]] = {}
-    for item in told:
+    for item in items:
         video = item if isinstance(item, dict) else {"url": item}
         if url := text_of(video.get("url")):
             found[url] = {**video, **found.get(url, {}), "url": url}

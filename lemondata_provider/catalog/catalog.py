@@ -64,8 +64,8 @@ class Catalog:
         self, models: Iterable[CatalogModel], recommendations: Mapping[str, tuple[str, ...]] | None = None
     ) -> None:
         self.models = tuple(models)
-        told = _recommended(self.models) if recommendations is None else recommendations
-        here = {purpose: tuple(filter(self.find, ids)) for purpose, ids in told.items()}
+        ids_by_purpose = _recommended(self.models) if recommendations is None else recommendations
+        here = {purpose: tuple(filter(self.find, ids)) for purpose, ids in ids_by_purpose.items()}
         self.recommendations = {purpose: ids for purpose, ids in here.items() if ids}
 
     def find(self, model_id: str) -> CatalogModel | None:
@@ -180,23 +180,23 @@ def _load(path: str, _changed: int = 0) -> Catalog:
 
     with open(path, encoding="utf-8") as file:
         try:
-            told = json.load(file)
+            data = json.load(file)
         except ValueError as error:
             raise CatalogError(f"{path} is no JSON: {error}") from None
     try:
-        return _read(told)
+        return _read(data)
     except CatalogError as error:
         raise CatalogError(f"{path}: {error}") from None
 
 
-def _read(told: Any) -> Catalog:
-    if not isinstance(told, dict) or not isinstance(told.get("models"), list):
+def _read(data: Any) -> Catalog:
+    if not isinstance(data, dict) or not isinstance(data.get("models"), list):
         raise CatalogError('it must be an object with a list of "models"')
-    purposes = told.get("recommendations", {})
+    purposes = data.get("recommendations", {})
     if not isinstance(purposes, dict) or not all(_is_texts(ids) for ids in purposes.values()):
         raise CatalogError('"recommendations" must be an object with a list of ids for each purpose')
     recommendations = {purpose: tuple(ids) for purpose, ids in purposes.items()}
-    models = [_model(number, row, recommendations) for number, row in enumerate(told["models"])]
+    models = [_model(number, row, recommendations) for number, row in enumerate(data["models"])]
     known = [model.id for model in models]
     if twice := sorted({name for name in known if known.count(name) > 1}):
         raise CatalogError(f"twice in it: {', '.join(twice)}")

@@ -92,7 +92,7 @@ def _operation_errors(
 
 def _undecidable(fields: Mapping[str, Any], model: CatalogModel) -> str:
     given = _listed([name for name in DECIDING if name in fields])
-    why = f"cannot be told from {given} alone: name it" if given else "cannot be told from nothing"
+    why = f"is unclear from {given} alone: name it" if given else "is unclear from nothing"
     can = "; ".join(f"{operation} ({needs_of(operation)})" for operation in model.operations)
     return f"{model.id}: which operation is meant {why}. It does {can}."
 

@@ -36,7 +36,7 @@ def get_commands() -> list[CLICommand]:
 
     whose = (ARG_DAG_ID, ARG_TASK_ID, argument("run_id", help="The id of the DAG run"), ARG_MAP_INDEX)
     lemondata_task_id = argument("--lemondata-task-id", required=True, help="The id of the task at LemonData")
-    poll_url = argument("--poll-url", help="Where that is polled, default: /v1/tasks/<its id>")
+    poll_url = argument("--poll-url", help="The poll URL of the task, default: /v1/tasks/<its id>")
     as_json = argument("--json", action="store_true", help="Print JSON")
     which = (
         argument("--operation", help="Only models that can do this, for example video-to-video"),
@@ -53,7 +53,7 @@ def get_commands() -> list[CLICommand]:
     return [
         GroupCommand(
             name="lemondata",
-            help="Choose a model, plan a backfill, repair a submit whose answer nobody saw",
+            help="Choose a model, plan a backfill, repair a submit whose answer got lost",
             subcommands=[
                 ActionCommand(
                     name="models",
@@ -69,13 +69,13 @@ def get_commands() -> list[CLICommand]:
                 ),
                 ActionCommand(
                     name="adopt",
-                    help="Wait for a task that was found at LemonData, instead of submitting",
+                    help="Wait for a task that exists at LemonData, instead of submitting",
                     func=_printing(_ADOPTION, "adopt"),
                     args=(*whose, lemondata_task_id, poll_url),
                 ),
                 ActionCommand(
                     name="forget",
-                    help="Submit anew, because there is no such task at LemonData",
+                    help="Submit again: LemonData has no such task",
                     func=_printing(_ADOPTION, "forget"),
                     args=whose,
                 ),

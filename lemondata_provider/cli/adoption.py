@@ -1,4 +1,4 @@
-"""What a person does about a submit whose answer nobody saw, in Airflow's database: ``airflow lemondata``."""
+"""Repair a submit whose answer got lost, in Airflow's database: ``airflow lemondata adopt`` and ``forget``."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def adopt(args: Namespace, database: Callable[[Namespace], Database] | None = No
 
 def forget(args: Namespace, database: Callable[[Namespace], Database] | None = None) -> str:
     """
-    Delete what is stored of a submit that left no task: after a clear the task instance submits anew.
+    Delete the record of a submit that left no task: after a clear the task instance submits again.
 
     :param args: ``dag_id``, ``task_id``, ``run_id`` and ``map_index``.
     :param database: where the record is, default: Airflow's database.
@@ -57,7 +57,7 @@ def forget(args: Namespace, database: Callable[[Namespace], Database] | None = N
             'clear the Airflow task with on_clear="regenerate".'
         )
     store.delete()
-    return "The submit is forgotten. Clear the Airflow task now, and it submits anew."
+    return "The submit is forgotten. Clear the Airflow task now, and it submits again."
 
 
 class Database:

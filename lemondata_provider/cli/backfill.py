@@ -1,4 +1,4 @@
-"""What a backfill would submit, told before anything is paid for: ``airflow lemondata plan``."""
+"""What a backfill would submit, before anything is paid for: ``airflow lemondata plan``."""
 
 from __future__ import annotations
 

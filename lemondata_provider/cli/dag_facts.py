@@ -75,8 +75,8 @@ def _fields(task: Any) -> dict[str, Any]:
 
 def _default_args(task: Any) -> dict[str, Any]:
     """Return what Airflow fills in when it makes a task of a mapped one: a group's goes before its DAG's."""
-    told = (getattr(holder, "default_args", None) for holder in (task.dag, task.task_group))
-    return {name: value for one in told for name, value in (one or {}).items()}
+    defaults = (getattr(holder, "default_args", None) for holder in (task.dag, task.task_group))
+    return {name: value for one in defaults for name, value in (one or {}).items()}
 
 
 def _expanded(expansion: Any) -> list[dict[str, Any]] | None:

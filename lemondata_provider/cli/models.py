@@ -41,7 +41,7 @@ def models(args: Namespace) -> str:
 
 def configured(needed: bool) -> Catalog:
     """
-    Return the inventory that DAGs are checked by; the shipped one where its file is broken, and is to be written anew.
+    Return the inventory that DAGs are checked by; the shipped one if its file is broken and about to be replaced.
 
     :raises SystemExit: what is wrong with it, where it is needed.
     """
@@ -89,25 +89,25 @@ def live(conn_id: str, ours: Catalog) -> Catalog:
         raise SystemExit(f"The service could not be asked: {error}") from None
 
 
-def merged(told: Iterable[Model], ours: Catalog) -> Catalog:
+def merged(theirs: Iterable[Model], ours: Catalog) -> Catalog:
     """Put what the service tells into the catalog's form; what it does not tell is taken from our entry."""
     here: dict[str, CatalogModel] = {}
-    for model in told:
+    for model in theirs:
         if model.category in (None, "video"):
             new, before = _entry(model), here.get(model.id)
             here[model.id] = before._replace(operations=_each(before.operations + new.operations)) if before else new
     return Catalog((_completed(model, ours.find(model.id)) for model in here.values()), ours.recommendations)
 
 
-def _entry(told: Model) -> CatalogModel:
-    return CatalogModel(told.id, told.owned_by or "Other", _each(told.supported_operations))
+def _entry(theirs: Model) -> CatalogModel:
+    return CatalogModel(theirs.id, theirs.owned_by or "Other", _each(theirs.supported_operations))
 
 
-def _completed(told: CatalogModel, ours: CatalogModel | None) -> CatalogModel:
+def _completed(theirs: CatalogModel, ours: CatalogModel | None) -> CatalogModel:
     """Prefer our entry, but for operations in words that are known: those of another vocabulary would refuse all."""
     if ours is None:
-        return told
-    return ours._replace(operations=told.operations) if set(OPERATIONS) & set(told.operations) else ours
+        return theirs
+    return ours._replace(operations=theirs.operations) if set(OPERATIONS) & set(theirs.operations) else ours
 
 
 def _each(operations: Iterable[str]) -> tuple[str, ...]:
@@ -115,7 +115,7 @@ def _each(operations: Iterable[str]) -> tuple[str, ...]:
 
 
 def known(inventory: Catalog) -> Catalog:
-    """Leave out what no operation is told of: strict checks would refuse each, and an unknown model is allowed."""
+    """Leave out models without operations: strict checks would refuse each, and an unknown model is allowed."""
     return Catalog((model for model in inventory.models if model.operations), inventory.recommendations)
 
 

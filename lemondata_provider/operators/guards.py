@@ -99,8 +99,8 @@ def check_live(hook: LemonDataHook, request: VideoRequest) -> None:
         import difflib  # noqa: PLC0415 # every DAG file that imports an operator would pay for it
 
         close = difflib.get_close_matches(request.model, names, n=3, cutoff=0.5)
-        told = any(error.hints.get(name) for name in ("did_you_mean", "suggestions"))
-        suggested = {} if told or not close else {"did_you_mean": close[0], "suggestions": close}
+        has_suggestions = any(error.hints.get(name) for name in ("did_you_mean", "suggestions"))
+        suggested = {} if has_suggestions or not close else {"did_you_mean": close[0], "suggestions": close}
         raise InvalidRequestError(
             f"LemonData does not know the model {request.model!r} today. Nothing was submitted.",
             code=MODEL_NOT_FOUND,

@@ -2,8 +2,8 @@
 What is remembered of a submit, and what a new try has to do about it: pure decisions that take what they need.
 
 The record stands in Airflow's task state store (3.3+), which outlives retries, clears and killed workers. It is written
-as an intent before the request leaves, and again with the task's id as soon as the answer is there; whoever finds an
-intent alone knows that a create may have been paid for and that nobody saw its answer.
+as an intent before the request leaves, and again with the task's id as soon as the answer is there; an intent alone
+means that a create may have been paid for, and that its answer got lost.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ class Record:
 
     @property
     def is_intent(self) -> bool:
-        """Say whether a request may have left whose answer nobody saw."""
+        """Return whether a request may have left without an answer."""
         return self.task_id is None
 
     @property
@@ -112,7 +112,7 @@ def fingerprint(body: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _may_be_media(name: str) -> bool:
-    """Say whether a field may hold a link; of a field that is newer than this package nobody knows."""
+    """Say whether a field may hold a link; a field that is newer than this package may."""
     return name in MEDIA_FIELDS or name not in REQUEST_FIELDS
 
 
@@ -133,9 +133,9 @@ class Options:
     """
     What the user allows to be paid for again.
 
-    :param on_unknown_submit: ``fail``, or ``resubmit`` a request whose answer nobody saw.
+    :param on_unknown_submit: ``fail``, or ``resubmit`` a request whose answer got lost.
     :param on_clear: when a person clears the task, ``reuse`` the video that is there, or ``regenerate`` it.
-    :param resubmit_failed: whether an Airflow retry submits a failed generation anew.
+    :param resubmit_failed: whether an Airflow retry submits a failed generation again.
     """
 
     on_unknown_submit: str = "fail"
@@ -148,7 +148,7 @@ class Recovery(Enum):
 
     SUBMIT = "submit"
     REATTACH = "poll the task that is known"
-    MANUAL = "ask a person: a create may have been paid for, and nobody saw its answer"
+    MANUAL = "ask the user: a create may have been paid for, and its answer got lost"
 
 
 def decide_recovery(found: Record | None, wanted: Record, options: Options) -> Recovery:
@@ -169,7 +169,7 @@ def decide_recovery(found: Record | None, wanted: Record, options: Options) -> R
     if changed:
         raise RequestChangedError(
             f"This retry wants another video than the one that was submitted: {', '.join(changed)} changed. Was a map "
-            "expanded anew, or does the try number or the time stand in a template? Clear the task to submit anew.",
+            "expanded again, or does a template hold the try number or the time? Clear the task to submit again.",
             task_id=found.task_id,
             poll_url=found.poll_url,
         )
@@ -177,7 +177,7 @@ def decide_recovery(found: Record | None, wanted: Record, options: Options) -> R
 
 
 def should_resubmit(error: LemonDataError | None, cleared: bool, options: Options) -> bool:
-    """Say whether a known task that ended without a video is submitted anew."""
+    """Return whether a task that ended without a video is submitted again."""
     if cleared:
         return isinstance(error, (TaskFailedError, TaskNotFoundError, MissingVideoError))
     return options.resubmit_failed and isinstance(error, TaskFailedError)
@@ -194,7 +194,7 @@ def _differs(name: str, one: Record, other: Record) -> bool:
 
 def repair_instructions(task_instance: str) -> str:
     """
-    Say what a person does about a submit whose answer nobody saw.
+    Return the instructions for a submit whose answer got lost.
 
     :param task_instance: as the arguments of Airflow's commands.
     """

@@ -47,7 +47,7 @@ from lemondata_provider.operators.store import Store
 from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 DEFERRED_SIGNALS = (signal.SIGTERM, signal.SIGALRM)
-ANSWER_UNSEEN = "An earlier try may have submitted this video, and nobody saw the answer: it may have been charged."
+ANSWER_UNSEEN = "An earlier try may have submitted this video, and its answer got lost: it may have been charged."
 STORE_TIMEOUT = 300.0  # how long storing the id of a task that is paid for is tried
 
 
@@ -56,7 +56,7 @@ class Submission:
     """
     One piece of work: its request, what is stored of it, and the way to its task.
 
-    The store holds an intent while a request is on its way, so that whoever finds one later knows that a create may
+    The store holds an intent while a request is on its way, so a later try that finds one knows that a create may
     have been paid for; and the task from the moment its id is known.
 
     :param hook: the connection.

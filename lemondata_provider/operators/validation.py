@@ -44,7 +44,7 @@ def catalog() -> Catalog:
 
 def with_operations(requests: list[VideoRequest]) -> list[VideoRequest]:
     """
-    Return the requests with their operations, inferred where none was named and it can be told.
+    Return the requests with their operations, inferred if none is given and the inputs decide.
 
     :param requests: the request, and after it the same one for each fallback model: they do what the first one does.
     """
@@ -60,7 +60,7 @@ def _inferred(request: VideoRequest, known: Catalog) -> str | None:
 
 
 def _catalog_at_hand() -> Catalog:
-    """Return the inventory, or ours where the one that is named cannot be read: that is told before a submit."""
+    """Return the inventory, or the shipped one if the configured one is unreadable: the submit raises that."""
     try:
         return catalog()
     except ConfigurationError:

@@ -82,12 +82,12 @@ class SubmitVideoOperator(BaseOperator):
         the submit is durable.
     :param durable: store the submit in Airflow's task state store (Airflow 3.3 and newer), so that a retry finds its
         task instead of paying for another one; default ``True``.
-    :param on_unknown_submit: what a retry does that finds a submit whose answer nobody saw: ``fail`` (default), or
+    :param on_unknown_submit: what a retry does if the answer to an earlier submit got lost: ``fail`` (default), or
         ``resubmit`` it, which may pay twice.
     :param on_clear: what a new try does after a person cleared the task: ``reuse`` the video while it is there
         (default), or ``regenerate`` it.
-    :param resubmit_failed: whether an Airflow retry submits a failed generation anew; default ``False``.
-    :param cancel_on_kill: whether the task at LemonData is cancelled when somebody ends the Airflow task (marks it or
+    :param resubmit_failed: whether an Airflow retry submits a failed generation again; default ``False``.
+    :param cancel_on_kill: whether the task at LemonData is cancelled when a user ends the Airflow task (marks it or
         its run, or clears it with ``on_clear="regenerate"``); default ``True``. Only queued tasks of some models can
         be; the log says what came of it.
     :param on_timeout: at the deadline, ``leave`` the task at LemonData alone (default), or ``cancel`` it.

@@ -40,7 +40,7 @@ def _serve(ready: str) -> None:
     ended = threading.Event()
     before = {number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        # Whoever starts this waits for the line, and may end it as soon as it is there.
+        # The parent process waits for this line, and may end the sandbox right after it.
         sys.stdout.write(ready)
         sys.stdout.flush()
         ended.wait()

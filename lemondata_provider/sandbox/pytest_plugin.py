@@ -1,4 +1,4 @@
-"""A pytest fixture with a running sandbox, for the tests of whoever uses the provider."""
+"""A pytest fixture with a running sandbox, for the tests of the provider's users."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ class Settings:
     video_url_late: int = 0  # how many polls after completion show no URL yet
     error_form: Literal["object", "string"] = "object"  # `error` of a failed task
     http_error_form: Literal["object", "string"] = "object"  # `error` of a refused request
-    unknown_fields: bool = False  # adds fields that nobody documented, some nested
+    unknown_fields: bool = False  # adds undocumented fields, some nested
     wrong_types: bool = False  # optional fields have the wrong type; identity, status and URLs stay right
     pricing_form: Literal["new", "old"] = "new"  # which edition /v1/pricing follows
     model_not_found_status: Literal[400, 404] = 400  # editions differ

@@ -64,14 +64,14 @@ def test_a_request_is_paid_for_once_and_a_video_by_the_second_exactly():
 @pytest.mark.parametrize(
     ("prices", "why"),
     [
-        ([], "tells no price"),
-        ([price()], "tells no price"),
-        ([price(per_request="1", currency="EUR")], "told in EUR"),
+        ([], "publishes no price"),
+        ([price()], "publishes no price"),
+        ([price(per_request="1", currency="EUR")], "is in EUR"),
         *[
             ([price(per_request="1", has_complex_pricing=told)], "depends on more")
             for told in (True, "true", " Yes", "1", 1, 1.0)
         ],
-        ([price(per_request="1"), price()], "tells no price"),
+        ([price(per_request="1"), price()], "publishes no price"),
     ],
 )
 def test_what_the_service_does_not_tell_in_usd_is_unknown(prices, why):

@@ -207,10 +207,10 @@ def test_an_operation_that_the_inputs_mean_and_the_model_lacks_is_refused() -> N
 
 def test_an_operation_that_cannot_be_told_is_refused_with_the_candidates() -> None:
     assert error(model="kling-3.0-video", prompt="x", start_image=IMAGE) == (
-        "kling-3.0-video: which operation is meant cannot be told from prompt and start_image alone: name it. It does "
+        "kling-3.0-video: which operation is meant is unclear from prompt and start_image alone: name it. It does "
         "text-to-video (prompt); image-to-video (image_url or image); start-end-to-video (start_image and end_image)."
     )
-    assert "cannot be told from nothing. It does text-to-video" in error(model="sora-2", duration=4)
+    assert "is unclear from nothing. It does text-to-video" in error(model="sora-2", duration=4)
 
 
 def test_an_operation_that_no_model_has_is_refused_and_that_is_said() -> None:

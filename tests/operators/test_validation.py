@@ -84,7 +84,7 @@ def test_a_fallback_model_does_what_was_meant_for_the_first_one(sandbox, context
             "image-to-video needs image_url or image",
         ),
         ({"prompt": "x", "duration": "{{ seconds }}"}, {"seconds": 90}, "duration must be 1 to 60 seconds, not 90"),
-        ({"prompt": "x", "start_image": "{{ url }}"}, {"url": IMAGE}, "cannot be told from prompt and start_image"),
+        ({"prompt": "x", "start_image": "{{ url }}"}, {"url": IMAGE}, "is unclear from prompt and start_image"),
         (
             {"prompt": "x", "operation": "{{ what }}"},
             {"what": "motion-control"},
@@ -176,7 +176,7 @@ def test_validation_is_one_of_three_words():
             {"prompt": "x", "fallback_models": ["veo3", "hailuo-2.3-fast"]},
             "Fallback hailuo-2.3-fast does image-to-video",
         ),
-        ({}, "which operation is meant cannot be told from nothing"),
+        ({}, "which operation is meant is unclear from nothing"),
     ],
 )
 def test_what_is_literal_is_refused_when_the_dag_is_read(fields, sentence):
