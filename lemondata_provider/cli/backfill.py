@@ -38,13 +38,13 @@ def plan(args: Namespace) -> str:
     if not tasks:
         raise SystemExit(f"{args.dag_id} has no SubmitVideoOperator: it submits nothing.")
     runs = runs_between(dag, args.from_date, args.to_date)
-    service = Service()
-    limits = {task.conn_id: limit for task in tasks if task.conn_id and (limit := service.limit(task.conn_id))}
-    found = planned(args.dag_id, runs, tasks, service.appraise, limits)
+    facts = ConnectionFacts()
+    limits = {task.conn_id: limit for task in tasks if task.conn_id and (limit := facts.limit(task.conn_id))}
+    found = planned(args.dag_id, runs, tasks, facts.appraise, limits)
     return json.dumps(found.to_json(), indent=2) if args.json else "\n".join(lines(found))
 
 
-class Service:
+class ConnectionFacts:
     """What the connections of a DAG tell: prices, and how many requests they allow."""
 
     def __init__(self) -> None:

@@ -19,7 +19,7 @@ BASE = "https://api.lemondata.cc"
 KEY = "lemon.key/of+this=client"  # no pattern finds it: only a client that knows it can hide it
 
 
-class Service:
+class ScriptedService:
     """LemonData as a script: an answer or an exception class for each request, the last one for ever."""
 
     def __init__(self, *script: Any) -> None:
@@ -84,8 +84,8 @@ def send(request: pytest.FixtureRequest) -> Sender:
 
 
 @pytest.fixture
-def service() -> type[Service]:
-    return Service
+def service() -> type[ScriptedService]:
+    return ScriptedService
 
 
 @pytest.fixture

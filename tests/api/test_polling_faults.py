@@ -72,7 +72,7 @@ ENDS = {
 }
 
 
-class Service:
+class FaultyService:
     """LemonData, which gives the answer that it was told."""
 
     told: str
@@ -86,7 +86,7 @@ class Service:
         return httpx.Response(**answer)
 
 
-SERVICE = Service()
+SERVICE = FaultyService()
 
 
 @pytest.fixture(scope="module")

@@ -32,9 +32,9 @@ def test_only_a_connections_own_trouble_unprices_all_its_models(monkeypatch, err
             return [ModelPrice(model=model, per_request="0.4")]
 
     monkeypatch.setattr(backfill, "CommandLineHook", Hook)
-    service = backfill.Service()
-    first = [service.appraise("c", Clip(model, 4)) for model in ("bad", "sora-2")]
+    facts = backfill.ConnectionFacts()
+    first = [facts.appraise("c", Clip(model, 4)) for model in ("bad", "sora-2")]
     assert [one.usd and str(one.usd) for one in first] == left
-    assert str(error) in service.appraise("c", Clip("bad", 4)).reason
+    assert str(error) in facts.appraise("c", Clip("bad", 4)).reason
     assert asked.count("bad") == 1
-    assert str(service.appraise("d", Clip("sora-2", 4)).usd) == "0.4"
+    assert str(facts.appraise("d", Clip("sora-2", 4)).usd) == "0.4"

@@ -32,7 +32,7 @@ REQUEST = VideoRequest.checked(prompt="a cat")
 WHOSE = TaskInstanceKey("clips", "submit", "manual__1")
 
 
-class Service:
+class SubmitService:
     """LemonData as far as it matters here: what happens to each create, and the tasks that are paid for."""
 
     def __init__(self, refuses: bool = False) -> None:
@@ -73,7 +73,7 @@ class Store:
 class Hook(LemonDataHook):
     """A hook whose client talks to the service above."""
 
-    def __init__(self, service: Service) -> None:
+    def __init__(self, service: SubmitService) -> None:
         super().__init__()
         self.service = service
 
@@ -81,12 +81,15 @@ class Hook(LemonDataHook):
         return Client("sk-0123456789", transport=httpx.MockTransport(self.service.handle))
 
 
-def submission_of(service: Service, store: Store, max_tries: int = 2, options: Options = Options()) -> Submission:  # noqa: B008 # it is frozen
+DEFAULTS = Options()
+
+
+def submission_of(service: SubmitService, store: Store, max_tries: int = 2, options: Options = DEFAULTS) -> Submission:
     record = Record(fingerprint(REQUEST.body()), max_tries, deadline=4e9)
     return Submission(Hook(service), [REQUEST], record, options, 5.0, store, WHOSE, sleep=lambda _: None)
 
 
-def a_try(service: Service, store: Store, max_tries: int, options: Options) -> str:
+def a_try(service: SubmitService, store: Store, max_tries: int, options: Options) -> str:
     """Run one try to its end, and say what a person would see of it."""
     try:
         poller, result = submission_of(service, store, max_tries, options).submit_or_reattach()
@@ -100,9 +103,11 @@ def a_try(service: Service, store: Store, max_tries: int, options: Options) -> s
 STORED = Record(fingerprint(REQUEST.body()), 2, 4e9, answered=True, task_id="ldtask_0", poll_url="/v1/tasks/ldtask_0")
 
 
-def a_later_try(max_tries: int, options: Options = Options(), **changes: Any) -> tuple[Service, dict[str, Any], str]:  # noqa: B008 # it is frozen
+def a_later_try(
+    max_tries: int, options: Options = DEFAULTS, **changes: Any
+) -> tuple[SubmitService, dict[str, Any], str]:
     """Run a try that finds ``STORED``, and return what came of it."""
-    service, store = Service(), Store()
+    service, store = SubmitService(), Store()
     service.failed = changes.pop("failed", set())
     store.values[KEY] = replace(STORED, **changes).to_json()
     end = a_try(service, store, max_tries, options)
@@ -115,7 +120,7 @@ def test_a_retry_polls_the_task_that_is_paid_for():
 
 
 def test_a_retry_that_wants_something_else_fails_and_names_the_fields():
-    service, store = Service(), Store()
+    service, store = SubmitService(), Store()
     store.values[KEY] = replace(STORED, fingerprint={"model": "x", "seed": "y"}).to_json()
     record = replace(STORED, answered=False, task_id=None, poll_url=None)
     submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, WHOSE)
@@ -182,7 +187,7 @@ def test_the_id_is_stored_through_an_outage_of_the_store():
                 raise RuntimeError("the API server is away")
             super().set(key, value)
 
-    service, store = Service(), Outage()
+    service, store = SubmitService(), Outage()
     assert a_try(service, store, 2, Options()).startswith("waiting")
     assert store.values[KEY]["task_id"] == "ldtask_1"
 
@@ -192,7 +197,7 @@ def test_where_the_intent_cannot_be_taken_back_the_reason_is_still_told():
         def delete(self, key: str) -> None:
             raise RuntimeError("the API server is away")
 
-    assert a_try(Service(refuses=True), Stuck(), 2, Options()) == "final"
+    assert a_try(SubmitService(refuses=True), Stuck(), 2, Options()) == "final"
 
 
 def test_a_signal_between_answer_and_store_waits_until_the_id_is_stored():
@@ -209,7 +214,7 @@ def test_a_signal_between_answer_and_store_waits_until_the_id_is_stored():
     store = Signalled()
     try:
         with pytest.raises(AirflowTaskTimeout):
-            a_try(Service(), store, 2, Options())
+            a_try(SubmitService(), store, 2, Options())
     finally:
         signal.signal(signal.SIGALRM, before)
     assert store.values[KEY]["task_id"] == "ldtask_1"
@@ -217,12 +222,12 @@ def test_a_signal_between_answer_and_store_waits_until_the_id_is_stored():
 
 def test_it_works_in_a_thread_too_where_no_signals_arrive():
     with ThreadPoolExecutor(1) as pool:
-        end = pool.submit(a_try, Service(), Store(), 2, Options()).result(timeout=10)
+        end = pool.submit(a_try, SubmitService(), Store(), 2, Options()).result(timeout=10)
     assert end.startswith("waiting")
 
 
 def test_an_adopted_task_is_polled_and_its_wait_begins_anew():
-    service, store = Service(), Store()
+    service, store = SubmitService(), Store()
     intent = replace(STORED, fingerprint={"prompt": "x"}, deadline=1.0, answered=False, task_id=None, poll_url=None)
     store.values[KEY] = {**intent.to_json(), "task_id": "ldtask_7"}  # all that a person has to fill in
     assert a_try(service, store, 5, Options(on_clear="regenerate")) == "finished ldtask_7"
@@ -242,7 +247,7 @@ def test_a_retry_keeps_the_deadline_and_a_clear_renews_it():
 
 
 def test_the_model_that_was_really_used_is_stored_and_another_one_on_a_retry_is_no_other_request():
-    service, store = Service(), Store()
+    service, store = SubmitService(), Store()
     store.values[KEY] = replace(STORED, model="seedance-2.0").to_json()
     record = Record(STORED.fingerprint, 2, 4e9, model="veo3")
     submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, WHOSE)
@@ -252,7 +257,7 @@ def test_the_model_that_was_really_used_is_stored_and_another_one_on_a_retry_is_
 
 @pytest.mark.parametrize("found", [True, False], ids=["by a later try", "at once"])
 def test_a_lost_answer_names_the_key_and_the_commands_that_repair_it(found):
-    service, store = Service(), Store()
+    service, store = SubmitService(), Store()
     service.loses = True
     record = Record(STORED.fingerprint, 2, 4e9)
     whose = TaskInstanceKey("clips", "submit", "manual__1", 3)
@@ -267,7 +272,7 @@ def test_a_lost_answer_names_the_key_and_the_commands_that_repair_it(found):
 
 
 def test_a_resubmit_that_is_refused_leaves_what_is_known_of_the_unknown_submit_before():
-    service, store = Service(), Store()
+    service, store = SubmitService(), Store()
     service.loses = True
     for service.refuses in (False, True):
         submission = submission_of(service, store, options=Options(on_unknown_submit="resubmit"))
@@ -278,7 +283,7 @@ def test_a_resubmit_that_is_refused_leaves_what_is_known_of_the_unknown_submit_b
 
 
 def test_a_resubmit_that_is_accepted_keeps_the_record_of_the_unknown_submit_before():
-    service, store = Service(), Store()
+    service, store = SubmitService(), Store()
     for service.loses in (True, False):
         submission = submission_of(service, store, options=Options(on_unknown_submit="resubmit"))
         with suppress(SubmitUnknownError):
@@ -289,7 +294,7 @@ def test_a_resubmit_that_is_accepted_keeps_the_record_of_the_unknown_submit_befo
 
 @pytest.mark.parametrize(("word", "final"), [("fail", True), ("resubmit", False)])
 def test_a_lost_answer_is_final_unless_a_retry_is_to_submit_it_again(word, final):
-    service = Service()
+    service = SubmitService()
     service.loses = True
     with pytest.raises(SubmitUnknownError) as unknown:
         submission_of(service, Store(), options=Options(on_unknown_submit=word)).submit_or_reattach()
@@ -298,7 +303,7 @@ def test_a_lost_answer_is_final_unless_a_retry_is_to_submit_it_again(word, final
 
 
 def test_a_clear_is_still_one_for_the_next_try_when_the_first_dies_before_its_poll():
-    class Dying(Service):
+    class Dying(SubmitService):
         def handle(self, request: httpx.Request) -> httpx.Response:
             raise KeyboardInterrupt
 
@@ -314,7 +319,7 @@ def test_the_check_comes_before_a_submit_and_never_between_a_retry_and_its_task(
     def refuse() -> None:
         raise InvalidRequestError("sora-2 cannot do that")
 
-    service, store = Service(), Store()
+    service, store = SubmitService(), Store()
     if stored:
         store.values[KEY] = stored.to_json()
     record = Record(STORED.fingerprint, 2, 4e9)
@@ -335,8 +340,8 @@ def test_an_adopted_task_that_lemondata_does_not_know_can_still_be_put_right():
 
     store = Store()
     store.values[KEY] = replace(STORED, answered=False, task_id="ldtask_slip", poll_url=None, deadline=1.0).to_json()
-    submission = submission_of(Service(), store, max_tries=5)
-    submission.hook = Unknown(Service())
+    submission = submission_of(SubmitService(), store, max_tries=5)
+    submission.hook = Unknown(SubmitService())
     submission.submit_or_reattach()
     assert store.values[KEY]["answered"] is False
 
@@ -347,7 +352,7 @@ def test_an_intent_that_may_have_been_stored_in_vain_is_taken_back():
             super().set(key, value)
             raise RuntimeError("the API server did not answer")
 
-    service, store = Service(), Flaky()
+    service, store = SubmitService(), Flaky()
     with pytest.raises(RuntimeError):
         submission_of(service, store).submit_or_reattach()
     assert (store.values, service.creates) == ({}, [])
@@ -394,8 +399,8 @@ def test_the_task_that_is_replaced_is_cancelled_only_when_another_one_may_be_sub
 
     store = Store()
     store.values[KEY] = STORED.to_json()
-    submission = submission_of(Service(), store, max_tries=5, options=Options(on_clear="regenerate"))
-    submission.hook, submission.cancel_replaced, submission.price = Watched(Service()), True, refuse
+    submission = submission_of(SubmitService(), store, max_tries=5, options=Options(on_clear="regenerate"))
+    submission.hook, submission.cancel_replaced, submission.price = Watched(SubmitService()), True, refuse
     with pytest.raises(InvalidRequestError):
         submission.submit_or_reattach()
     assert polled == []

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import pytest
 
-from tests.triggers.doubles import Metrics, Service
+from tests.triggers.doubles import FakeTaskService, Metrics
 
 
 @pytest.fixture
-def service() -> Service:
-    return Service()
+def service() -> FakeTaskService:
+    return FakeTaskService()
 
 
 @pytest.fixture

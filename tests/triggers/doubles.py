@@ -30,7 +30,7 @@ def answer(task_id: str, status: str = "completed", **fields: Any) -> Task:
     return Task.read(payload, task_id, f"/v1/tasks/{task_id}")
 
 
-class Service:
+class FakeTaskService:
     """What every client that it makes talks to: says how each task is, and counts who asked."""
 
     def __init__(self) -> None:
@@ -47,7 +47,7 @@ class Service:
 
 
 class Client:
-    def __init__(self, service: Service, options: dict[str, Any]) -> None:
+    def __init__(self, service: FakeTaskService, options: dict[str, Any]) -> None:
         self.service = service
         self.options = options
         self.closed = False

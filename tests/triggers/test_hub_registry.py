@@ -10,7 +10,7 @@ import pytest
 from lemondata_provider.api.errors import AuthenticationError, ConfigurationError, ConnectionFailedError
 from lemondata_provider.triggers.hub_registry import HubRegistry, registry_for_running_loop
 from lemondata_provider.triggers.poll_hub import PollHub
-from tests.triggers.doubles import Metrics, Service, answer, settings, until, waiting
+from tests.triggers.doubles import FakeTaskService, Metrics, answer, settings, until, waiting
 
 
 class Connections:
@@ -35,7 +35,7 @@ def connections() -> Connections:
 
 
 @pytest.fixture
-def hubs(service: Service, connections: Connections, metrics: Metrics) -> HubRegistry:
+def hubs(service: FakeTaskService, connections: Connections, metrics: Metrics) -> HubRegistry:
     return HubRegistry(connections.look_up, metrics, partial(PollHub, make_client=service.client))
 
 

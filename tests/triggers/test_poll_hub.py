@@ -11,11 +11,11 @@ from lemondata_provider.api.errors import AuthenticationError, RateLimitError, S
 from lemondata_provider.api.rate_limiter import RateLimit
 from lemondata_provider.api.task import Task
 from lemondata_provider.triggers.poll_hub import MAX_FORECASTS, PollHub
-from tests.triggers.doubles import Client, Metrics, Service, answer, settings, until, waiting
+from tests.triggers.doubles import Client, FakeTaskService, Metrics, answer, settings, until, waiting
 
 
 @pytest.fixture
-def hub(service: Service, metrics: Metrics) -> PollHub:
+def hub(service: FakeTaskService, metrics: Metrics) -> PollHub:
     return PollHub(settings(), metrics, make_client=service.client)
 
 
