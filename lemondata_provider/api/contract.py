@@ -13,6 +13,7 @@ from typing import Any
 from lemondata_provider.api.errors import InvalidRequestError
 from lemondata_provider.api.models import Model
 from lemondata_provider.api.request import Operation, VideoRequest
+from lemondata_provider.close_matches import closest
 
 # Other words ("auto", "any", "adaptive", "landscape") are not understood, and forbid nothing.
 _RESOLUTION = re.compile(r"\s*\d+[pk]\s*", re.IGNORECASE)
@@ -48,14 +49,11 @@ def check_contract(request: VideoRequest, model: Model) -> None:
 
 
 def nearest(value: Any, choices: Sequence[Any]) -> Any:
-    """Return the choice that comes nearest: of numbers the closest, and of two the smaller; of texts the likest."""
+    """Return the nearest choice: the closest number, of two the smaller one; or the most similar text."""
     numbers = [choice for choice in choices if isinstance(choice, int)]
     if isinstance(value, int) and numbers:
         return min(numbers, key=lambda choice: (abs(choice - value), choice))
-    import difflib  # noqa: PLC0415 # every DAG file that imports an operator would pay for it
-
-    likest = difflib.get_close_matches(str(value), [str(choice) for choice in choices], n=1, cutoff=0.0)
-    return likest[0] if likest else choices[0]
+    return closest(str(value), map(str, choices), cutoff=0.0) or choices[0]
 
 
 def _durations(value: object) -> list[int]:

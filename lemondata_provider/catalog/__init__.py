@@ -1,4 +1,4 @@
-"""Which models there are, what they can do, and what is wrong with a request: known before anything is paid for."""
+"""The known models, and checks of a request against them before anything is paid for."""
 
 from lemondata_provider.catalog.catalog import Catalog, CatalogError, CatalogModel, load, recommend
 

@@ -1,25 +1,23 @@
 """
-The models that this package knows: data in a file, and what can be asked of it.
+The models that this package knows, and queries over them.
 
-It is read in DAG files and by every submit, so it imports next to nothing: neither ``dataclasses`` nor ``typing`` (8 to
-16 ms in a new interpreter), and ``json`` and ``difflib`` where they are needed. Source of the data: the tables of
-LemonData's video guide.
+DAG files import this module. Source of the data: the tables of LemonData's video guide.
 """
 
 from __future__ import annotations
 
+import json
 import os
-from collections import namedtuple
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from functools import lru_cache
+from pathlib import Path
+from typing import Any
 
 from lemondata_provider.catalog.operations import OPERATIONS
+from lemondata_provider.close_matches import closest
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from typing import Any
-
-SHIPPED = os.path.join(os.path.dirname(__file__), "models.json")
+SHIPPED = Path(__file__).with_name("models.json")
 AUDIO_ON = "on by default"
 AUDIO_WITHOUT_TOGGLE = "no stable toggle"
 AUDIO_UNKNOWN = "unknown"
@@ -27,37 +25,35 @@ AUDIO = (AUDIO_ON, AUDIO_WITHOUT_TOGGLE, AUDIO_UNKNOWN)
 
 
 class CatalogError(ValueError):
-    """A data file that is no inventory, or a question that it has no answer to."""
+    """A catalog file is invalid, or the catalog has no answer."""
 
 
-class CatalogModel(
-    namedtuple("CatalogModel", ("id", "family", "operations", "audio", "recommended_for"), defaults=(AUDIO_UNKNOWN, ()))
-):
+@dataclass(frozen=True)
+class CatalogModel:
     """
     One model.
 
-    :param id: the name to put into a request.
-    :param family: who makes it.
-    :param operations: what it can do; empty where that is not known.
+    :param id: name of the model in a request.
+    :param family: company that makes the model.
+    :param operations: operations of the model; empty if unknown.
     :param audio: ``on by default``, ``no stable toggle`` or ``unknown``.
-    :param recommended_for: the purposes that it is recommended for.
+    :param recommended_for: purposes that the guide recommends the model for.
     """
 
-    __slots__ = ()
     id: str
     family: str
     operations: tuple[str, ...]
-    audio: str
-    recommended_for: tuple[str, ...]
+    audio: str = AUDIO_UNKNOWN
+    recommended_for: tuple[str, ...] = ()
 
 
 class Catalog:
     """
-    An inventory.
+    A list of models.
 
-    :param models: what is in it.
-    :param recommendations: for each purpose the ids of models, the best first, where others than ``models`` are left
-        out; default: as the models say it themselves, in their own order.
+    :param models: the models.
+    :param recommendations: model ids by purpose, best first; ids outside ``models`` are dropped. Default: the models'
+        own ``recommended_for``, in their order.
     """
 
     def __init__(
@@ -65,34 +61,41 @@ class Catalog:
     ) -> None:
         self.models = tuple(models)
         ids_by_purpose = _recommended(self.models) if recommendations is None else recommendations
-        here = {purpose: tuple(filter(self.find, ids)) for purpose, ids in ids_by_purpose.items()}
-        self.recommendations = {purpose: ids for purpose, ids in here.items() if ids}
+        listed = {purpose: tuple(filter(self.find, ids)) for purpose, ids in ids_by_purpose.items()}
+        self.recommendations = {purpose: ids for purpose, ids in listed.items() if ids}
 
     def find(self, model_id: str) -> CatalogModel | None:
-        """Return a model by its id, or nothing."""
+        """Return the model with this id, or ``None``."""
         return next((model for model in self.models if model.id == model_id), None)
 
+    def operations_of(self, model_id: str) -> tuple[str, ...]:
+        """Return the operations of the model with this id; empty if unknown."""
+        model = self.find(model_id)
+        return model.operations if model else ()
+
     def nearest(self, model_id: str) -> str | None:
-        """Return the id that was probably meant, or nothing."""
-        return _nearest(model_id, tuple(model.id for model in self.models))
+        """Return the closest id, or ``None``."""
+        return closest(model_id, (model.id for model in self.models))
 
     def able(self, operation: str, like: CatalogModel | None = None) -> list[CatalogModel]:
         """
-        Return the models that can do something, the likeliest substitute first.
+        Return the models with an operation, the best substitute first.
 
-        :param operation: what they can do.
-        :param like: which model they are to stand in for: its family comes first.
+        :param operation: for example ``image-to-video``.
+        :param like: the model to replace: its family comes first.
         """
         able = [model for model in self.models if operation in model.operations]
         if like is None:
             return able
-        nearest = _nearest(like.id, tuple(model.id for model in able if model.family == like.family), 0.0)
-        return sorted(able, key=lambda model: (model.id != nearest, model.family != like.family, -_weight(model)))
+        nearest = closest(like.id, (model.id for model in able if model.family == like.family), cutoff=0.0)
+        return sorted(
+            able, key=lambda model: (model.id != nearest, model.family != like.family, -len(model.recommended_for))
+        )
 
     def matrix(self) -> dict[str, dict[str, bool]]:
-        """Return for each family and each operation whether one of its models can do it."""
-        in_use = dict.fromkeys(operation for model in self.models for operation in model.operations)
-        columns = [*filter(in_use.__contains__, OPERATIONS), *(name for name in in_use if name not in OPERATIONS)]
+        """Return by family and operation whether a model of the family has the operation."""
+        used = dict.fromkeys(operation for model in self.models for operation in model.operations)
+        columns = [*filter(used.__contains__, OPERATIONS), *(name for name in used if name not in OPERATIONS)]
         rows: dict[str, dict[str, bool]] = {}
         for model in self.models:
             row = rows.setdefault(model.family, dict.fromkeys(columns, False))
@@ -101,24 +104,23 @@ class Catalog:
 
     def recommend(self, purpose: str, operation: str | None = None) -> str:
         """
-        Return the id of the model that is recommended first for a purpose.
+        Return the id of the first recommended model for a purpose.
 
         :param purpose: for example ``best-quality``.
-        :param operation: what it has to be able to do, default: anything.
-        :raises CatalogError: which purposes are known, or which models can do that.
+        :param operation: operation that the model must have. Default: any.
+        :raises CatalogError: no such model; the message lists purposes, or models with the operation.
         """
         ids = self.recommendations.get("-".join(purpose.lower().replace("_", " ").split()))
         if ids is None:
-            raise CatalogError(f"Nothing is recommended for {purpose!r}. Purposes: {', '.join(self.recommendations)}")
+            raise CatalogError(f"No model is recommended for {purpose!r}. Purposes: {', '.join(self.recommendations)}")
         able = [model.id for model in self.able(operation)] if operation else list(ids)
         if best := next((name for name in ids if name in able), None):
             return best
-        others = f"models that do: {', '.join(able)}" if able else f"operations: {', '.join(OPERATIONS)}"
-        raise CatalogError(f"No model that is recommended for {purpose!r} does {operation}; {others}")
+        others = f"models with it: {', '.join(able)}" if able else f"operations: {', '.join(OPERATIONS)}"
+        raise CatalogError(f"No model recommended for {purpose!r} has the operation {operation}; {others}")
 
     def to_json(self) -> str:
-        """Return the inventory in the form of the data file."""
-        import json  # noqa: PLC0415 # 7 ms in a new interpreter
+        """Return the catalog in the form of its file."""
 
         def line(value: object) -> str:
             return json.dumps(value, ensure_ascii=False)
@@ -130,15 +132,11 @@ class Catalog:
         return "{\n" + ",\n".join(blocks) + "\n}\n"
 
 
-_IN_FILE = ("id", "family", "operations", "audio")  # what is recommended stands beside them, with its order
+_IN_FILE = ("id", "family", "operations", "audio")  # recommendations stand beside the models, in their own order
 
 
 def _lines(rows: list[str]) -> str:
     return ",\n".join(rows) + "\n" if rows else ""
-
-
-def _weight(model: CatalogModel) -> int:
-    return len(model.recommended_for)
 
 
 def _recommended(models: Iterable[CatalogModel]) -> dict[str, tuple[str, ...]]:
@@ -149,44 +147,29 @@ def _recommended(models: Iterable[CatalogModel]) -> dict[str, tuple[str, ...]]:
     return purposes
 
 
-@lru_cache(maxsize=256)
-def _nearest(model_id: str, ids: tuple[str, ...], cutoff: float = 0.6) -> str | None:
-    """Cached, because comparing with all of them takes longer than everything else that is checked."""
-    from difflib import get_close_matches  # noqa: PLC0415 # 8 ms in a new interpreter
-
-    by_spelling = {name.lower(): name for name in ids}
-    found = get_close_matches(model_id.lower(), by_spelling, n=1, cutoff=cutoff)
-    return by_spelling[found[0]] if found else None
-
-
 def load(path: str | None = None) -> Catalog:
     """
-    Return the inventory of a data file; it is read again when the file has changed.
+    Return the catalog of a file; a changed file is read again.
 
-    :param path: the file, default: the one that comes with this package.
-    :raises CatalogError: what is wrong with it.
+    :param path: path of the file. Default: the package's own catalog.
+    :raises CatalogError: the file is missing or invalid.
     """
     if path is None:
         return _load(SHIPPED)
     try:
-        return _load(path, os.stat(path).st_mtime_ns)
+        return _load(Path(path), os.stat(path).st_mtime_ns)
     except OSError as error:
         raise CatalogError(f"{path} cannot be read: {error.strerror}") from None
 
 
 @lru_cache(maxsize=8)
-def _load(path: str, _changed: int = 0) -> Catalog:
-    import json  # noqa: PLC0415 # 7 ms in a new interpreter
-
-    with open(path, encoding="utf-8") as file:
-        try:
-            data = json.load(file)
-        except ValueError as error:
-            raise CatalogError(f"{path} is no JSON: {error}") from None
+def _load(path: Path, _modified: int = 0) -> Catalog:
     try:
-        return _read(data)
+        return _read(json.loads(path.read_text("utf-8")))
     except CatalogError as error:
         raise CatalogError(f"{path}: {error}") from None
+    except ValueError as error:
+        raise CatalogError(f"{path} is no JSON: {error}") from None
 
 
 def _read(data: Any) -> Catalog:
@@ -199,9 +182,9 @@ def _read(data: Any) -> Catalog:
     models = [_model(number, row, recommendations) for number, row in enumerate(data["models"])]
     known = [model.id for model in models]
     if twice := sorted({name for name in known if known.count(name) > 1}):
-        raise CatalogError(f"twice in it: {', '.join(twice)}")
+        raise CatalogError(f"duplicate ids: {', '.join(twice)}")
     if missing := sorted({name for ids in recommendations.values() for name in ids} - set(known)):
-        raise CatalogError(f"recommended, and none of its models: {', '.join(missing)}")
+        raise CatalogError(f"recommended ids without a model: {', '.join(missing)}")
     return Catalog(models, recommendations)
 
 
@@ -223,10 +206,14 @@ def _is_texts(value: object) -> bool:
 
 def recommend(purpose: str, operation: str | None = None) -> str:
     """
-    Return the id of the model that the guide recommends first for a purpose; needs no connection.
+    Return the id of the first model that the guide recommends for a purpose; needs no connection.
 
     :param purpose: ``best-quality``, ``fast-iteration``, ``reference-images`` or ``video-to-video``.
-    :param operation: what the model has to be able to do, default: anything.
-    :raises CatalogError: which purposes are known, or which models can do that.
+    :param operation: operation that the model must have. Default: any.
+    :raises CatalogError: no such model; the message lists purposes, or models with the operation.
+
+    Example::
+
+        recommend("best-quality", operation="image-to-video")
     """
     return load().recommend(purpose, operation)

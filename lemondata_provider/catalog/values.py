@@ -1,18 +1,17 @@
 """
-Which values the API takes in its fields, whatever the model.
+The values that the API's fields take, whatever the model.
 
-Where two editions of the documentation give two ranges, only what is outside the wider one is wrong. Source:
+Where two editions of the documentation give two ranges, the wider one counts. Source:
 https://docs.lemondata.cc (create-video, error-handling).
 """
 
 from __future__ import annotations
 
-from lemondata_provider.catalog.operations import IMAGES, OPERATIONS
+from collections.abc import Iterator, Mapping
+from typing import Any
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import Any
+from lemondata_provider.catalog.operations import IMAGES, OPERATIONS
+from lemondata_provider.close_matches import closest
 
 RANGES: dict[str, tuple[int, int, str]] = {
     "duration": (1, 60, " seconds"),
@@ -32,7 +31,7 @@ MAX_MEGABYTES = {**dict.fromkeys(IMAGES, 20), "audio_url": 25}
 
 
 def wrong_values(fields: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence for each value that the API does not take."""
+    """Yield one sentence per value that the API refuses."""
     for name, value in fields.items():
         if name in RANGES:
             yield from _outside(name, value)
@@ -44,7 +43,7 @@ def wrong_values(fields: Mapping[str, Any]) -> Iterator[str]:
 
 
 def wrong_words(fields: Mapping[str, Any]) -> Iterator[str]:
-    """Yield a sentence for each word that is none of the documented ones."""
+    """Yield one sentence per word that is not documented."""
     for name in CHOICES.keys() & fields.keys():
         yield from _not_among(name, fields[name])
 
@@ -54,7 +53,7 @@ def _outside(name: str, value: Any) -> Iterator[str]:
     try:
         number = float(value)
     except (TypeError, ValueError, OverflowError):
-        return  # what is no number is refused elsewhere, whatever the catalog says
+        return  # the request itself refuses what is no number
     if number < low or number > high:
         nearest = low if number < low else high
         yield f"{name} must be {low} to {high}{unit}, not {value!s:.40}: did you mean {nearest}?"
@@ -63,10 +62,8 @@ def _outside(name: str, value: Any) -> Iterator[str]:
 def _not_among(name: str, value: Any) -> Iterator[str]:
     if not isinstance(value, str) or value.strip().lower() in CHOICES[name]:
         return
-    from difflib import get_close_matches  # noqa: PLC0415 # 8 ms in a new interpreter
-
-    nearest = get_close_matches(value.strip().lower(), CHOICES[name], n=1, cutoff=0.4)
-    hint = f": did you mean {nearest[0]!r}?" if nearest else "."
+    nearest = closest(value, CHOICES[name], cutoff=0.4)
+    hint = f": did you mean {nearest!r}?" if nearest else "."
     yield f"{name} must be one of {', '.join(CHOICES[name])}, not {value[:40]!r}{hint}"
 
 
@@ -74,7 +71,7 @@ def _too_large(name: str, urls: Any) -> Iterator[str]:
     most = MAX_MEGABYTES[name] * MEGABYTE
     for url in urls:
         if not isinstance(url, str) or len(url) <= most or not is_inline(url):
-            continue  # nothing becomes longer by decoding
+            continue  # decoding makes nothing longer
         if (size := _decoded_size(url, most)) > most:
             held = f"{name} holds {size / MEGABYTE:.1f} MB inline, and LemonData takes {MAX_MEGABYTES[name]} MB"
             yield f"{held}: make it smaller, or give a public https URL."
@@ -86,7 +83,7 @@ def is_inline(url: str) -> bool:
 
 
 def _decoded_size(url: str, most: int) -> int:
-    """Return how many bytes a ``data:`` URL holds, without decoding it; not exactly where it is surely not too much."""
+    """Return the bytes that a ``data:`` URL holds, without decoding; an upper bound where that is below the limit."""
     comma = url.find(",")
     length = len(url) - comma - 1
     if not url[:comma].rstrip().lower().endswith(";base64"):

@@ -1,4 +1,4 @@
-"""What a DAG will submit, as far as its operators tell it before they run."""
+"""The submits of a DAG, as far as its operators show them before they run."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 from lemondata_provider.api.prices import FROM_SOURCE, NO_DURATION, Seconds
 from lemondata_provider.cli.plan import AT_RUN_TIME, Clip, Submits
 from lemondata_provider.hooks.version_compat import expansion_types, map_key, task_group_expansion
+from lemondata_provider.operators.arguments import is_literal
 from lemondata_provider.operators.video import SubmitVideoOperator
 
 FIELDS = ("model", "duration", "video_url", "audio_url", "lemondata_conn_id", "wait_for_completion", "poll_interval")
@@ -54,7 +55,7 @@ def _where(fields: Mapping[str, Any]) -> tuple[str | None, float | None]:
     conn_id, interval = fields["lemondata_conn_id"], fields["poll_interval"]
     waits = fields["wait_for_completion"] is True and isinstance(interval, (int, float))
     return (
-        conn_id if isinstance(conn_id, str) and _is_literal(conn_id) else None,
+        conn_id if isinstance(conn_id, str) and is_literal(conn_id) else None,
         float(interval) if waits else None,
     )
 
@@ -111,14 +112,14 @@ def _with(fields: dict[str, Any], mapped: dict[str, Any]) -> dict[str, Any]:
 
 def _clip(fields: Mapping[str, Any]) -> Clip:
     model = fields["model"]
-    return Clip(model if isinstance(model, str) and _is_literal(model) else None, _seconds(fields))
+    return Clip(model if isinstance(model, str) and is_literal(model) else None, _seconds(fields))
 
 
 def _seconds(fields: Mapping[str, Any]) -> Seconds:
     sources, duration = [fields[name] for name in SOURCES], fields["duration"]
     if any(source is not None and source is not LATER for source in sources):
         return FROM_SOURCE
-    if LATER in sources or not (duration is None or _is_literal(duration)):
+    if LATER in sources or not (is_literal(duration)):
         return f"the length is {AT_RUN_TIME}"
     return NO_DURATION if duration is None else _whole(duration)
 
@@ -126,14 +127,7 @@ def _seconds(fields: Mapping[str, Any]) -> Seconds:
 def _whole(duration: Any) -> Seconds:
     try:
         seconds = int(duration)
-    except (ValueError, OverflowError):
+    except (TypeError, ValueError, OverflowError):
         seconds = 0
     exact = isinstance(duration, str) or (seconds == duration and not isinstance(duration, bool))
     return seconds if seconds > 0 and exact else f"{duration!r} is no length"
-
-
-def _is_literal(value: Any) -> bool:
-    """Say whether a value is the same at run time: what holds a template or comes from another task is not."""
-    if isinstance(value, str):
-        return "{{" not in value and "{%" not in value
-    return isinstance(value, (int, float))

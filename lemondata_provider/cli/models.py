@@ -7,6 +7,7 @@ import os
 import tempfile
 from argparse import Namespace
 from collections.abc import Iterable
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from lemondata_provider.api.errors import ConfigurationError, LemonDataError
@@ -36,7 +37,7 @@ def models(args: Namespace) -> str:
     if args.diff:
         return "\n".join(changes(ours, shown)) or "No differences."
     found = chosen(shown, args.operation, args.family)
-    return json.dumps([model._asdict() for model in found], indent=2) if args.json else table(map(row, found))
+    return json.dumps([asdict(model) for model in found], indent=2) if args.json else table(map(row, found))
 
 
 def configured(needed: bool) -> Catalog:
@@ -95,7 +96,7 @@ def merged(theirs: Iterable[Model], ours: Catalog) -> Catalog:
     for model in theirs:
         if model.category in (None, "video"):
             new, before = _entry(model), here.get(model.id)
-            here[model.id] = before._replace(operations=_each(before.operations + new.operations)) if before else new
+            here[model.id] = replace(before, operations=_each(before.operations + new.operations)) if before else new
     return Catalog((_completed(model, ours.find(model.id)) for model in here.values()), ours.recommendations)
 
 
@@ -107,7 +108,7 @@ def _completed(theirs: CatalogModel, ours: CatalogModel | None) -> CatalogModel:
     """Prefer our entry, but for operations in words that are known: those of another vocabulary would refuse all."""
     if ours is None:
         return theirs
-    return ours._replace(operations=theirs.operations) if set(OPERATIONS) & set(theirs.operations) else ours
+    return replace(ours, operations=theirs.operations) if set(OPERATIONS) & set(theirs.operations) else ours
 
 
 def _each(operations: Iterable[str]) -> tuple[str, ...]:

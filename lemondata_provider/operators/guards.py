@@ -20,6 +20,7 @@ from lemondata_provider.api.errors import (
 from lemondata_provider.api.prices import Estimate, plain
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.submit_outcome import MODEL_NOT_FOUND
+from lemondata_provider.close_matches import close_matches
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.arguments import choice, flag
 from lemondata_provider.operators.validation import catalog
@@ -95,12 +96,9 @@ def check_live(hook: LemonDataHook, request: VideoRequest) -> None:
     try:
         model = hook.get_model(request.model, patient=False)
     except ModelNotFoundError as error:
-        names = [model.id for model in catalog().models]
-        import difflib  # noqa: PLC0415 # every DAG file that imports an operator would pay for it
-
-        close = difflib.get_close_matches(request.model, names, n=3, cutoff=0.5)
+        close = close_matches(request.model, (model.id for model in catalog().models), cutoff=0.5)
         has_suggestions = any(error.hints.get(name) for name in ("did_you_mean", "suggestions"))
-        suggested = {} if has_suggestions or not close else {"did_you_mean": close[0], "suggestions": close}
+        suggested = {} if has_suggestions or not close else {"did_you_mean": close[0], "suggestions": list(close)}
         raise InvalidRequestError(
             f"LemonData does not know the model {request.model!r} today. Nothing was submitted.",
             code=MODEL_NOT_FOUND,

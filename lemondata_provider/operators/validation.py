@@ -1,13 +1,10 @@
 """
-What is known of models, put to use by operators: the operation that is meant, and what is wrong, before it is paid for.
-
-Where the knowledge comes from is said in :mod:`lemondata_provider.catalog`.
+The operators' use of :mod:`lemondata_provider.catalog`: infer the operation, and check a request before it is paid for.
 """
 
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Collection, Sequence
 from enum import Enum
 from typing import Any
@@ -24,16 +21,17 @@ from lemondata_provider.catalog.operations import infer
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.settings import ConnectionSettings
 from lemondata_provider.hooks.version_compat import is_from_mapped
+from lemondata_provider.operators.arguments import is_literal
 
 VALIDATIONS = ("strict", "warn", "off")
-WAY_OUT = 'If this is newer than the package, validation="warn" submits it all the same.'
+BYPASS = 'If this is newer than the package, validation="warn" submits it all the same.'
 
 
 def catalog() -> Catalog:
     """
-    Return the inventory: the one that ``[lemondata] catalog_path`` names, or the one that comes with this package.
+    Return the catalog that ``[lemondata] catalog_path`` names. Default: the package's own.
 
-    :raises ConfigurationError: what is wrong with the file that is named.
+    :raises ConfigurationError: the file is missing or invalid.
     """
     path = conf.get("lemondata", "catalog_path", fallback=None)
     try:
@@ -44,23 +42,25 @@ def catalog() -> Catalog:
 
 def with_operations(requests: list[VideoRequest]) -> list[VideoRequest]:
     """
-    Return the requests with their operations, inferred if none is given and the inputs decide.
+    Return the requests with their operation: the given one, or the one that the inputs mean.
 
-    :param requests: the request, and after it the same one for each fallback model: they do what the first one does.
+    :param requests: the request, then the same request for each fallback model, with the operation of the first.
     """
     if requests[0].operation:
         return requests
-    known = _catalog_at_hand()
-    meant = _inferred(requests[0], known)
-    return [request.model_copy(update={"operation": meant or _inferred(request, known)}) for request in requests]
+    models = _valid_catalog()
+    meant = _inferred(requests[0].body(), models)
+    return [
+        request.model_copy(update={"operation": meant or _inferred(request.body(), models)}) for request in requests
+    ]
 
 
-def _inferred(request: VideoRequest, known: Catalog) -> str | None:
-    return infer(request.body(), known.find(request.model))
+def _inferred(body: dict[str, Any], models: Catalog) -> str | None:
+    return infer(body, models.operations_of(str(body.get("model"))))
 
 
-def _catalog_at_hand() -> Catalog:
-    """Return the inventory, or the shipped one if the configured one is unreadable: the submit raises that."""
+def _valid_catalog() -> Catalog:
+    """Return the catalog, or the package's own if the configured file is invalid: a strict check raises that."""
     try:
         return catalog()
     except ConfigurationError:
@@ -69,37 +69,37 @@ def _catalog_at_hand() -> Catalog:
 
 def check_requests(requests: list[VideoRequest], validation: str, hook: LemonDataHook) -> None:
     """
-    Check what is about to be submitted, and log what is worth a warning.
+    Check requests before they are submitted, and log the warnings.
 
-    :param requests: the request, and after it the same one for each fallback model.
-    :param validation: ``strict``, ``warn`` (nothing is refused) or ``off``.
-    :param hook: the connection, for the log, and to know whether its base URL is local.
-    :raises InvalidRequestError: what is wrong, in strict validation.
+    :param requests: the request, then the same request for each fallback model.
+    :param validation: ``strict``, ``warn`` (refuses nothing) or ``off``.
+    :param hook: its log takes the warnings; its base URL says whether media may be local.
+    :raises InvalidRequestError: the findings, in strict validation.
     """
     if validation == "off":
         return
-    known = catalog() if validation == "strict" else _catalog_at_hand()
-    found = _check_all([request.body() for request in requests], known)
+    models = catalog() if validation == "strict" else _valid_catalog()
+    findings = _check_all([request.body() for request in requests], models)
     if validation == "strict":
-        _refuse(found.errors)
-    elsewhere = found.elsewhere if found.elsewhere and _goes_elsewhere(hook) else ()
-    for sentence in (*found.errors, *found.warnings, *elsewhere):
+        _refuse(findings.errors)
+    media_warnings = () if _has_local_base_url(hook) else findings.media_warnings
+    for sentence in (*findings.errors, *findings.warnings, *media_warnings):
         hook.log.warning("%s", redact(sentence))
 
 
 def check_literals(operator: Any) -> None:
     """
-    Check of an operator what will not change any more, while its DAG file is read.
+    Check the literal fields of an operator while its DAG file is parsed.
 
-    A mapped task is checked before it submits: an error while Airflow expands it would be retried.
+    A mapped task is checked before it submits: Airflow would retry an error while it expands the task.
 
-    :param operator: one with the fields of a request, ``fallback_models`` and ``validation``.
-    :raises InvalidRequestError: what is wrong, in strict validation.
+    :param operator: an operator with the request's fields, ``fallback_models`` and ``validation``.
+    :raises InvalidRequestError: the findings, in strict validation.
     """
     if operator.validation != "strict" or is_from_mapped(operator):
         return
     given = {name: unshield(getattr(operator, name)) for name in REQUEST_FIELDS}
-    undecided = {name for name, value in given.items() if not _is_literal(value, operator.template_ext)}
+    undecided = {name for name, value in given.items() if not is_literal(value, operator.template_ext)}
     fields = {name: _plain(value) for name, value in given.items() if value is not None and name not in undecided}
     extra = fields.pop(EXTRA, {})
     fields |= extra if isinstance(extra, dict) else {}
@@ -107,49 +107,38 @@ def check_literals(operator: Any) -> None:
     _refuse(_check_all(bodies, catalog(), undecided).errors)
 
 
-def _check_all(bodies: list[dict[str, Any]], known: Catalog, undecided: Collection[str] = ()) -> Findings:
-    """Check a request, and what its fallback models make of it."""
-    first = bodies[0]
-    meant = first.get("operation") or (None if undecided else infer(first, known.find(str(first.get("model")))))
-    same = {"operation": meant} if meant else {}
-    found = check(first, known, undecided)
-    others = [check({**body, **same}, known, undecided) for body in bodies[1:]]
-    fallback = (f"Fallback {error}" for other in others for error in other.errors if error not in found.errors)
+def _check_all(bodies: list[dict[str, Any]], models: Catalog, undecided: Collection[str] = ()) -> Findings:
+    """Check a request, and the same operation with its fallback models."""
+    first, *fallbacks = bodies
+    meant = first.get("operation") or (None if undecided else _inferred(first, models))
+    operation = {"operation": meant} if meant else {}
+    findings = check(first, models, undecided)
+    others = [check({**body, **operation}, models, undecided) for body in fallbacks]
+    errors = (f"Fallback {error}" for other in others for error in other.errors if error not in findings.errors)
+    warnings = (warning for other in others for warning in other.warnings)
     return Findings(
-        (*found.errors, *dict.fromkeys(fallback)),
-        tuple(dict.fromkeys((*found.warnings, *(warning for other in others for warning in other.warnings)))),
-        found.elsewhere,
+        (*findings.errors, *dict.fromkeys(errors)),
+        tuple(dict.fromkeys((*findings.warnings, *warnings))),
+        findings.media_warnings,
     )
 
 
 def _refuse(errors: Sequence[str]) -> None:
     if errors:
-        raise InvalidRequestError(f"{' '.join(errors)} {WAY_OUT}")
+        raise InvalidRequestError(f"{' '.join(errors)} {BYPASS}")
 
 
-def _goes_elsewhere(hook: LemonDataHook) -> bool:
-    """Say whether the base URL is known to be no local one."""
+def _has_local_base_url(hook: LemonDataHook) -> bool:
     try:
         connection = hook.get_connection(hook.lemondata_conn_id)
-        return not is_local(ConnectionSettings.read(connection).base_url)
-    except Exception:  # noqa: BLE001 # whatever is wrong with the connection: the submit tells it, and this is a warning
-        return False
-
-
-def _is_literal(value: Any, endings: Sequence[str]) -> bool:
-    """Say whether Airflow renders a value to itself; what is of an unknown kind may become anything."""
-    if isinstance(value, str):
-        return not re.search(r"\{[{%#]", value) and not value.endswith(tuple(endings))
-    if isinstance(value, (list, tuple)):
-        return all(_is_literal(item, endings) for item in value)
-    if isinstance(value, dict):
-        return _is_literal([*value, *value.values()], endings)
-    return value is None or isinstance(value, (int, float))
+        return is_local(ConnectionSettings.read(connection).base_url)
+    except Exception:  # noqa: BLE001 # the submit reports what is wrong with the connection; this is for a warning
+        return True
 
 
 def _literal_models(operator: Any) -> list[str]:
     models = operator.fallback_models
-    literal = isinstance(models, (list, tuple)) and _is_literal(models, operator.template_ext)
+    literal = isinstance(models, (list, tuple)) and is_literal(models, operator.template_ext)
     return [model for model in models if isinstance(model, str)] if literal else []
 
 

@@ -12,7 +12,7 @@ from lemondata_provider.catalog.checks import Findings, check
 EXAMPLES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "guide" / "requests.json").read_text())["requests"]
 OF = {example["operation"]: example for example in EXAMPLES}
 CATALOG = load()
-NOTHING = Findings((), (), ())
+NOTHING = Findings()
 IMAGE, VIDEO = "https://x.example/a.png", "https://x.example/a.mp4"
 
 
@@ -246,7 +246,7 @@ def test_a_field_that_is_newer_than_this_package_leaves_the_operation_open() -> 
 )
 def test_an_unknown_model_is_allowed_with_one_warning(fields: dict[str, Any]) -> None:
     found = check({"model": "sora2", **fields}, CATALOG)
-    assert (found.errors, found.elsewhere) == ((), ())
+    assert (found.errors, found.media_warnings) == ((), ())
     assert found.warnings == (
         "The model 'sora2' is not known here, so that its operation and inputs are not checked. Did you mean 'sora-2'?",
     )
@@ -277,10 +277,10 @@ def test_output_audio_is_worth_a_warning_where_there_is_no_stable_toggle() -> No
 
 def test_where_media_come_from_is_worth_a_warning_and_some_only_where_the_service_is_not_local() -> None:
     found = check({**OF["image-to-video"], "image_url": "http://x.example/a.png"}, CATALOG)
-    assert (found.errors, len(found.warnings), found.elsewhere) == ((), 1, ())
+    assert (found.errors, len(found.warnings), found.media_warnings) == ((), 1, ())
     for url in ("http://127.0.0.1:8000/a.png", "data:image/png;base64,AAAA"):
         found = check({**OF["image-to-video"], "image_url": url}, CATALOG)
-        assert (found.errors, found.warnings, len(found.elsewhere)) == ((), (), 1)
+        assert (found.errors, found.warnings, len(found.media_warnings)) == ((), (), 1)
 
 
 def test_two_first_images_are_worth_a_warning() -> None:

@@ -17,7 +17,7 @@ IMAGE, VIDEO, AUDIO = "https://x.example/a.png", "https://x.example/a.mp4", "htt
 
 
 def meant(model: str, **inputs: Any) -> str | None:
-    return infer({"model": model, **inputs}, CATALOG.find(model))
+    return infer({"model": model, **inputs}, CATALOG.operations_of(model))
 
 
 def test_the_catalog_knows_every_field_that_a_request_can_have() -> None:
@@ -28,7 +28,7 @@ def test_the_catalog_knows_every_field_that_a_request_can_have() -> None:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["operation"])
 def test_the_operation_of_each_example_of_the_guide_is_inferred(example: dict[str, Any]) -> None:
-    assert infer({**example, "operation": None}, CATALOG.find(example["model"])) == example["operation"]
+    assert infer({**example, "operation": None}, CATALOG.operations_of(example["model"])) == example["operation"]
 
 
 @pytest.mark.parametrize(
