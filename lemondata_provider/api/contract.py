@@ -1,5 +1,5 @@
 """
-What a model accepts, as the service itself tells it today: pure.
+Check a request against the contract that the service publishes for its model: pure.
 
 Source: https://docs.lemondata.cc (get-model: ``lemondata.public_contract``).
 """
@@ -11,11 +11,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from lemondata_provider.api.errors import InvalidRequestError
+from lemondata_provider.api.fields import read_whole
 from lemondata_provider.api.models import Model
 from lemondata_provider.api.request import Operation, VideoRequest
 from lemondata_provider.close_matches import closest
 
-# Other words ("auto", "any", "adaptive", "landscape") are not understood, and forbid nothing.
+# Other words ("auto", "any", "adaptive", "landscape") are not understood, and rule out nothing.
 _RESOLUTION = re.compile(r"\s*\d+[pk]\s*", re.IGNORECASE)
 _ASPECT_RATIO = re.compile(r"\s*[\d.]+:[\d.]+\s*")
 _ANYTHING = {"auto", "any", "adaptive"}
@@ -23,9 +24,9 @@ _ANYTHING = {"auto", "any", "adaptive"}
 
 def check_contract(request: VideoRequest, model: Model) -> None:
     """
-    Check a request against the public contract of its model; what the contract does not tell is not checked.
+    Check a request against the public contract of its model, as far as the contract goes.
 
-    :raises InvalidRequestError: with what is allowed, and what comes nearest.
+    :raises InvalidRequestError: a value is not allowed; the message lists the allowed ones and the nearest.
     """
     given = request.body()
     contract = model.public_contract
@@ -43,7 +44,7 @@ def check_contract(request: VideoRequest, model: Model) -> None:
     ]
     if problems:
         raise InvalidRequestError(
-            f"LemonData's public contract of {request.model!r} today says otherwise: {'; '.join(problems)}. "
+            f"LemonData's public contract of {request.model!r} rules this out: {'; '.join(problems)}. "
             "Nothing was submitted."
         )
 
@@ -57,35 +58,25 @@ def nearest(value: Any, choices: Sequence[Any]) -> Any:
 
 
 def _durations(value: object) -> list[int]:
-    """Return the lengths that are allowed, or none unless all of them are whole seconds."""
-    seconds = [_whole(item) for item in value] if isinstance(value, list) else []
-    known = [item for item in seconds if item is not None]
+    """Return the allowed lengths, or none unless all of them are whole seconds: some models use -1 for "auto"."""
+    seconds = [read_whole(item) for item in value] if isinstance(value, list) else []
+    known = [item for item in seconds if item is not None and item > 0]
     return known if len(known) == len(seconds) else []
 
 
-def _whole(value: object) -> int | None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return int(number) if number > 0 and number.is_integer() else None  # -1 is how some models spell "auto"
-
-
 def _texts(value: object, form: re.Pattern[str]) -> list[str]:
-    """Return the texts that are allowed, or none unless all of them have this form."""
+    """Return the allowed texts, or none unless all of them have this form."""
     choices = value if isinstance(value, list) else []
     return choices if all(isinstance(item, str) and form.fullmatch(item) for item in choices) else []
 
 
 def _operations(value: Sequence[str]) -> list[str]:
-    """Return the operations that are allowed, or none unless they are in our words."""
+    """Return the allowed operations, or none unless they are in known words."""
     words = {_same(item) for item in value}
     known = any(operation.value in words for operation in Operation)
     return list(value) if known and not words & _ANYTHING else []
 
 
 def _same(value: object) -> str:
-    """Return what spellings of one value have in common: ``4K`` and ``4k``, ``text_to_video`` and ``text-to-video``."""
+    """Return one spelling for all of a value: ``4K`` and ``4k``, ``text_to_video`` and ``text-to-video``."""
     return str(value).strip().casefold().replace("_", "-")

@@ -1,20 +1,20 @@
 """
-Everything that can go wrong between us and LemonData, as one tree.
+The errors of this package, as one tree.
 
 ::
 
     LemonDataError
-    ├── ConfigurationError           the connection cannot be used; nothing was sent
-    ├── InvalidRequestError          the request cannot be right; nothing was sent
+    ├── ConfigurationError           invalid connection or configuration; nothing was sent
+    ├── InvalidRequestError          invalid request; nothing was sent
     ├── ConnectionFailedError        no connection was opened; nothing was sent
-    ├── AnswerLostError              the request left, and no whole answer came back
-    ├── UnreadableAnswerError        an answer came that is not LemonData's JSON
+    ├── AnswerLostError              the request was sent, and no whole answer came back
+    ├── UnreadableAnswerError        the answer is not LemonData's JSON
     │   └── MissingTaskError         a create answer with neither id nor poll URL
-    ├── SubmitUnknownError           a create may or may not have been accepted and charged
-    ├── RequestChangedError          a retry wants another video than the one that was submitted
+    ├── SubmitUnknownError           a create may have been accepted and charged
+    ├── RequestChangedError          a retry has another request than the submitted one
     ├── APIError                     LemonData answered with an error
     │   ├── BadRequestError          400, 409, 413, 422 and any other 4xx
-    │   │   └── ModelNotFoundError   the model is not there, or not under this name
+    │   │   └── ModelNotFoundError   no model with this name
     │   ├── AuthenticationError      401
     │   ├── InsufficientBalanceError 402
     │   ├── AccessDeniedError        403
@@ -23,21 +23,17 @@ Everything that can go wrong between us and LemonData, as one tree.
     │   ├── RateLimitError           429
     │   └── ServiceError             408, 499 and 5xx
     ├── TaskFailedError              the generation failed, or was cancelled
-    ├── MissingVideoError            completed, and yet no video URL
+    ├── MissingVideoError            completed without a video URL
     └── TaskTimeoutError             not finished at the deadline
 
 Every error carries ``status``, ``code``, ``param``, ``hints``, ``retry_after`` (seconds), ``task_id`` and ``poll_url``
-where they are known, survives pickling, and shows neither a key nor a ``data:`` payload. ``final`` says whether a retry
-of the Airflow task could only repeat it. Source: https://docs.lemondata.cc (error-handling, agent-first-api).
+if they are known, survives pickling, and shows neither a key nor a ``data:`` payload. If ``final``
+is true, a retry of the Airflow task cannot help. Source: https://docs.lemondata.cc (error-handling, agent-first-api).
 """
 
 from __future__ import annotations
 
-import math
-import re
 from collections.abc import Mapping
-from datetime import timezone
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from lemondata_provider.api.redaction import redact
@@ -47,7 +43,7 @@ if TYPE_CHECKING:
 
 
 class ErrorDetails(TypedDict, total=False):
-    """What an error may know beside its message."""
+    """The attributes of an error beside its message."""
 
     status: int | None
     code: str | None
@@ -60,7 +56,7 @@ class ErrorDetails(TypedDict, total=False):
 
 
 class LemonDataError(Exception):
-    """Anything that went wrong with LemonData; a retry may help."""
+    """Base class of all errors; a retry may help."""
 
     final: bool = False
 
@@ -100,45 +96,45 @@ class LemonDataError(Exception):
 
 
 class ConfigurationError(LemonDataError):
-    """The connection cannot be used as it is, and nothing was sent; a retry helps once the connection is mended."""
+    """A connection or configuration is invalid. Nothing was sent. A retry helps once it is corrected."""
 
 
 class InvalidRequestError(LemonDataError, ValueError):
-    """The request cannot be right, and nothing was sent; a retry repeats it."""
+    """The request is invalid. Nothing was sent. A retry repeats the error."""
 
     final: bool = True
 
 
 class ConnectionFailedError(LemonDataError):
-    """No connection to LemonData was opened, so nothing was sent; a retry is safe."""
+    """No connection to LemonData was opened, so nothing was sent. A retry is safe."""
 
 
 class AnswerLostError(LemonDataError):
-    """The request left and no whole answer came back; repeating a read is safe, repeating a create may pay twice."""
+    """The request was sent, and no whole answer came back. A repeated create may pay twice."""
 
 
 class UnreadableAnswerError(LemonDataError):
-    """An answer came that is not LemonData's JSON; repeating a read is safe, repeating a create may pay twice."""
+    """The answer is not LemonData's JSON. A repeated create may pay twice."""
 
 
 class MissingTaskError(UnreadableAnswerError):
-    """A create was answered with neither an id nor a poll URL; repeating it may pay twice."""
+    """A create was answered with neither id nor poll URL. A repeated create may pay twice."""
 
 
 class SubmitUnknownError(LemonDataError):
-    """A create may or may not have been accepted and charged; a retry could pay twice, and only comes if asked for."""
+    """A create may have been accepted and charged. A retry may pay twice: it needs the user's decision."""
 
     final: bool = True
 
 
 class RequestChangedError(LemonDataError):
-    """A retry wants another video than the one that was submitted, and nothing was sent; a retry repeats it."""
+    """A retry has another request than the submitted one. Nothing was sent. A retry repeats the error."""
 
     final: bool = True
 
 
 class APIError(LemonDataError):
-    """LemonData answered with an error; whether a retry helps is said by the answer itself, or else by the subclass."""
+    """LemonData answered with an error. The answer says whether a retry helps, or else the subclass."""
 
     def __init__(self, message: str, **details: Unpack[ErrorDetails]) -> None:
         hints = details.get("hints")
@@ -149,71 +145,71 @@ class APIError(LemonDataError):
 
 
 class BadRequestError(APIError):
-    """The request was refused as wrong; a retry repeats it."""
+    """LemonData refused the request. A retry repeats the error."""
 
     final: bool = True
 
 
 class ModelNotFoundError(BadRequestError):
-    """The model is not there under this name; a retry repeats it."""
+    """LemonData has no model with this name. A retry repeats the error."""
 
 
 class AuthenticationError(APIError):
-    """The API key was refused; a retry repeats it until the connection holds another key."""
+    """LemonData refused the API key. A retry repeats the error until the connection holds another key."""
 
     final: bool = True
 
 
 class InsufficientBalanceError(APIError):
-    """The balance does not cover the request, or a quota is used up; a retry repeats it until you top it up."""
+    """Balance or quota do not cover the request. A retry repeats the error until you top up."""
 
     final: bool = True
 
 
 class AccessDeniedError(APIError):
-    """The key may not do this; a retry repeats it."""
+    """The key lacks the permission. A retry repeats the error."""
 
     final: bool = True
 
 
 class NotFoundError(APIError):
-    """There is nothing at this address; a retry repeats it."""
+    """The address does not exist. A retry repeats the error."""
 
     final: bool = True
 
 
 class TaskNotFoundError(NotFoundError):
-    """LemonData does not know this task, or no longer; a retry repeats it."""
+    """LemonData does not know the task, or no longer. A retry repeats the error."""
 
 
 class RateLimitError(APIError):
-    """Too many requests for this key just now; a retry helps after ``retry_after`` seconds."""
+    """The rate limit of the key is reached. A retry helps after ``retry_after`` seconds."""
 
 
 class ServiceError(APIError):
-    """The service has trouble; a retry helps, unless the service itself says that it does not."""
+    """The service has a fault. A retry helps, unless the service itself says otherwise."""
 
 
 class TaskFailedError(LemonDataError):
-    """The generation failed or was cancelled at LemonData; a retry would be a new, paid generation."""
+    """The generation failed or was cancelled at LemonData. A retry is a new, paid generation."""
 
     final: bool = True
 
 
 class MissingVideoError(LemonDataError):
-    """The task completed and shows no video URL; a retry that only polls again may find it."""
+    """The task completed without a video URL. A retry that polls again may find it."""
 
     final: bool = True
 
 
 class TaskTimeoutError(LemonDataError):
-    """The task was not finished at the deadline and may finish later; a retry that waits again is free of cost."""
+    """The task was not finished at the deadline. It may finish later. A retry that waits again costs nothing."""
 
     final: bool = True
 
 
 def error_from_dict(fields: Mapping[str, Any]) -> LemonDataError:
-    """Rebuild an error from :meth:`LemonDataError.to_dict`; a name of another version becomes the base class."""
+    """Rebuild an error from :meth:`LemonDataError.to_dict`; an unknown class becomes the base class."""
     known = {cls.__name__: cls for cls in _tree(LemonDataError)}
     details = {name: fields.get(name) for name in ErrorDetails.__annotations__}
     cls = known.get(str(fields.get("type")), LemonDataError)
@@ -222,84 +218,6 @@ def error_from_dict(fields: Mapping[str, Any]) -> LemonDataError:
 
 def _tree(cls: type[LemonDataError]) -> list[type[LemonDataError]]:
     return [cls, *(deeper for child in cls.__subclasses__() for deeper in _tree(child))]
-
-
-_BY_CODE = {"async_task_not_found": TaskNotFoundError, "model_not_found": ModelNotFoundError}
-_BY_STATUS: dict[int, type[APIError]] = {
-    401: AuthenticationError,
-    402: InsufficientBalanceError,
-    403: AccessDeniedError,
-    404: NotFoundError,
-    408: ServiceError,
-    429: RateLimitError,
-    499: ServiceError,
-}
-_NOT_HINTS = {"message", "type", "code", "param", "retry_after"}
-
-
-def error_from(status: int, headers: Mapping[str, str], body: object, *, now: float) -> APIError:
-    """
-    Read an error answer.
-
-    :param status: HTTP status, 400 or more.
-    :param headers: response headers with lower-case names.
-    :param body: the decoded JSON, or the text where it is no JSON.
-    :param now: Unix seconds, to turn a ``Retry-After`` date into a number of seconds.
-    """
-    error = _error_object(body)
-    code = _text(error.get("code"))
-    message = _text(error.get("message")) or _text(error.get("detail")) or "no reason given"
-    by_status = _BY_STATUS.get(status, BadRequestError if status < 500 else ServiceError)
-    cls = _BY_CODE.get(code or "", by_status) if status in (400, 404) else by_status
-    return cls(
-        f"LemonData answered {status}{f' {code}' if code else ''}: {message}",
-        status=status,
-        code=code,
-        param=_text(error.get("param")),
-        hints={name: value for name, value in error.items() if name not in _NOT_HINTS and value is not None},
-        retry_after=_retry_after(headers.get("retry-after"), error.get("retry_after"), now),
-    )
-
-
-def _error_object(body: object) -> dict[str, Any]:
-    if isinstance(body, str):
-        text = " ".join(re.sub(r"<[^<>]*>", " ", body).split())
-        return {"message": f"not LemonData's JSON but {text[:200]!r}" if text else "an empty body"}
-    if not isinstance(body, dict):
-        return {}
-    error = body.get("error")
-    if isinstance(error, str):
-        return {**body, "message": error}
-    return {**{k: v for k, v in body.items() if k != "error"}, **error} if isinstance(error, dict) else body
-
-
-def _text(value: object) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def _retry_after(header: str | None, field: object, now: float) -> float | None:
-    for value in (header, field):
-        seconds = _seconds(value, now)
-        if seconds is not None:
-            return max(0.0, seconds)
-    return None
-
-
-def _seconds(value: object, now: float) -> float | None:
-    """Read seconds as a number or in words of digits, or an HTTP date."""
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        seconds = float(value)
-    except OverflowError:
-        return None
-    except ValueError:
-        try:
-            date = parsedate_to_datetime(str(value))
-        except (ValueError, OverflowError):
-            return None
-        seconds = (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp() - now
-    return seconds if math.isfinite(seconds) else None
 
 
 _PHRASES = {
@@ -318,7 +236,7 @@ _PHRASES = {
 
 
 def describe(hints: Mapping[str, Any]) -> str:
-    """Put the hints of an answer into sentences that a person can act on."""
+    """Return the hints of an answer as sentences that a person can act on."""
     return " ".join(
         text.format(_plain(hints[name])) for name, text in _PHRASES.items() if hints.get(name) not in (None, "", [])
     )

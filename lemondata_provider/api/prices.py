@@ -1,5 +1,5 @@
 """
-What a video would cost, from the prices that the service tells: pure.
+Cost estimates of a video, from the service's prices: pure.
 
 Sources: https://docs.lemondata.cc (get-pricing, get-model-pricing).
 """
@@ -14,20 +14,21 @@ from typing import TypeAlias
 from lemondata_provider.api.models import ModelPrice
 from lemondata_provider.api.request import VideoRequest
 
-Seconds: TypeAlias = int | str  # the length of a video, or why it is not known
+Seconds: TypeAlias = int | str  # length of a video, or the reason why it is unknown
 
 FROM_SOURCE = "the video is as long as its source"
 NO_DURATION = "no duration is given"
+NO_PRICE = "LemonData publishes no price for this model"
 
 
 @dataclass(frozen=True)
 class Estimate:
     """
-    What one video would cost.
+    Estimated cost of one video.
 
-    :param usd: none where it is unknown.
-    :param reason: how it comes about, or why it is unknown.
-    :param per_second: the price of a second, where that is what is paid for.
+    :param usd: ``None`` if unknown.
+    :param reason: how the amount comes about, or why it is unknown.
+    :param per_second: price of a second, if the model is priced per second.
     """
 
     usd: Decimal | None
@@ -36,7 +37,7 @@ class Estimate:
 
 
 def seconds_of(request: VideoRequest) -> Seconds:
-    """Return how long the video of a request will be; one that is made from a video or audio is as long as that."""
+    """Return the length of a request's video; one made from a video or audio is as long as its source."""
     if request.video_url or request.audio_url:
         return FROM_SOURCE
     return NO_DURATION if request.duration is None else request.duration
@@ -44,15 +45,15 @@ def seconds_of(request: VideoRequest) -> Seconds:
 
 def estimate(prices: Iterable[ModelPrice], seconds: Seconds) -> Estimate:
     """
-    Say what a video costs at these prices of its model: the highest of them, and unknown if one of them is.
+    Estimate the cost of a video: the highest of its model's prices, unknown if one of them is unknown.
 
-    :param prices: all that the service tells about the model; providers may differ.
-    :param seconds: the length of the video, or why it is unknown.
+    :param prices: all prices of the model; providers can differ.
+    :param seconds: length of the video, or the reason why it is unknown.
     """
-    all_of_them = [_estimate(price, seconds) for price in prices]
-    unknown = next((one for one in all_of_them if one.usd is None), None)
-    nothing = Estimate(None, "LemonData publishes no price for this model")
-    return unknown or max(all_of_them, key=lambda one: one.usd or Decimal(0), default=nothing)
+    estimates = [_estimate(price, seconds) for price in prices]
+    unknown = next((one for one in estimates if one.usd is None), None)
+    nothing = Estimate(None, NO_PRICE)
+    return unknown or max(estimates, key=lambda one: one.usd or Decimal(0), default=nothing)
 
 
 def _estimate(price: ModelPrice, seconds: Seconds) -> Estimate:
@@ -67,9 +68,9 @@ def _estimate(price: ModelPrice, seconds: Seconds) -> Estimate:
         if isinstance(seconds, str):
             return Estimate(None, f"{a_second}, and {seconds}", price.per_second)
         return Estimate(price.per_second * seconds, f"{seconds} s at {a_second}", price.per_second)
-    return Estimate(None, "LemonData publishes no price for this model")
+    return Estimate(None, NO_PRICE)
 
 
 def plain(amount: Decimal) -> str:
-    """Write an amount without an exponent."""
+    """Format an amount without an exponent."""
     return f"{amount:f}"

@@ -8,6 +8,8 @@ from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from lemondata_provider.api.fields import read_number
+
 WINDOW = 60.0  # seconds over which the service counts requests
 SAFETY_SHARE = 0.97  # of the limit; higher: more polls, but inexact clocks and networks cause a 429
 MAX_TIMER_LATENESS = 0.1  # seconds that the next request may catch up; higher: more polls, but less even
@@ -31,12 +33,10 @@ class RateLimit:
     @classmethod
     def read(cls, headers: Mapping[str, str]) -> RateLimit | None:
         """Parse ``X-RateLimit-Limit`` and ``-Remaining``, which only some editions of the service send."""
-        try:
-            limit, remaining = (float(headers[f"x-ratelimit-{name}"]) for name in ("limit", "remaining"))
-        except (KeyError, ValueError):
+        limit, remaining = (read_number(headers.get(f"x-ratelimit-{name}")) for name in ("limit", "remaining"))
+        if limit is None or remaining is None or limit < 1:
             return None
-        usable = math.isfinite(limit) and math.isfinite(remaining) and limit >= 1
-        return cls(limit, min(max(remaining, 0.0), limit)) if usable else None
+        return cls(limit, min(max(remaining, 0.0), limit))
 
 
 class RateLimiter:

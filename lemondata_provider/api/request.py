@@ -1,5 +1,5 @@
 """
-What is asked of LemonData: a video request, checked before anything is sent.
+The video request, checked before anything is sent.
 
 Source: https://docs.lemondata.cc (create-video).
 """
@@ -7,8 +7,6 @@ Source: https://docs.lemondata.cc (create-video).
 from __future__ import annotations
 
 import json
-import math
-import re
 from collections.abc import Sequence
 from enum import Enum
 from typing import Annotated, Any
@@ -17,11 +15,12 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, ValidationError
 
 from lemondata_provider.api.errors import InvalidRequestError
+from lemondata_provider.api.fields import optional, parse_flag, parse_number, parse_text, parse_whole
 from lemondata_provider.api.redaction import is_data_url, shield
 
 
 class Operation(str, Enum):
-    """What a model is asked to do."""
+    """The operations of LemonData's API."""
 
     TEXT_TO_VIDEO = "text-to-video"
     IMAGE_TO_VIDEO = "image-to-video"
@@ -33,58 +32,9 @@ class Operation(str, Enum):
     VIDEO_EXTENSION = "video-extension"
 
 
-def _text(value: object) -> str | None:
-    if value is None:
-        return None
-    if isinstance(value, Enum):
-        value = value.value
-    if not isinstance(value, str):
-        raise ValueError("must be a text")
-    if not value.strip():
-        raise ValueError("is empty")
-    return value
-
-
-def _number(value: object) -> float | None:
-    """Read a number; templating makes strings of numbers, so digits in a string are one."""
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        raise ValueError("must be a number")
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        number = math.nan
-    if not math.isfinite(number):
-        raise ValueError("must be a number")
-    return number
-
-
-def _whole(value: object) -> int | None:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value  # a large seed would lose digits as a float
-    if isinstance(value, str) and re.fullmatch(r"\s*[+-]?\d{1,1000}\s*", value):
-        return int(value)  # so would many digits in a string
-    number = _number(value)
-    if number is None:
-        return None
-    if number != int(number):
-        raise ValueError("must be a whole number")
-    return int(number)
-
-
-def _flag(value: object) -> bool | None:
-    if value is None or isinstance(value, bool):
-        return value
-    word = value.strip().lower() if isinstance(value, str) else ""
-    if word not in ("true", "false"):
-        raise ValueError("must be true or false")
-    return word == "true"
-
-
-def _media_url(value: object) -> str | None:
-    text = _text(value)
-    if text is None or is_data_url(text):
+def _media_url(value: object) -> str:
+    text = parse_text(value)
+    if is_data_url(text):
         return _data_url(text)
     parts = urlsplit(text.strip())
     if parts.scheme not in ("http", "https") or not parts.netloc:
@@ -92,10 +42,8 @@ def _media_url(value: object) -> str | None:
     return text.strip()
 
 
-def _data_url(value: object) -> str | None:
-    text = _text(value)
-    if text is None:
-        return None
+def _data_url(value: object) -> str:
+    text = parse_text(value)
     if not is_data_url(text):
         raise ValueError("must be a data: URL; put an https URL into image_url")
     if "," not in text:
@@ -112,36 +60,34 @@ def _check_characters(name: str, value: Any) -> None:
         ) from None
 
 
-def _media_urls(value: object) -> list[str] | None:
-    if value is None:
-        return None
+def _media_urls(value: object) -> list[str]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence) or not value:
         raise ValueError("must be a list of URLs")
-    return [_media_url("" if item is None else item) or "" for item in value]
+    return [_media_url("" if item is None else item) for item in value]
 
 
-Text = Annotated[str | None, BeforeValidator(_text)]
-Number = Annotated[float | None, BeforeValidator(_number)]
-Whole = Annotated[int | None, BeforeValidator(_whole)]
-Flag = Annotated[bool | None, BeforeValidator(_flag)]
-MediaUrl = Annotated[str | None, BeforeValidator(_media_url)]
+Text = Annotated[str | None, optional(parse_text)]
+Number = Annotated[float | None, optional(parse_number)]
+Whole = Annotated[int | None, optional(parse_whole)]
+Flag = Annotated[bool | None, optional(parse_flag)]
+MediaUrl = Annotated[str | None, optional(_media_url)]
 
 
 class VideoRequest(BaseModel):
     """
-    One video to be generated, with the field names of the API; what is ``None`` is not sent.
+    The request of one video, with the API's field names; ``None`` is not sent.
 
-    ``extra_params`` is sent along, for fields that are newer than this package. Use :meth:`checked` to build one.
+    ``extra_params`` holds fields that are newer than this package. Use :meth:`checked` to build a request.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
-    model: Annotated[str, BeforeValidator(_text)] = "sora-2"
+    model: Annotated[str, BeforeValidator(parse_text)] = "sora-2"
     prompt: Text = None
     operation: Text = None
     image_url: MediaUrl = None
-    image: Annotated[str | None, BeforeValidator(_data_url)] = None
-    reference_images: Annotated[list[str] | None, BeforeValidator(_media_urls)] = None
+    image: Annotated[str | None, optional(_data_url)] = None
+    reference_images: Annotated[list[str] | None, optional(_media_urls)] = None
     reference_image_type: Text = None
     start_image: MediaUrl = None
     end_image: MediaUrl = None
@@ -162,9 +108,9 @@ class VideoRequest(BaseModel):
     @classmethod
     def checked(cls, **fields: Any) -> VideoRequest:
         """
-        Build a request, or say in one sentence what is wrong with it.
+        Build a request from its fields.
 
-        :raises InvalidRequestError: before anything is sent.
+        :raises InvalidRequestError: a field is invalid; the message names it.
         """
         try:
             request = cls.model_validate(fields)
@@ -192,7 +138,7 @@ class VideoRequest(BaseModel):
     __str__ = __repr__
 
     def body(self) -> dict[str, Any]:
-        """Return the JSON body to send: only what was given."""
+        """Return the JSON body of the create call."""
         given = self.model_dump(mode="json", exclude_none=True, exclude={"extra_params"})
         return {**given, **(self.extra_params or {})}
 

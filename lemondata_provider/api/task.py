@@ -1,29 +1,29 @@
 """
-What goes out and what comes back, as typed objects.
+Tasks, as LemonData's answers describe them.
 
-A request is checked strictly, because a wrong one costs money. An answer is read tolerantly, because a task that was
-paid for must survive a missing field, a new field and a field of the wrong type. Sources: https://docs.lemondata.cc
-(create-video, get-video-status, get-task-status).
+An answer is read tolerantly: a paid task survives a missing field, a new field and a field of the wrong type. Sources:
+https://docs.lemondata.cc (create-video, get-video-status, get-task-status).
 """
 
 from __future__ import annotations
 
 import logging
-import math
 from collections.abc import Mapping
-from datetime import datetime, timezone
+from datetime import datetime
 from enum import Enum
 from functools import lru_cache
 from typing import Annotated, Any
 from urllib.parse import quote, unquote, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from lemondata_provider.api.fields import Number, Text, read_number, read_text, read_time
 
 log = logging.getLogger(__name__)
 
 
 class TaskStatus(str, Enum):
-    """The four states of a task; every other word the service uses is one of them."""
+    """The four states of a task; every other word of the service means one of them."""
 
     PENDING = "pending"
     PROCESSING = "processing"
@@ -38,7 +38,6 @@ _OTHER_WORDS = {
     "canceled": TaskStatus.FAILED,
     "error": TaskStatus.FAILED,
 }
-_DATETIME: TypeAdapter[datetime] = TypeAdapter(datetime)
 
 
 @lru_cache(maxsize=256)
@@ -47,7 +46,7 @@ def _status_of(word: str) -> TaskStatus:
     try:
         return _OTHER_WORDS.get(word) or TaskStatus(word)
     except ValueError:
-        log.warning("LemonData used the unknown task status %r: taken as not finished yet", word[:50])
+        log.warning("Unknown task status %r: the task counts as not finished", word[:50])
         return TaskStatus.PROCESSING
 
 
@@ -56,59 +55,25 @@ def _status(value: object) -> TaskStatus:
     return _status_of(word) if word else TaskStatus.PENDING
 
 
-def text_of(value: object) -> str | None:
-    """Return a text without white space around it; anything else, and an empty one, counts as missing."""
-    return value.strip() or None if isinstance(value, str) else None
-
-
-def _number(value: object) -> float | None:
-    """Read a number, also in a string and with a percent sign; anything else counts as missing."""
-    if isinstance(value, str):
-        value = value.strip().removesuffix("%")
-    if isinstance(value, bool) or not isinstance(value, (int, float, str)):
-        return None
-    try:
-        number = float(value)
-    except (ValueError, OverflowError):
-        return None
-    return number if math.isfinite(number) else None
-
-
 def _pixels(value: object) -> int | None:
-    number = _number(value)
+    number = read_number(value)
     return None if number is None else round(number)
 
 
 def _progress(value: object) -> float | None:
-    number = _number(value)
+    number = read_number(value)
     return None if number is None else min(max(number, 0.0), 100.0)
 
 
-def _moment(value: object) -> datetime | None:
-    """Read Unix seconds or an ISO time; a time without a zone is taken as UTC."""
-    if value is None or isinstance(value, bool):
-        return None
-    try:
-        moment = _DATETIME.validate_python(value)
-    except ValidationError:
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=timezone.utc)
-
-
-Text = Annotated[str | None, BeforeValidator(text_of)]
-Number = Annotated[float | None, BeforeValidator(_number)]
-Moment = Annotated[datetime | None, BeforeValidator(_moment)]
-
-
 class Answer(BaseModel):
-    """What all answers share: they are frozen, and unknown fields pass."""
+    """Base class of all answers: frozen, with unknown fields ignored."""
 
-    # Built at first use: every DAG file that imports an operator would pay for it otherwise.
+    # Pydantic builds the class at first use, so that parsing a DAG file does not pay for it.
     model_config = ConfigDict(frozen=True, extra="ignore", defer_build=True)
 
 
 class Video(Answer):
-    """One video of a finished task: its URL, and if known its length in seconds and size in pixels."""
+    """One video of a completed task: its URL; length in seconds and size in pixels if the service reports them."""
 
     url: str
     duration: Number = None
@@ -117,7 +82,7 @@ class Video(Answer):
 
 
 class TaskError(Answer):
-    """Why a task failed, in the service's own words."""
+    """The reason of a failure, in the service's own words."""
 
     code: Text = None
     message: Text = None
@@ -127,8 +92,8 @@ class Task(Answer):
     """
     One generation at LemonData, as an answer describes it.
 
-    ``poll_url`` is never empty, ``progress`` is a percentage, ``videos`` may be empty also when the task completed,
-    and ``raw`` is the whole answer.
+    ``poll_url`` is never empty. ``progress`` is a percentage. ``videos`` can be empty even if the task completed.
+    ``raw_status`` is the service's own status word, and ``raw`` the whole answer.
     """
 
     id: str
@@ -148,7 +113,7 @@ class Task(Answer):
 
     @classmethod
     def read(cls, payload: Mapping[str, Any], task_id: str, poll_url: str) -> Task:
-        """Read an answer about the task with this id and poll URL."""
+        """Parse an answer about the task with this id and poll URL."""
         return cls.model_validate(
             {
                 **payload,
@@ -165,7 +130,7 @@ class Task(Answer):
 
     @property
     def seconds(self) -> float | None:
-        """Return how long it took from its creation to its last change, as the service tells it."""
+        """Return the seconds from creation to last update, by the service's clock."""
         return (self.updated - self.created).total_seconds() if self.created and self.updated else None
 
     def result(self) -> dict[str, Any]:
@@ -187,17 +152,17 @@ RESULT_FIELDS = {"poll_url", "status", "model", "progress", "videos", "billing_t
 
 
 def _first(payload: Mapping[str, Any], *names: str) -> datetime | None:
-    return next((moment for name in names if (moment := _moment(payload.get(name)))), None)
+    return next((time for name in names if (time := read_time(payload.get(name)))), None)
 
 
 def _videos(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Collect the videos from all the places where they may be, each URL once, and the fullest telling of each."""
+    """Collect the videos from all documented places; each URL once, with all that is said about it."""
     several = payload.get("videos")
     items = [*(several if isinstance(several, list) else [several]), payload.get("video"), payload.get("video_url")]
     found: dict[str, dict[str, Any]] = {}
     for item in items:
         video = item if isinstance(item, dict) else {"url": item}
-        if url := text_of(video.get("url")):
+        if url := read_text(video.get("url")):
             found[url] = {**video, **found.get(url, {}), "url": url}
     return list(found.values())
 
@@ -205,16 +170,16 @@ def _videos(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _task_error(value: object) -> dict[str, Any] | None:
     if isinstance(value, dict):
         return value
-    return {"message": value} if text_of(value) else None
+    return {"message": value} if read_text(value) else None
 
 
 def canonical_poll_url(task_id: str) -> str:
-    """Return the fixed status endpoint of a task, as a path."""
+    """Return the path of a task's status endpoint."""
     return f"/v1/tasks/{quote(task_id, safe='')}"
 
 
 def task_id_of(poll_url: str) -> str | None:
-    """Return the task id that a poll URL ends in, if it ends in one."""
+    """Return the task id at the end of a poll URL, or ``None``."""
     try:
         path = urlsplit(poll_url).path
     except ValueError:
@@ -223,11 +188,13 @@ def task_id_of(poll_url: str) -> str | None:
 
 
 def identify(payload: Mapping[str, Any]) -> tuple[str, str] | None:
-    """Return id and poll URL of the task that a create answer names, or nothing where it names none."""
-    poll_url = text_of(payload.get("poll_url"))
+    """Return id and poll URL of the task that a create answer names, or ``None`` if it names no task."""
+    poll_url = read_text(payload.get("poll_url"))
     task_id = (
-        text_of(payload.get("id")) or text_of(payload.get("task_id")) or (task_id_of(poll_url) if poll_url else None)
+        read_text(payload.get("id"))
+        or read_text(payload.get("task_id"))
+        or (task_id_of(poll_url) if poll_url else None)
     )
     if not task_id and type(payload.get("id")) is int:
-        task_id = str(payload["id"])  # the wrong type, and all that names a task that is paid for
+        task_id = str(payload["id"])  # the wrong type, but the only name of a paid task
     return (task_id, poll_url or canonical_poll_url(task_id)) if task_id else None

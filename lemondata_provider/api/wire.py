@@ -20,6 +20,7 @@ import httpx
 
 from lemondata_provider import __version__
 from lemondata_provider.api.calls import Call
+from lemondata_provider.api.error_response import error_from
 from lemondata_provider.api.errors import (
     AccessDeniedError,
     AnswerLostError,
@@ -30,7 +31,6 @@ from lemondata_provider.api.errors import (
     LemonDataError,
     NotFoundError,
     UnreadableAnswerError,
-    error_from,
 )
 from lemondata_provider.api.rate_limiter import RateLimit
 from lemondata_provider.api.redaction import redact

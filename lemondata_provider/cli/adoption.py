@@ -12,7 +12,8 @@ from airflow.utils.session import create_session
 from sqlalchemy import select
 
 from lemondata_provider.api.errors import SubmitUnknownError
-from lemondata_provider.api.task import canonical_poll_url, text_of
+from lemondata_provider.api.fields import read_text
+from lemondata_provider.api.task import canonical_poll_url
 from lemondata_provider.hooks.version_compat import task_state_database
 from lemondata_provider.operators.record import KEY, Record
 
@@ -27,7 +28,7 @@ def adopt(args: Namespace, database: Callable[[Namespace], Database] | None = No
     :param database: where the record is, default: Airflow's database.
     :raises SystemExit: where nothing could be done, and why.
     """
-    task_id, poll_url = text_of(args.lemondata_task_id), text_of(args.poll_url)
+    task_id, poll_url = read_text(args.lemondata_task_id), read_text(args.poll_url)
     if task_id is None:
         raise SystemExit("Nothing was changed: --lemondata-task-id must be the id of a task at LemonData.")
     store = (database or Database)(args)

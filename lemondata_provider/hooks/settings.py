@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import platform
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +13,7 @@ from airflow import __version__ as airflow_version
 from airflow.sdk import Connection
 
 from lemondata_provider.api.errors import ConfigurationError
+from lemondata_provider.api.fields import parse_count, parse_positive
 from lemondata_provider.api.urls import DEFAULT_BASE_URL, BaseUrl
 from lemondata_provider.api.wire import USER_AGENT, checked_key
 
@@ -87,23 +87,6 @@ def _base_url(connection: Connection) -> str:
     return f"{host.rstrip('/')}{port}{path}" if port or path else host
 
 
-def _positive(value: object) -> float:
-    try:
-        number = float(value) if isinstance(value, (int, float, str)) and not isinstance(value, bool) else math.nan
-    except (ValueError, OverflowError):
-        number = math.nan
-    if not (number > 0 and math.isfinite(number)):
-        raise ValueError("must be a number above 0")
-    return number
-
-
-def _count(value: object) -> int:
-    number = _positive(value)
-    if number != int(number):
-        raise ValueError("must be a whole number above 0")
-    return int(number)
-
-
 def _verify(value: object) -> bool | str:
     if isinstance(value, bool):
         return value
@@ -113,9 +96,9 @@ def _verify(value: object) -> bool | str:
 
 
 _EXTRAS: dict[str, Callable[[object], Any]] = {
-    "timeout": _positive,
-    "requests_per_minute": _positive,
-    "triggerers": _count,
+    "timeout": parse_positive,
+    "requests_per_minute": parse_positive,
+    "triggerers": parse_count,
     "verify": _verify,
 }
 

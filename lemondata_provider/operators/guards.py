@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -17,6 +16,7 @@ from lemondata_provider.api.errors import (
     ServiceError,
     UnreadableAnswerError,
 )
+from lemondata_provider.api.fields import read_price
 from lemondata_provider.api.prices import Estimate, plain
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.submit_outcome import MODEL_NOT_FOUND
@@ -124,14 +124,9 @@ def read_guards(check_live: Any, max_cost_usd: Any, unknown_cost: Any) -> Submit
 
 
 def _amount(value: Any) -> Decimal:
-    try:
-        if isinstance(value, bool) or not isinstance(value, (int, float, str, Decimal)):
-            raise ValueError
-        if not (math.isfinite(float(value)) and float(value) >= 0):
-            raise ValueError
-        return Decimal(str(value))
-    except (ValueError, ArithmeticError):
-        raise InvalidRequestError(f"max_cost_usd must be an amount of USD such as 0.5, not {value!r}") from None
+    if (amount := read_price(value)) is None:
+        raise InvalidRequestError(f"max_cost_usd must be an amount of USD such as 0.5, not {value!r}")
+    return amount
 
 
 def _not_submitted(error: LemonDataError) -> LemonDataError:

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lemondata_provider.api import errors
+from lemondata_provider.api.error_response import error_from
 from lemondata_provider.api.errors import (
     AccessDeniedError,
     APIError,
@@ -27,7 +28,6 @@ from lemondata_provider.api.errors import (
     ServiceError,
     SubmitUnknownError,
     TaskNotFoundError,
-    error_from,
     error_from_dict,
 )
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 import pytest
 
 from lemondata_provider.api import errors
-from lemondata_provider.api.errors import LemonDataError, SubmitUnknownError, error_from
+from lemondata_provider.api.error_response import error_from
+from lemondata_provider.api.errors import LemonDataError, SubmitUnknownError
 from lemondata_provider.api.submit_outcome import (
     SubmitOutcome,
     classify_submit_error,

@@ -1,0 +1,77 @@
+"""
+Error responses, parsed into :mod:`lemondata_provider.api.errors`.
+
+Source: https://docs.lemondata.cc (error-handling, agent-first-api).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from lemondata_provider.api.errors import (
+    AccessDeniedError,
+    APIError,
+    AuthenticationError,
+    BadRequestError,
+    InsufficientBalanceError,
+    ModelNotFoundError,
+    NotFoundError,
+    RateLimitError,
+    ServiceError,
+    TaskNotFoundError,
+)
+from lemondata_provider.api.fields import read_retry_after, read_text
+
+_BY_CODE = {"async_task_not_found": TaskNotFoundError, "model_not_found": ModelNotFoundError}
+_BY_STATUS: dict[int, type[APIError]] = {
+    401: AuthenticationError,
+    402: InsufficientBalanceError,
+    403: AccessDeniedError,
+    404: NotFoundError,
+    408: ServiceError,
+    429: RateLimitError,
+    499: ServiceError,
+}
+_NOT_HINTS = {"message", "type", "code", "param", "retry_after"}
+
+
+def error_from(status: int, headers: Mapping[str, str], body: object, *, now: float) -> APIError:
+    """
+    Return the error that an error response means.
+
+    :param status: HTTP status, 400 or more.
+    :param headers: response headers with lower-case names.
+    :param body: the decoded JSON, or the text if it is no JSON.
+    :param now: Unix seconds, to turn a ``Retry-After`` date into seconds.
+    """
+    error = _error_object(body)
+    code = read_text(error.get("code"))
+    message = read_text(error.get("message")) or read_text(error.get("detail")) or "no reason given"
+    by_status = _BY_STATUS.get(status, BadRequestError if status < 500 else ServiceError)
+    cls = _BY_CODE.get(code or "", by_status) if status in (400, 404) else by_status
+    return cls(
+        f"LemonData answered {status}{f' {code}' if code else ''}: {message}",
+        status=status,
+        code=code,
+        param=read_text(error.get("param")),
+        hints={name: value for name, value in error.items() if name not in _NOT_HINTS and value is not None},
+        retry_after=_retry_after(headers.get("retry-after"), error.get("retry_after"), now),
+    )
+
+
+def _error_object(body: object) -> dict[str, Any]:
+    if isinstance(body, str):
+        text = " ".join(re.sub(r"<[^<>]*>", " ", body).split())
+        return {"message": f"not LemonData's JSON but {text[:200]!r}" if text else "an empty body"}
+    if not isinstance(body, dict):
+        return {}
+    error = body.get("error")
+    if isinstance(error, str):
+        return {**body, "message": error}
+    return {**{k: v for k, v in body.items() if k != "error"}, **error} if isinstance(error, dict) else body
+
+
+def _retry_after(header: str | None, field: object, now: float) -> float | None:
+    return next((wait for value in (header, field) if (wait := read_retry_after(value, now)) is not None), None)
