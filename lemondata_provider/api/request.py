@@ -108,10 +108,11 @@ class VideoRequest(BaseModel):
     @classmethod
     def checked(cls, **fields: Any) -> VideoRequest:
         """
-        Build a request from its fields.
+        Build a request from its fields; ``extra_params`` may hold named fields too.
 
         :raises InvalidRequestError: a field is invalid; the message names it.
         """
+        fields = _with_named_extras(fields)
         try:
             request = cls.model_validate(fields)
         except ValidationError as error:
@@ -127,8 +128,6 @@ class VideoRequest(BaseModel):
             raise InvalidRequestError("extra_params must be JSON, which has no NaN and no infinity") from None
         for name, value in self.body().items():
             _check_characters(name if name not in extra else "extra_params", value)
-        if twice := sorted(set(extra) & set(VideoRequest.model_fields)):
-            raise InvalidRequestError(f"extra_params must not repeat {', '.join(twice)}: give it by its own name")
         if not extra and not any(getattr(self, name) for name in ("prompt", *MEDIA_FIELDS)):
             raise InvalidRequestError(f"Neither a prompt nor any media was given: {', '.join(MEDIA_FIELDS)}")
 
@@ -141,6 +140,19 @@ class VideoRequest(BaseModel):
         """Return the JSON body of the create call."""
         given = self.model_dump(mode="json", exclude_none=True, exclude={"extra_params"})
         return {**given, **(self.extra_params or {})}
+
+
+def _with_named_extras(fields: dict[str, Any]) -> dict[str, Any]:
+    """Move named fields out of ``extra_params``, where a DAG has them that is older than their names."""
+    extra = fields.get("extra_params")
+    if not isinstance(extra, dict):
+        return fields
+    named = {name: value for name, value in extra.items() if name in REQUEST_FIELDS}
+    for name, value in named.items():
+        if name == "extra_params" or (fields.get(name) is not None and str(fields[name]) != str(value)):
+            raise InvalidRequestError(f"extra_params must not contradict {name}: give {name} once, by its own name")
+    rest = {name: value for name, value in extra.items() if name not in named}
+    return {**fields, **named, "extra_params": rest or None}
 
 
 MEDIA_FIELDS = ("image_url", "image", "reference_images", "start_image", "end_image", "video_url", "audio_url")

@@ -6,11 +6,9 @@ What a try finds in the store, and what follows from it, is said in :mod:`lemond
 
 from __future__ import annotations
 
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 from tenacity import Retrying
@@ -43,10 +41,10 @@ from lemondata_provider.operators.record import (
     repair_instructions,
     should_resubmit,
 )
+from lemondata_provider.operators.signals import deferred_signals
 from lemondata_provider.operators.store import Store
 from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
-DEFERRED_SIGNALS = (signal.SIGTERM, signal.SIGALRM)
 ANSWER_UNSEEN = "An earlier try may have submitted this video, and its answer got lost: it may have been charged."
 STORE_TIMEOUT = 300.0  # how long storing the id of a task that is paid for is tried
 
@@ -119,6 +117,28 @@ class Submission:
             message = "execution_timeout came after the submit: the video is paid for."
             return TaskTimeoutError(message, task_id=self.record.task_id, poll_url=self.record.poll_url)
         return self._error(self.lost) if self.store is None and self.lost else None
+
+    def cancel_if_ended_by_user(self, timeout: float) -> None:
+        """
+        Cancel the task if a user ended the task instance; a drained worker and a retry keep it.
+
+        :param timeout: maximum seconds to wait for the answers of Airflow and LemonData.
+        """
+        task_id = self.record.task_id
+        if task_id is None:
+            return
+        # In a thread: the signal may interrupt a request to Airflow, which has to end before another one.
+        cancelling = threading.Thread(target=self._cancel_if_ended_by_user, args=(task_id,))
+        cancelling.start()
+        cancelling.join(timeout)
+        if cancelling.is_alive():
+            self.hook.log.warning("Cancelling task %s timed out: it may go on, and be charged", task_id)
+
+    def _cancel_if_ended_by_user(self, task_id: str) -> None:
+        if reason := self.task_instance.reason_to_keep():
+            self.hook.log.info("Task %s is not cancelled: %s", task_id, reason)
+        else:
+            self.hook.log.warning(self.hook.cancel(task_id))
 
     def _repair(self) -> str:
         if self.options.on_unknown_submit == "resubmit":
@@ -265,22 +285,3 @@ class Submission:
                 created,
             )
         )
-
-
-@contextmanager
-def deferred_signals() -> Iterator[None]:
-    """Hold SIGTERM and execution_timeout back until the end of the block; they are not lost."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python handles signals in the main thread only
-        return
-    caught: list[int] = []
-    # Not a signal mask: that is of one thread, and a process that has several gets the signal through another.
-    before = {number: signal.signal(number, lambda number, _: caught.append(number)) for number in DEFERRED_SIGNALS}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        for number in DEFERRED_SIGNALS:  # the one whose handler raises is the last
-            if number in caught:
-                signal.raise_signal(number)

@@ -18,10 +18,11 @@ from lemondata_provider.catalog import Catalog, CatalogError, load
 from lemondata_provider.catalog.checks import EXTRA, Findings, check
 from lemondata_provider.catalog.media import is_local
 from lemondata_provider.catalog.operations import infer
+from lemondata_provider.hooks.exceptions import to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.settings import ConnectionSettings
 from lemondata_provider.hooks.version_compat import is_from_mapped
-from lemondata_provider.operators.arguments import is_literal
+from lemondata_provider.operators.arguments import is_literal, names_of_models
 
 VALIDATIONS = ("strict", "warn", "off")
 BYPASS = 'If this is newer than the package, validation="warn" submits it all the same.'
@@ -38,6 +39,20 @@ def catalog() -> Catalog:
         return load(os.path.expanduser(path) if path else None)
     except CatalogError as error:
         raise ConfigurationError(f"Airflow's configuration, [lemondata] catalog_path: {error}") from None
+
+
+def checked_requests(operator: Any) -> list[VideoRequest]:
+    """
+    Return the request of an operator, then the same request for each fallback model.
+
+    :raises LemonDataFailException: a field is invalid; nothing was sent.
+    """
+    given = {name: unshield(getattr(operator, name)) for name in REQUEST_FIELDS}
+    try:
+        models = (operator.model, *names_of_models("fallback_models", operator.fallback_models))
+        return [VideoRequest.checked(**{**given, "model": model}) for model in models]
+    except InvalidRequestError as error:
+        raise to_airflow_error(error) from None
 
 
 def with_operations(requests: list[VideoRequest]) -> list[VideoRequest]:

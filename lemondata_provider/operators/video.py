@@ -2,38 +2,41 @@
 
 from __future__ import annotations
 
-import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property, partial
-from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
+from typing import Any, ClassVar
 
-from airflow.sdk import BaseOperator
+from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskFailedError, TaskTimeoutError
+from lemondata_provider.api.errors import LemonDataError, TaskFailedError, TaskTimeoutError
 from lemondata_provider.api.polling import Completed, Failed, PollAgain, PollResult, TaskPoller, in_seconds
-from lemondata_provider.api.redaction import redact, shield, shield_literal, unshield
-from lemondata_provider.api.request import REQUEST_FIELDS, VideoRequest
+from lemondata_provider.api.redaction import redact, shield, shield_literal
+from lemondata_provider.api.request import REQUEST_FIELDS
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import Task
 from lemondata_provider.hooks.exceptions import LemonDataFailException, to_airflow_error, to_submit_refusal
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.retry_policy import with_retry_policy
-from lemondata_provider.operators.arguments import choice, flag, names_of_models
+from lemondata_provider.operators.arguments import choice, flag
 from lemondata_provider.operators.guards import read_guards
 from lemondata_provider.operators.record import Options, Record, fingerprint
 from lemondata_provider.operators.store import Store, store_of
 from lemondata_provider.operators.submission import Submission
-from lemondata_provider.operators.validation import VALIDATIONS, check_literals, check_requests, with_operations
+from lemondata_provider.operators.validation import (
+    VALIDATIONS,
+    check_literals,
+    check_requests,
+    checked_requests,
+    with_operations,
+)
 from lemondata_provider.triggers.events import read_event, with_video_url
 from lemondata_provider.triggers.task import TaskTrigger
 from lemondata_provider.triggers.task_instance import TaskInstanceKey
-
-if TYPE_CHECKING:
-    from airflow.sdk import Context
 
 
 class SubmitVideoOperator(BaseOperator):
@@ -112,6 +115,8 @@ class SubmitVideoOperator(BaseOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = {"extra_params": "json"}
     ui_color = "#fff7c2"
     on_kill_seconds = 4.0  # Airflow ends the process 5 s after the signal
+    model: str
+    operation: str | None
 
     def __init__(
         self,
@@ -157,30 +162,10 @@ class SubmitVideoOperator(BaseOperator):
         retry_policy: Any = None,
         **kwargs: Any,
     ) -> None:
+        arguments = locals()
         super().__init__(**with_retry_policy(kwargs, retry_policy))
-        # A data: URL is shielded as soon as it comes in: Airflow stores and shows these attributes.
-        self.model = model
-        self.prompt = shield_literal(prompt)
-        self.operation = operation
-        self.image_url = shield_literal(image_url)
-        self.image = shield_literal(image)
-        self.reference_images = shield_literal(reference_images)
-        self.reference_image_type = reference_image_type
-        self.start_image = shield_literal(start_image)
-        self.end_image = shield_literal(end_image)
-        self.video_url = shield_literal(video_url)
-        self.audio_url = shield_literal(audio_url)
-        self.output_audio = output_audio
-        self.duration = duration
-        self.aspect_ratio = aspect_ratio
-        self.resolution = resolution
-        self.fps = fps
-        self.negative_prompt = negative_prompt
-        self.seed = seed
-        self.cfg_scale = cfg_scale
-        self.motion_strength = motion_strength
-        self.user = user
-        self.extra_params = shield_literal(extra_params)
+        for name in REQUEST_FIELDS:  # shielded at once: Airflow stores and shows these attributes
+            setattr(self, name, shield_literal(arguments[name]))
         self.lemondata_conn_id = lemondata_conn_id
         self.wait_for_completion = flag("wait_for_completion", wait_for_completion)
         self.deferrable = flag("deferrable", deferrable)
@@ -211,7 +196,9 @@ class SubmitVideoOperator(BaseOperator):
         """Check the request, submit it or reattach to its task, and return, defer or wait."""
         self._submission = submission = self._new_submission(context)
         try:
-            return self._video(context, submission)
+            with self._translate_refusals():
+                poller, result = submission.submit_or_reattach()
+            return self._finish(context, submission.record, poller, result)
         except AirflowTaskTimeout:
             if error := submission.unrecorded_error():
                 raise to_airflow_error(error) from None
@@ -242,25 +229,11 @@ class SubmitVideoOperator(BaseOperator):
         if submission is None:
             return  # before it began, and after it ended
         submission.killed = True
-        if not self.cancel_on_kill or submission.record.task_id is None:
-            return
-        # In a thread: the signal may interrupt a request to Airflow, which has to end before another one.
-        cancelling = threading.Thread(
-            target=self._cancel_if_ended_by_user, args=(submission, submission.record.task_id)
-        )
-        cancelling.start()
-        cancelling.join(timeout=self.on_kill_seconds)
-        if cancelling.is_alive():
-            self.log.warning("Cancelling task %s timed out: it may go on, and be charged", submission.record.task_id)
-
-    def _cancel_if_ended_by_user(self, submission: Submission, task_id: str) -> None:
-        if reason := submission.task_instance.reason_to_keep():
-            self.log.info("Task %s is not cancelled: %s", task_id, reason)
-        else:
-            self.log.warning(self.hook.cancel(task_id))
+        if self.cancel_on_kill:
+            submission.cancel_if_ended_by_user(self.on_kill_seconds)
 
     def _new_submission(self, context: Context) -> Submission:
-        given = self._checked_requests()
+        given = checked_requests(self)
         requests = with_operations(given)
         body = requests[0].body()
         self.log.info("Request: %s", redact(body))
@@ -283,21 +256,15 @@ class SubmitVideoOperator(BaseOperator):
             price=partial(self.guards.check, self.hook),
         )
 
-    def _checked_requests(self) -> list[VideoRequest]:
-        """Return the request, and after it the same one for each fallback model."""
-        given = {name: unshield(getattr(self, name)) for name in REQUEST_FIELDS}
+    @contextmanager
+    def _translate_refusals(self) -> Iterator[None]:
         try:
-            others = names_of_models("fallback_models", self.fallback_models)
-            return [VideoRequest.checked(**{**given, "model": model}) for model in (self.model, *others)]
-        except InvalidRequestError as error:
-            raise to_airflow_error(error) from None
-
-    def _video(self, context: Context, submission: Submission) -> dict[str, Any]:
-        try:
-            poller, result = submission.submit_or_reattach()
+            yield
         except LemonDataError as error:
             raise to_submit_refusal(error, getattr(self, "retry_policy", None)) from error
-        record = submission.record
+
+    def _finish(self, context: Context, record: Record, poller: TaskPoller, result: PollResult) -> dict[str, Any]:
+        """Return the submitted task or wait for its video, as the user asked."""
         facts = SubmitFacts(record.model, record.operation, record.estimated_cost_usd)
         last_task = poller.last_task or Task(id=poller.wait.task_id, poll_url=poller.wait.poll_url)
         submitted = facts.complete(last_task.result())
@@ -305,7 +272,8 @@ class SubmitVideoOperator(BaseOperator):
         if not self.wait_for_completion and (timed_out or isinstance(result, PollAgain)):
             return submitted
         if isinstance(result, PollAgain) and self.deferrable:
-            self._defer(poller, submitted)
+            trigger = TaskTrigger.after_poll(poller, self.cancel_on_kill)
+            self.defer(trigger=trigger, method_name="execute_complete", kwargs={"submitted": submitted})
         end = self._wait_in_worker(poller, result)
         if isinstance(end, Failed):
             raise self._failure(context, end.error)
@@ -322,13 +290,6 @@ class SubmitVideoOperator(BaseOperator):
             cancellation = self.hook.cancel(error.task_id)
             error = error.replace(message=f"{error.message} on_timeout='cancel': {cancellation}")
         return to_airflow_error(error) if self._store(context) is not None else LemonDataFailException(error)
-
-    def _defer(self, poller: TaskPoller, submitted: dict[str, Any]) -> NoReturn:
-        self.defer(
-            trigger=TaskTrigger.after_poll(poller, self.cancel_on_kill),
-            method_name="execute_complete",
-            kwargs={"submitted": submitted},
-        )
 
     def _wait_in_worker(self, poller: TaskPoller, result: PollResult) -> Completed | Failed:
         while isinstance(result, PollAgain):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, model_validator
@@ -11,6 +12,8 @@ from lemondata_provider.api.polling import Completed, Failed, TaskWait
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+log = logging.getLogger(__name__)
 
 
 class TaskEvent(BaseModel):
@@ -79,9 +82,11 @@ def read_event(event: Any, task_id: str | None, poll_url: str | None) -> TaskEve
 
 def with_video_url(context: Context, result: dict[str, Any]) -> dict[str, Any]:
     """
-    Push the URL of a finished video as an XCom of its own, and return the whole result.
+    Log the URL of a finished video, push it as an XCom of its own, and return the whole result.
 
     Airflow reads ``task.output["video_url"]`` as the XCom named ``video_url``, not as an item of the returned dict.
     """
+    url, _, _ = str(result["video_url"]).partition("?")  # a query may be signed
+    log.info("Task %s completed: %s", result.get("task_id"), url)
     context["ti"].xcom_push(key="video_url", value=result["video_url"])
     return result

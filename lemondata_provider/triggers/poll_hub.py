@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import AsyncClient
@@ -23,12 +23,12 @@ from lemondata_provider.api.errors import AnswerLostError, LemonDataError, RateL
 from lemondata_provider.api.forecast import Forecast
 from lemondata_provider.api.polling import Completed, Failed, PollAgain, PollResult, TaskPoller, TaskWait
 from lemondata_provider.api.rate_limiter import WINDOW, RateLimit, RateLimiter
+from lemondata_provider.api.task import Task
 from lemondata_provider.hooks.settings import ConnectionSettings
 from lemondata_provider.triggers.metrics import Metrics, Stats
 from lemondata_provider.triggers.schedule import Entry, Schedule
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 MIN_INTERVAL_SHARE = 0.4  # of a poll interval: a task is polled this soon again while the rate limit has room
 MAX_IN_FLIGHT = 256  # requests at a time: two or three, unless answers are slow
@@ -49,10 +49,6 @@ class _Watch:
         return self.poller.wait
 
 
-async def _do_nothing(_: str) -> None:
-    """Do nothing."""
-
-
 class PollHub:
     """
     The waits with one API key in one event loop.
@@ -68,7 +64,7 @@ class PollHub:
         self,
         settings: ConnectionSettings,
         stats: Stats,
-        on_key_refused: Callable[[str], Awaitable[None]] = _do_nothing,
+        on_key_refused: Callable[[str], Awaitable[None]] | None = None,
         make_client: Callable[..., AsyncClient] = AsyncClient,
         poll_timeout: float = 30.0,
     ) -> None:
@@ -200,7 +196,8 @@ class PollHub:
         """Send exactly one request; only the schedule repeats it."""
         try:
             result = await self._result(watch)
-            if isinstance(result, PollAgain) and result.needs_fresh_connection and not watch.done.done():
+            key_refused = isinstance(result, PollAgain) and result.needs_fresh_connection
+            if self._on_key_refused and key_refused and not watch.done.done():
                 await self._on_key_refused(watch.wait.lemondata_conn_id)
         except Exception as error:  # noqa: BLE001 # it rises in the trigger that waits for the task
             if not watch.done.done():
@@ -253,7 +250,7 @@ class PollHub:
         pause = DEFAULT_PAUSE_SECONDS if error.retry_after is None else error.retry_after
         self._limiter.pause_until(now + min(pause, MAX_PAUSE_SECONDS))
 
-    async def _send(self, call: calls.Call[T]) -> T:
+    async def _send(self, call: calls.Call[Task]) -> Task:
         """
         Send a call as exactly one request.
 

@@ -25,7 +25,8 @@ from lemondata_provider.api.polling import Failed, PollAgain, PollResult, TaskPo
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.record import KEY, Options, Record, fingerprint
-from lemondata_provider.operators.submission import Submission, deferred_signals
+from lemondata_provider.operators.signals import deferred_signals
+from lemondata_provider.operators.submission import Submission
 from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 REQUEST = VideoRequest.checked(prompt="a cat")

@@ -205,7 +205,7 @@ def test_a_connection_that_is_not_defined_may_be_retried(context):
         ({"duration": True}, "duration must be a number, not 'True'"),
         ({"seed": "None"}, "seed must be a number, not 'None'"),
         ({"output_audio": "loud"}, "output_audio must be true or false, not 'loud'"),
-        ({"extra_params": {"duration": 4}}, "extra_params must not repeat duration"),
+        ({"duration": 5, "extra_params": {"duration": 4}}, "extra_params must not contradict duration"),
         ({"extra_params": "x"}, "extra_params"),
         ({"model": ""}, "model is empty"),
     ],
