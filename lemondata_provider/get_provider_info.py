@@ -49,7 +49,10 @@ def get_provider_info() -> dict[str, Any]:
                 "ui-field-behaviour": {
                     "hidden-fields": ["login", "schema", "port", "extra"],
                     "relabeling": {"password": "API key", "host": "Base URL"},
-                    "placeholders": {"host": "https://api.lemondata.cc", "password": "sk-…"},
+                    "placeholders": {
+                        "host": "https://api.tokenlab.sh (older keys: https://api.lemondata.cc)",
+                        "password": "sk-…",
+                    },
                 },
                 "conn-fields": {
                     "timeout": {
@@ -68,6 +71,12 @@ def get_provider_info() -> dict[str, Any]:
                         "description": "Number of triggerers that use this key. They share the rate limit equally. "
                         "Default: 1.",
                         "schema": {"type": ["integer", "null"], "minimum": 1},
+                    },
+                    "user_agent": {
+                        "label": "User agent",
+                        "description": "User-Agent header, for a gateway that refuses unknown ones. Default: the names "
+                        "and versions of this provider, Airflow and Python.",
+                        "schema": {"type": ["string", "null"]},
                     },
                     "verify": {
                         "label": "CA file",

@@ -33,8 +33,9 @@ class Call(Generic[T]):
     :param read: turns the JSON object of the answer into a typed object.
     :param body: the JSON to send.
     :param params: the query to send.
-    :param fallback_url: the path to ask where ``target`` belongs to another origin.
+    :param fallback_url: the path to call if ``url`` belongs to another origin.
     :param error_context: the task that this call is about, for its errors.
+    :param reads_headers: whether the headers of the answer may name the task.
     """
 
     method: str
@@ -44,6 +45,7 @@ class Call(Generic[T]):
     params: Mapping[str, str] = field(default_factory=dict)
     fallback_url: str | None = None
     error_context: ErrorDetails = field(default_factory=ErrorDetails)
+    reads_headers: bool = False
 
 
 def submit_video(request: VideoRequest) -> Call[Task]:
@@ -55,7 +57,7 @@ def submit_video(request: VideoRequest) -> Call[Task]:
             raise MissingTaskError(f"The create was answered with neither an id nor a poll URL: {body}")
         return Task.read(payload, *found)
 
-    return Call("POST", "/v1/videos/generations", read, body=request.body())
+    return Call("POST", "/v1/videos/generations", read, body=request.body(), reads_headers=True)
 
 
 def get_task(poll_url: str | None, task_id: str | None = None) -> Call[Task]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from typing import TYPE_CHECKING, TypeVar
 
 import httpx
@@ -30,7 +31,7 @@ class Client:
     """
     A client for tasks, command lines and notebooks; use it as a context manager, and one in each thread.
 
-    :param base_url: with or without scheme, ``/v1`` and a slash at the end; default ``https://api.lemondata.cc``.
+    :param base_url: with or without scheme, ``/v1`` and a slash at the end; default ``https://api.tokenlab.sh``.
     :param api_key: the LemonData key, sent to the base URL's origin only.
     :param sleep: how to wait between two attempts.
     :param options: ``timeout`` (seconds to read an answer, default 60), ``verify``, ``user_agent``, ``transport``,
@@ -57,7 +58,9 @@ class Client:
     def send_once(self, call: Call[T]) -> T:
         """Send a call as exactly one request."""
         with self._wire.translate_transport_errors(call):
-            response = self._http.send(self._wire.build_request(call, self._http))
+            response = self._http.send(self._wire.build_request(call, self._http), stream=True)
+            with closing(response), self._wire.tolerate_lost_body(call, response):
+                response.read()
         return self._wire.parse_response(call, response)
 
     def close(self) -> None:
@@ -96,7 +99,12 @@ class AsyncClient:
     async def send_once(self, call: Call[T]) -> T:
         """Send a call as exactly one request."""
         with self._wire.translate_transport_errors(call):
-            response = await self._http.send(self._wire.build_request(call, self._http))
+            response = await self._http.send(self._wire.build_request(call, self._http), stream=True)
+            try:
+                with self._wire.tolerate_lost_body(call, response):
+                    await response.aread()
+            finally:
+                await response.aclose()
         return self._wire.parse_response(call, response)
 
     async def close(self) -> None:

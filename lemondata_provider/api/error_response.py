@@ -24,7 +24,13 @@ from lemondata_provider.api.errors import (
 )
 from lemondata_provider.api.fields import read_retry_after, read_text
 
-_BY_CODE = {"async_task_not_found": TaskNotFoundError, "model_not_found": ModelNotFoundError}
+_BY_CODE = {
+    "async_task_not_found": TaskNotFoundError,
+    "task_not_found": TaskNotFoundError,
+    "model_not_found": ModelNotFoundError,
+}
+# Types that say as much as a code; others, such as "invalid_request_error", repeat the status.
+_TYPES_AS_CODES = {*_BY_CODE, "all_channels_failed", "model_unavailable", "delivery_tier_unavailable"}
 _BY_STATUS: dict[int, type[APIError]] = {
     401: AuthenticationError,
     402: InsufficientBalanceError,
@@ -34,7 +40,7 @@ _BY_STATUS: dict[int, type[APIError]] = {
     429: RateLimitError,
     499: ServiceError,
 }
-_NOT_HINTS = {"message", "type", "code", "param", "retry_after"}
+_NOT_HINTS = {"message", "type", "code", "param", "retry_after", "request_id"}
 
 
 def error_from(status: int, headers: Mapping[str, str], body: object, *, now: float) -> APIError:
@@ -47,7 +53,8 @@ def error_from(status: int, headers: Mapping[str, str], body: object, *, now: fl
     :param now: Unix seconds, to turn a ``Retry-After`` date into seconds.
     """
     error = _error_object(body)
-    code = read_text(error.get("code"))
+    kind = read_text(error.get("type"))
+    code = read_text(error.get("code")) or (kind if kind in _TYPES_AS_CODES else None)
     message = read_text(error.get("message")) or read_text(error.get("detail")) or "no reason given"
     by_status = _BY_STATUS.get(status, BadRequestError if status < 500 else ServiceError)
     cls = _BY_CODE.get(code or "", by_status) if status in (400, 404) else by_status
@@ -58,6 +65,8 @@ def error_from(status: int, headers: Mapping[str, str], body: object, *, now: fl
         param=read_text(error.get("param")),
         hints={name: value for name, value in error.items() if name not in _NOT_HINTS and value is not None},
         retry_after=_retry_after(headers.get("retry-after"), error.get("retry_after"), now),
+        request_id=headers.get("x-request-id") or read_text(error.get("request_id")),
+        task_id=headers.get("x-task-id"),
     )
 
 

@@ -26,8 +26,8 @@ The errors of this package, as one tree.
     ├── MissingVideoError            completed without a video URL
     └── TaskTimeoutError             not finished at the deadline
 
-Every error carries ``status``, ``code``, ``param``, ``hints``, ``retry_after`` (seconds), ``task_id`` and ``poll_url``
-if they are known, survives pickling, and shows neither a key nor a ``data:`` payload. If ``final``
+Every error carries ``status``, ``code``, ``param``, ``hints``, ``retry_after`` (seconds), ``task_id``, ``poll_url``
+and ``request_id`` if they are known, survives pickling, and shows neither a key nor a ``data:`` payload. If ``final``
 is true, a retry of the Airflow task cannot help. Source: https://docs.lemondata.cc (error-handling, agent-first-api).
 """
 
@@ -52,6 +52,7 @@ class ErrorDetails(TypedDict, total=False):
     retry_after: float | None
     task_id: str | None
     poll_url: str | None
+    request_id: str | None
     final: bool | None
 
 
@@ -70,6 +71,7 @@ class LemonDataError(Exception):
         self.retry_after = details.get("retry_after")
         self.task_id = details.get("task_id")
         self.poll_url = redact(details.get("poll_url"))
+        self.request_id = redact(details.get("request_id"))
         final = details.get("final")
         self.final = type(self).final if final is None else final
         super().__init__(self.message)
@@ -78,7 +80,7 @@ class LemonDataError(Exception):
         return " ".join(filter(None, [self.message, describe(self.hints), self._where()]))
 
     def _where(self) -> str:
-        known = {"task_id": self.task_id, "poll_url": self.poll_url}
+        known = {"task_id": self.task_id, "poll_url": self.poll_url, "request_id": self.request_id}
         parts = [f"{name}={value}" for name, value in known.items() if value]
         return f"[{', '.join(parts)}]" if parts else ""
 
@@ -221,6 +223,7 @@ def _tree(cls: type[LemonDataError]) -> list[type[LemonDataError]]:
 
 
 _PHRASES = {
+    "validation_errors": "Invalid fields: {}.",
     "did_you_mean": "Did you mean {!r}?",
     "suggestions": "Suggestions: {}.",
     "alternatives": "Alternatives: {}.",
@@ -229,6 +232,8 @@ _PHRASES = {
     "estimated_cost_usd": "Estimated cost: {} USD.",
     "supported_operations": "Supported operations: {}.",
     "supported_parameters": "Supported parameters: {}.",
+    "required_selectors": "Required: {}.",
+    "prompt_max_characters": "Maximum length of the prompt: {} characters.",
     "allowed_durations": "Allowed durations: {}.",
     "allowed_resolutions": "Allowed resolutions: {}.",
     "allowed_aspect_ratios": "Allowed aspect ratios: {}.",
@@ -244,5 +249,13 @@ def describe(hints: Mapping[str, Any]) -> str:
 
 def _plain(value: object) -> object:
     if isinstance(value, list):
-        return ", ".join(str(item.get("id", item)) if isinstance(item, dict) else str(item) for item in value)
+        return ", ".join(_plain_item(item) for item in value)
     return value.rstrip(".") if isinstance(value, str) else value
+
+
+def _plain_item(item: object) -> str:
+    if not isinstance(item, dict):
+        return str(item)
+    if "field" in item:
+        return f"{item['field']}: {str(item.get('message') or item.get('code')).rstrip('.')}"
+    return str(item.get("id", item))

@@ -10,8 +10,8 @@ from typing import Any
 from tenacity import RetryCallState
 
 from lemondata_provider.api.calls import Call
-from lemondata_provider.api.errors import LemonDataError
-from lemondata_provider.api.submit_outcome import is_refused_for_now, was_not_sent
+from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError, LemonDataError
+from lemondata_provider.api.submit_outcome import is_refused_for_now
 
 log = logging.getLogger(__name__)
 
@@ -21,11 +21,11 @@ RETRY_TIMEOUT = 60.0  # how long a request is repeated before the error rises to
 
 def is_retryable(call: Call[Any], error: BaseException) -> bool:
     """Say whether a failed call may be sent again: a read on passing trouble, a create if it surely did nothing."""
-    if not isinstance(error, LemonDataError):
+    if not isinstance(error, LemonDataError) or isinstance(error, ConfigurationError):
         return False
     if call.method == "GET":
         return not error.final
-    return was_not_sent(error) or is_refused_for_now(error)
+    return isinstance(error, ConnectionFailedError) or is_refused_for_now(error)
 
 
 def backoff(attempt: int, error: BaseException | None, jitter: Callable[[], float] = random.random) -> float:

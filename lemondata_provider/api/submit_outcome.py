@@ -18,6 +18,8 @@ from lemondata_provider.api.errors import (
 )
 
 MODEL_NOT_FOUND = "model_not_found"  # also of a check before the submit
+NO_CHANNELS = {"all_channels_failed", "model_unavailable", "delivery_tier_unavailable"}
+NOT_READY = "seedance_material_preparing"  # the same request succeeds once the named assets are ready
 
 
 class SubmitOutcome(str, Enum):
@@ -34,13 +36,15 @@ def was_not_sent(error: LemonDataError) -> bool:
 
 
 def _has_no_channels(error: LemonDataError) -> bool:
-    return error.status == 503 and error.code == "all_channels_failed"
+    return error.status == 503 and error.code in NO_CHANNELS
 
 
 def is_refused_for_now(error: LemonDataError) -> bool:
     """Say whether the service refused the request and invited another one."""
     retryable = error.hints.get("retryable")
-    invited = retryable is True or (isinstance(error, RateLimitError) and retryable is not False)
+    invited = retryable is True or (
+        retryable is not False and (isinstance(error, RateLimitError) or error.code == NOT_READY)
+    )
     return invited and classify_submit_error(error) is SubmitOutcome.REFUSED
 
 
@@ -76,4 +80,6 @@ def to_submit_error(error: LemonDataError, repair: str = REPAIR_WITHOUT_RECORD) 
         param=error.param,
         hints=error.hints,
         retry_after=error.retry_after,
+        task_id=error.task_id,
+        request_id=error.request_id,
     )

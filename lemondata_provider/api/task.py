@@ -32,6 +32,8 @@ class TaskStatus(str, Enum):
 
 
 _OTHER_WORDS = {
+    "queued": TaskStatus.PENDING,
+    "running": TaskStatus.PROCESSING,
     "succeeded": TaskStatus.COMPLETED,
     "expired": TaskStatus.FAILED,
     "cancelled": TaskStatus.FAILED,
@@ -106,6 +108,8 @@ class Task(Answer):
     cancelled: Annotated[bool, BeforeValidator(lambda value: value is True)] = False
     cancellation_status: Text = None
     billing_transaction_id: Text = None
+    last_frame_url: Text = None
+    request_id: Text = None
     model: Text = None
     created: datetime | None = None
     updated: datetime | None = None
@@ -122,6 +126,7 @@ class Task(Answer):
                 "raw_status": payload.get("status"),
                 "videos": _videos(payload),
                 "error": _task_error(payload.get("error")),
+                "last_frame_url": payload.get("last_frame_url") or _content(payload).get("last_frame_url"),
                 "created": _first(payload, "created", "created_at"),
                 "updated": _first(payload, "updated", "completed_at"),
                 "raw": dict(payload),
@@ -148,7 +153,17 @@ class Task(Answer):
         }
 
 
-RESULT_FIELDS = {"poll_url", "status", "model", "progress", "videos", "billing_transaction_id", "created", "updated"}
+RESULT_FIELDS = {
+    "poll_url",
+    "status",
+    "model",
+    "progress",
+    "videos",
+    "last_frame_url",
+    "billing_transaction_id",
+    "created",
+    "updated",
+}
 
 
 def _first(payload: Mapping[str, Any], *names: str) -> datetime | None:
@@ -157,14 +172,19 @@ def _first(payload: Mapping[str, Any], *names: str) -> datetime | None:
 
 def _videos(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Collect the videos from all documented places; each URL once, with all that is said about it."""
-    several = payload.get("videos")
-    items = [*(several if isinstance(several, list) else [several]), payload.get("video"), payload.get("video_url")]
+    places = [payload.get(name) for name in ("videos", "data", "content", "video", "video_url")]
+    items = [item for place in places for item in (place if isinstance(place, list) else [place])]
     found: dict[str, dict[str, Any]] = {}
     for item in items:
         video = item if isinstance(item, dict) else {"url": item}
-        if url := read_text(video.get("url")):
+        if url := read_text(video.get("url")) or read_text(video.get("video_url")):
             found[url] = {**video, **found.get(url, {}), "url": url}
     return list(found.values())
+
+
+def _content(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    content = payload.get("content")
+    return content if isinstance(content, dict) else {}
 
 
 def _task_error(value: object) -> dict[str, Any] | None:

@@ -8,7 +8,8 @@ from urllib.parse import SplitResult, urlsplit, urlunsplit
 
 from lemondata_provider.api.errors import ConfigurationError
 
-DEFAULT_BASE_URL = "https://api.lemondata.cc"
+DEFAULT_BASE_URL = "https://api.tokenlab.sh"
+OLD_HOSTS = frozenset({"api.lemondata.cc"})  # documented until May 2026, when LemonData became TokenLab
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
 _PORTS = {"http": 80, "https": 443}
 
@@ -18,7 +19,7 @@ class BaseUrl:
     """
     The root that all paths are resolved against: scheme, host, port and a gateway's path prefix, without ``/v1``.
 
-    :param origin: for example ``https://api.lemondata.cc``.
+    :param origin: for example ``https://api.tokenlab.sh``.
     :param prefix: empty, or a path without a slash at its end.
     """
 
@@ -68,6 +69,20 @@ class BaseUrl:
             return _origin(urlsplit(url)) == self.origin
         except ValueError:
             return False
+
+    @property
+    def host(self) -> str:
+        """Return the host name."""
+        return urlsplit(self.origin).hostname or ""
+
+    def other_host(self, location: str) -> str | None:
+        """Return the origin of a redirect to another host, or ``None``."""
+        try:
+            parts = urlsplit(location)
+            is_other = parts.scheme in _PORTS and parts.hostname and parts.hostname.lower() != self.host
+            return _origin(parts) if is_other else None
+        except ValueError:
+            return None
 
     def __str__(self) -> str:
         return f"{self.origin}{self.prefix}"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import math
+import socket
 import ssl
 import time
 from collections.abc import Callable, Generator, Iterator
@@ -34,7 +35,7 @@ from lemondata_provider.api.errors import (
 )
 from lemondata_provider.api.rate_limiter import RateLimit
 from lemondata_provider.api.redaction import redact
-from lemondata_provider.api.urls import BaseUrl
+from lemondata_provider.api.urls import DEFAULT_BASE_URL, OLD_HOSTS, BaseUrl
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -44,6 +45,13 @@ READ_TIMEOUT = 60.0
 # Requests are paced before they come here, so connections are few unless answers are slow: then they must not queue.
 LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=4, keepalive_expiry=90)
 MAX_REDIRECTS = 5
+NOT_EXECUTED_REDIRECTS = (301, 302, 307, 308)  # of a create; after a 303 it may have been executed
+TASK_ID_HEADER = "x-task-id"
+TASK_HEADERS = {
+    "task_id": TASK_ID_HEADER,
+    "request_id": "x-request-id",
+    "billing_transaction_id": "x-billing-transaction-id",
+}
 MIN_KEY_LENGTH = 8  # a shorter one is a placeholder, for a gateway that has the real one
 USER_AGENT = f"airflow-provider-lemondata/{__version__}"
 
@@ -122,9 +130,9 @@ class _Nothing:
 
 
 def _follow_nothing_but_reads(response: httpx.Response) -> _Nothing:
-    """Forget where a create is redirected to: httpx would read that address, and fail as if nothing had been sent."""
+    """Hide the target of a redirected create: httpx would parse it, and fail as if nothing had been sent."""
     if response.request.method != "GET":
-        response.headers.pop("Location", None)
+        response.extensions["location"] = response.headers.pop("Location", "")
     return _Nothing()  # one hook for both clients
 
 
@@ -135,7 +143,9 @@ class Wire:
         self.base = BaseUrl.parse(base_url)
         self._key = checked_key(api_key)
         self._on_rate_limit = options.get("on_rate_limit")
-        self._connection = f" (connection {options['connection']!r})" if options.get("connection") else ""
+        connection = options.get("connection")
+        self._connection = f" (connection {connection!r})" if connection else ""
+        self._of_connection = f" of connection {connection!r}" if connection else ""
         self.http_options: dict[str, Any] = {
             "auth": OriginBoundAuth(self.base, api_key),
             "headers": {"User-Agent": options.get("user_agent", USER_AGENT), "Accept": "application/json"},
@@ -163,11 +173,31 @@ class Wire:
         try:
             yield
         except _NEVER_OPENED as error:
-            message = f"Cannot connect to {self._where(call)}: {_reason(error)}"
+            message = f"Cannot connect to {self._where(call)}: {_reason(error)}{self._old_host_hint(error)}"
             raise ConnectionFailedError(message, **call.error_context) from None
         except httpx.HTTPError as error:
             message = f"No whole answer from {self._where(call)}: {_reason(error)}"
             raise AnswerLostError(message, **call.error_context) from None
+
+    @contextmanager
+    def tolerate_lost_body(self, call: Call[Any], response: httpx.Response) -> Iterator[None]:
+        """Suppress the loss of an answer's body if its headers name the task: the create was accepted."""
+        try:
+            yield
+        except httpx.HTTPError:
+            if not (response.is_success and TASK_ID_HEADER in response.headers and call.reads_headers):
+                raise
+
+    def _old_host_hint(self, error: BaseException) -> str:
+        if self.base.host not in OLD_HOSTS or not any(isinstance(cause, socket.gaierror) for cause in _causes(error)):
+            return ""
+        return f". {self._moved(DEFAULT_BASE_URL)}"
+
+    def _moved(self, origin: str) -> str:
+        where = f"set it as Base URL{self._of_connection}"
+        if origin in (DEFAULT_BASE_URL, *(f"https://{host}" for host in OLD_HOSTS)):
+            return f"LemonData's API has moved to {origin}: {where}."
+        return f"The answer redirects to {origin}: if that is LemonData's API, {where}."
 
     def _where(self, call: Call[Any]) -> str:
         """Return the URL without its query, which may be signed, and the connection."""
@@ -184,8 +214,13 @@ class Wire:
             raise UnreadableAnswerError(f"Not LemonData's JSON: {what}", **call.error_context) from None
 
     def _read(self, call: Call[T], response: httpx.Response) -> T:
-        text = response.content.decode("utf-8-sig", "replace")
+        try:
+            text = response.content.decode("utf-8-sig", "replace")
+        except httpx.ResponseNotRead:  # see tolerate_lost_body
+            text = ""
         payload = _json(text)
+        if call.reads_headers and response.is_success:
+            payload = _with_headers(payload, response.headers)
         # Whatever the service quotes, the key stays here; only a backslash can disguise it, or cut a character in two.
         if self._key in text or "\\" in text:
             payload = self._hide(payload)
@@ -195,6 +230,10 @@ class Wire:
         if response.status_code >= 400:
             error = error_from(response.status_code, response.headers, payload or text, now=time.time())
             raise self._explain(error, call, response)
+        location = response.extensions.get("location", "")
+        if response.status_code in NOT_EXECUTED_REDIRECTS and (origin := self.base.other_host(location)):
+            message = f"LemonData answered {response.status_code}, so nothing was done. {self._moved(origin)}"
+            raise ConfigurationError(message, **call.error_context)
         kind = self._hide(f"{response.status_code} {response.headers.get('content-type', 'without a content type')}")
         raise UnreadableAnswerError(f"Not LemonData's JSON ({kind}): {text[:200]!r}", **call.error_context)
 
@@ -214,7 +253,24 @@ class Wire:
             message += self._connection
         if isinstance(error, NotFoundError) and self.base.resolve(call.url) is None:
             message += f" (asked {response.request.url} instead of {call.url}, which is not on {self.base})"
+        if origin := self.base.other_host(str(response.request.url)):
+            message += f" (redirected to {origin}, without the key). {self._moved(origin)}"
         return error.replace(message=message, **call.error_context)
+
+
+def _with_headers(payload: Any, headers: httpx.Headers) -> Any:
+    """Add the task's headers to a create answer; they also stand for a body that is lost or unreadable."""
+    found = {name: headers[header] for name, header in TASK_HEADERS.items() if headers.get(header)}
+    if isinstance(payload, dict):
+        return {**found, **{name: value for name, value in payload.items() if value}}
+    return found if payload is None and "task_id" in found else payload
+
+
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__ or cause.__context__
 
 
 def _finite(text: str) -> float | None:

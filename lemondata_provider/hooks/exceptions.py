@@ -27,6 +27,7 @@ class LemonDataFailException(AirflowFailException):
         self.error = error
         self.task_id = error.task_id
         self.poll_url = error.poll_url
+        self.request_id = error.request_id
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (self.error,)

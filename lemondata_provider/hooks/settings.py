@@ -26,10 +26,11 @@ class ConnectionSettings:
     Settings of a LemonData connection.
 
     :param api_key: the password.
-    :param base_url: host, port and schema (a path prefix), default ``https://api.lemondata.cc``.
+    :param base_url: host, port and schema (a path prefix), default ``https://api.tokenlab.sh``.
     :param timeout: extra; read timeout of a request in seconds, default 60.
     :param requests_per_minute: extra; rate limit of the key, default 1000.
     :param triggerers: extra; number of triggerers that share the rate limit in equal parts, default 1.
+    :param user_agent: extra; the ``User-Agent`` header, default: this package, Airflow and Python.
     :param verify: extra; ``True``, ``False`` or the path of a CA file, default ``True``.
     """
 
@@ -39,6 +40,7 @@ class ConnectionSettings:
     requests_per_minute: float = 1000.0
     triggerers: int = 1
     verify: bool | str = True
+    user_agent: str = FULL_USER_AGENT
     conn_id: str | None = field(default=None, compare=False)  # only error messages use it
 
     @property
@@ -53,7 +55,7 @@ class ConnectionSettings:
             "base_url": self.base_url,
             "timeout": self.timeout,
             "verify": self.verify,
-            "user_agent": FULL_USER_AGENT,
+            "user_agent": self.user_agent,
             "connection": self.conn_id,
         }
 
@@ -95,11 +97,18 @@ def _verify(value: object) -> bool | str:
     return {"true": True, "false": False}.get(value.strip().lower(), value)
 
 
+def _user_agent(value: object) -> str:
+    if not isinstance(value, str) or not value.isascii() or not value.isprintable():
+        raise ValueError("must be a text of printable ASCII characters")
+    return value
+
+
 _EXTRAS: dict[str, Callable[[object], Any]] = {
     "timeout": parse_positive,
     "requests_per_minute": parse_positive,
     "triggerers": parse_count,
     "verify": _verify,
+    "user_agent": _user_agent,
 }
 
 

@@ -37,7 +37,10 @@ _TYPES: dict[str, tuple[type, ...]] = {  # a person may have edited it
     "task_id": (str, type(None)),
     "poll_url": (str, type(None)),
 }
-OPTIONAL_FIELDS = {"estimated_cost_usd"}  # a record of an earlier version does not have it, and is whole all the same
+OPTIONAL_FIELDS = {
+    "estimated_cost_usd",
+    "request_id",
+}  # a record of an earlier version does not have it, and is whole all the same
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,8 @@ class Record:
         person.
     :param task_id: LemonData's id; none while it is not known whether there is a task.
     :param poll_url: where the task is polled.
-    :param estimated_cost_usd: what the video was to cost when it was submitted, where that was known.
+    :param estimated_cost_usd: the price at submit time, if known.
+    :param request_id: LemonData's id of the create request, if known.
     """
 
     fingerprint: dict[str, str]
@@ -66,6 +70,7 @@ class Record:
     task_id: str | None = None
     poll_url: str | None = None
     estimated_cost_usd: str | None = None
+    request_id: str | None = None
 
     @classmethod
     def read(cls, stored: Any) -> Record | None:

@@ -157,7 +157,8 @@ class Submission:
         renewed = cleared or stored.is_adopted  # a user wants the video: that renews the deadline
         deadline = self.new_record.deadline if renewed else stored.deadline
         kept = {
-            name: getattr(stored, name) for name in ("model", "operation", "task_id", "poll_url", "estimated_cost_usd")
+            name: getattr(stored, name)
+            for name in ("model", "operation", "task_id", "poll_url", "estimated_cost_usd", "request_id")
         }
         self.record = replace(self.new_record, deadline=deadline, answered=True, **kept)
         reason = "adopted by a user" if stored.is_adopted else "cleared by a user" if cleared else "a retry"
@@ -237,8 +238,11 @@ class Submission:
                 else:
                     self._clear_intent()
                 raise
-            self.hook.log.info("LemonData accepted task %s; poll URL: %s", task.id, task.poll_url)
-            self.record = replace(self.record, task_id=task.id, poll_url=task.poll_url, answered=True)
+            request = f" (request {task.request_id})" if task.request_id else ""
+            self.hook.log.info("LemonData accepted task %s%s; poll URL: %s", task.id, request, task.poll_url)
+            self.record = replace(
+                self.record, task_id=task.id, poll_url=task.poll_url, request_id=task.request_id, answered=True
+            )
             self._store_task()
             return task
 

@@ -78,7 +78,7 @@ class FaultyService:
     told: str
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
-        if request.url.host != "api.lemondata.cc":
+        if request.url.host != "api.tokenlab.sh":
             return httpx.Response(200, text="welcome")
         answer = FAULTS.get(self.told) or {"status_code": 200, "text": self.told}
         if isinstance(answer, type):

@@ -273,6 +273,7 @@ RESULT = {
     "progress": 100.0,
     "video_url": A,
     "videos": [{"url": A, "duration": 5.0, "width": 1280, "height": 720}],
+    "last_frame_url": None,
     "billing_transaction_id": "bill_1",
     "estimated_cost_usd": None,
     "model": "sora-2",

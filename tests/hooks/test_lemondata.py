@@ -12,6 +12,7 @@ import structlog
 from lemondata_provider.api.calls import list_models
 from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError
 from lemondata_provider.api.polling import PollAgain, TaskPoller, TaskWait
+from lemondata_provider.api.urls import DEFAULT_BASE_URL
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.settings import FULL_USER_AGENT, ConnectionSettings
 
@@ -25,7 +26,7 @@ def settings_of(monkeypatch: pytest.MonkeyPatch, **connection: object) -> Connec
 
 def test_connection_key_only_uses_the_public_api(monkeypatch):
     settings = settings_of(monkeypatch)
-    assert settings == ConnectionSettings(KEY, "https://api.lemondata.cc", 60.0, 1000.0, 1, True)
+    assert settings == ConnectionSettings(KEY, DEFAULT_BASE_URL, 60.0, 1000.0, 1, True)
     assert KEY not in repr(settings)
 
 
@@ -49,7 +50,7 @@ def test_connection_host_port_and_schema_make_the_base_url(monkeypatch, connecti
         (f"lemondata://:{KEY}@gw.example:8443/lemon/v1?timeout=30", ("https://gw.example:8443/lemon", 30.0)),
         (f"lemondata://http://:{KEY}@localhost:8089/", ("http://localhost:8089", 60.0)),
         (f"lemondata://:{KEY}@https%3A%2F%2Fapi.lemondata.cc%2Fv1", ("https://api.lemondata.cc", 60.0)),
-        (f"lemondata://:{KEY}@", ("https://api.lemondata.cc", 60.0)),
+        (f"lemondata://:{KEY}@", (DEFAULT_BASE_URL, 60.0)),
     ],
 )
 def test_connection_uri_makes_the_same_settings(monkeypatch, uri, expected):
@@ -60,9 +61,7 @@ def test_connection_uri_makes_the_same_settings(monkeypatch, uri, expected):
 
 def test_connection_empty_extras_use_defaults(monkeypatch):
     extra = {"timeout": "12.5", "requests_per_minute": 3000, "triggerers": "2", "verify": "false"}
-    assert settings_of(monkeypatch, extra=extra) == ConnectionSettings(
-        KEY, "https://api.lemondata.cc", 12.5, 3000.0, 2, False
-    )
+    assert settings_of(monkeypatch, extra=extra) == ConnectionSettings(KEY, DEFAULT_BASE_URL, 12.5, 3000.0, 2, False)
     assert settings_of(monkeypatch, extra={"timeout": None, "verify": ""}).timeout == 60.0
     assert settings_of(monkeypatch, extra={"triggerers": None}).triggerers == 1
     assert settings_of(monkeypatch, extra={"verify": "/etc/ca.pem"}).verify == "/etc/ca.pem"

@@ -38,6 +38,7 @@ RESULT_KEYS = {
     "progress",
     "video_url",
     "videos",
+    "last_frame_url",
     "billing_transaction_id",
     "estimated_cost_usd",
     "created",
