@@ -40,7 +40,7 @@ def seed_of(dag_run) -> int:
 def lemondata_daily_clip():
     clip = SubmitVideoOperator(
         task_id="clip",
-        model="sora-2",
+        model="veo3.1-fast",
         operation="text-to-video",
         prompt="{{ prompt_of(dag_run) }}",
         seed="{{ seed_of(dag_run) }}",

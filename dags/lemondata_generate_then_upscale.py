@@ -20,7 +20,7 @@ PROMPTS = [
     default_args={"retries": 2, "retry_delay": timedelta(seconds=30)},
     params={
         "prompts": Param(PROMPTS, type="array", items={"type": "string"}, description="One clip each."),
-        "model": Param("sora-2", type="string"),
+        "model": Param("veo3.1-fast", type="string"),
         "duration": Param(4, type="integer", minimum=1, maximum=60, description="Seconds."),
         "upscale_model": Param("topaz-video-upscale", enum=["topaz-video-upscale", "grok-imagine-upscale"]),
     },

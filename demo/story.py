@@ -31,7 +31,7 @@ PROMPTS = (
 )
 CONF: Mapping[str, Any] = {
     "prompts": list(PROMPTS),
-    "model": "sora-2",
+    "model": "veo3.1-fast",
     "duration": 4,
     "upscale_model": "topaz-video-upscale",
 }

@@ -76,7 +76,7 @@ def result_of(task: Task) -> dict[str, Any]:
 async def by_client(sandbox: Any, context: Any, prompt: str) -> dict[str, Any]:
     def run() -> dict[str, Any]:
         with Client(sandbox.api_key, base_url(sandbox)) as client:
-            task = client.send(calls.submit_video(VideoRequest.checked(prompt=prompt)))
+            task = client.send(calls.submit_video(VideoRequest.checked(model="sora-2", prompt=prompt)))
             call = calls.get_task(task.poll_url, task.id)
             while not (task.status is TaskStatus.FAILED or task.videos):
                 time.sleep(0.02)
@@ -88,7 +88,7 @@ async def by_client(sandbox: Any, context: Any, prompt: str) -> dict[str, Any]:
 
 async def by_async_client(sandbox: Any, context: Any, prompt: str) -> dict[str, Any]:
     async with AsyncClient(sandbox.api_key, base_url(sandbox)) as client:
-        task = await client.send(calls.submit_video(VideoRequest.checked(prompt=prompt)))
+        task = await client.send(calls.submit_video(VideoRequest.checked(model="sora-2", prompt=prompt)))
         call = calls.get_task(task.poll_url, task.id)
         while not (task.status is TaskStatus.FAILED or task.videos):
             await asyncio.sleep(0.02)
@@ -97,7 +97,9 @@ async def by_async_client(sandbox: Any, context: Any, prompt: str) -> dict[str, 
 
 
 def submit(context: Any, prompt: str, **options: Any) -> dict[str, Any]:
-    return SubmitVideoOperator(task_id="submit", prompt=prompt, poll_interval=0.02, **options).execute(context)
+    return SubmitVideoOperator(task_id="submit", model="sora-2", prompt=prompt, poll_interval=0.02, **options).execute(
+        context
+    )
 
 
 async def by_operator(sandbox: Any, context: Any, prompt: str) -> dict[str, Any]:
@@ -116,7 +118,7 @@ async def by_trigger(sandbox: Any, context: Any, prompt: str) -> dict[str, Any]:
     names = {"task_id": result["task_id"], "poll_url": result["poll_url"]}
     trigger = TaskTrigger(**names, poll_interval=0.02, deadline=time.time() + 20)
     (event,) = [event.payload async for event in trigger.run()]
-    return SubmitVideoOperator(task_id="submit", prompt=prompt).execute_complete(context, event, result)
+    return SubmitVideoOperator(task_id="submit", model="sora-2", prompt=prompt).execute_complete(context, event, result)
 
 
 RUNS: dict[str, Run] = {

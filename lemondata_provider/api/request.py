@@ -82,7 +82,7 @@ class VideoRequest(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True, defer_build=True)
 
-    model: Annotated[str, BeforeValidator(parse_text)] = "sora-2"
+    model: Annotated[str, BeforeValidator(parse_text)]
     prompt: Text = None
     operation: Text = None
     image_url: MediaUrl = None
@@ -165,6 +165,10 @@ def _sentence(error: ValidationError, fields: dict[str, Any]) -> str:
         name = str(problem["loc"][0])
         given = str(shield(fields.get(name)))
         what = problem["msg"].removeprefix("Value error, ").replace("Input should be", "must be")
-        known = name in VideoRequest.model_fields
-        problems.append(f"{name} {what}, not {given[:80]!r}" if known else f"{name} is no field of a video request")
+        if problem["type"] == "missing":
+            problems.append(f"{name} must be given")
+        elif name in VideoRequest.model_fields:
+            problems.append(f"{name} {what}, not {given[:80]!r}")
+        else:
+            problems.append(f"{name} is no field of a video request")
     return "; ".join(problems)

@@ -66,7 +66,7 @@ def _fields(task: Any) -> dict[str, Any]:
     given = {**_default_args(task), **task.partial_kwargs}
     init = task.operator_class.__init__
     parameters = inspect.signature(SubmitVideoOperator.__init__).parameters
-    defaults = {name: parameters[name].default for name in FIELDS}
+    defaults = {name: parameters[name].default for name in FIELDS}  # that of model is no text: it must be given
     if init is not SubmitVideoOperator.__init__:  # what it passes on where nothing is given is up to its code
         own = {*task.partial_kwargs, *inspect.signature(init).parameters}
         given = {name: value for name, value in given.items() if name in own}

@@ -52,7 +52,7 @@ class SubmitVideoOperator(BaseOperator):
 
     Source: https://docs.lemondata.cc (create-video).
 
-    :param model: which model generates, default ``sora-2``.
+    :param model: the model that generates, for example ``veo3.1-fast``.
     :param prompt: what the video shows.
     :param operation: ``text-to-video``, ``image-to-video``, ``reference-to-video``, ``start-end-to-video``,
         ``video-to-video``, ``motion-control``, ``audio-to-video`` or ``video-extension``; default: what the inputs
@@ -121,7 +121,7 @@ class SubmitVideoOperator(BaseOperator):
     def __init__(
         self,
         *,
-        model: str = "sora-2",
+        model: str,
         prompt: str | None = None,
         operation: str | None = None,
         image_url: str | None = None,

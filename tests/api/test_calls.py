@@ -13,7 +13,7 @@ from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, M
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.task import TaskStatus
 
-REQUEST = VideoRequest.checked(prompt="a cat", output_audio=False)
+REQUEST = VideoRequest.checked(model="sora-2", prompt="a cat", output_audio=False)
 
 
 def test_submitting_posts_the_body_of_the_request() -> None:

@@ -51,7 +51,9 @@ KEY = "lemon.key/of+this=client"
 AUTHORIZED = f"Bearer {KEY}"
 PAYLOAD = "iVBORw0KGgoAAAANSUhEUgAAAAUA"
 
-SUBMIT = calls.submit_video(VideoRequest.checked(prompt="a cat", image=f"data:image/png;base64,{PAYLOAD}"))
+SUBMIT = calls.submit_video(
+    VideoRequest.checked(model="sora-2", prompt="a cat", image=f"data:image/png;base64,{PAYLOAD}")
+)
 LOOK = calls.get_task("/v1/tasks/t1")
 CANCEL = calls.cancel_task("t1")
 writes = pytest.mark.parametrize("call", [SUBMIT, CANCEL], ids=["POST", "DELETE"])
@@ -93,7 +95,7 @@ def test_a_submit_is_one_json_post_with_key_and_agent(send: Any, service: Any) -
 
 def test_a_prompt_is_sent_in_its_own_characters(send: Any, service: Any) -> None:
     lemondata = service(OK)
-    send(lemondata, calls.submit_video(VideoRequest.checked(prompt="비 오는 서울 🎬", seed=2**63 + 1)))
+    send(lemondata, calls.submit_video(VideoRequest.checked(model="sora-2", prompt="비 오는 서울 🎬", seed=2**63 + 1)))
     assert json.loads(lemondata.requests[0].content) == {
         "model": "sora-2",
         "prompt": "비 오는 서울 🎬",
@@ -776,7 +778,7 @@ def test_no_answer_breaks_the_client(
 def test_a_body_that_is_no_json_is_an_error_of_ours(send: Any, service: Any, extra: dict[str, Any]) -> None:
     lemondata = service(OK)
     with pytest.raises(LemonDataError) as caught:
-        send(lemondata, calls.submit_video(VideoRequest.checked(prompt="a cat", extra_params=extra)))
+        send(lemondata, calls.submit_video(VideoRequest.checked(model="sora-2", prompt="a cat", extra_params=extra)))
     assert classify_submit_error(caught.value) is SubmitOutcome.NOT_SENT
     assert not lemondata.requests
 
@@ -784,7 +786,7 @@ def test_a_body_that_is_no_json_is_an_error_of_ours(send: Any, service: Any, ext
 def test_a_prompt_with_half_a_character_is_an_error_of_ours(send: Any, service: Any) -> None:
     lemondata = service(OK)
     with pytest.raises(LemonDataError) as caught:
-        send(lemondata, calls.submit_video(VideoRequest.checked(prompt="cut \ud83d")))
+        send(lemondata, calls.submit_video(VideoRequest.checked(model="sora-2", prompt="cut \ud83d")))
     assert classify_submit_error(caught.value) is SubmitOutcome.NOT_SENT
     assert not lemondata.requests
 
@@ -1004,7 +1006,7 @@ def test_create_redirected_anywhere_is_sent_once(location):
 
     client = Client("sk-0123456789", sleep=lambda _: None, transport=httpx.MockTransport(redirect))
     with pytest.raises(LemonDataError) as refused:
-        client.send(calls.submit_video(VideoRequest.checked(prompt="a cat")))
+        client.send(calls.submit_video(VideoRequest.checked(model="sora-2", prompt="a cat")))
     assert sent == ["POST"]
     moved = location.startswith("https://")
     assert classify_submit_error(refused.value) is (SubmitOutcome.NOT_SENT if moved else SubmitOutcome.UNKNOWN)

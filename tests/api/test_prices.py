@@ -91,7 +91,7 @@ def test_what_the_service_does_not_tell_in_usd_is_unknown(prices, why):
     ],
 )
 def test_the_length_is_that_of_the_request_or_of_its_source(fields, seconds):
-    assert seconds_of(VideoRequest.checked(**fields)) == seconds
+    assert seconds_of(VideoRequest.checked(**{"model": "sora-2", **fields})) == seconds
 
 
 @pytest.mark.parametrize("why", [FROM_SOURCE, NO_DURATION])

@@ -30,12 +30,12 @@ NUMBER_FIELDS = ["cfg_scale", "motion_strength"]
 
 
 def body(**fields: Any) -> dict[str, Any]:
-    return VideoRequest.checked(**{"prompt": "a cat", **fields}).body()
+    return VideoRequest.checked(**{"model": "sora-2", "prompt": "a cat", **fields}).body()
 
 
 def refusal(**fields: Any) -> str:
     with pytest.raises(InvalidRequestError) as caught:
-        VideoRequest.checked(**fields)
+        VideoRequest.checked(**{"model": "sora-2", **fields})
     return str(caught.value)
 
 
@@ -124,17 +124,19 @@ def test_words_that_are_newer_than_this_package_can_be_sent() -> None:
 @pytest.mark.parametrize("url", [URL, "http://localhost:8080/a.png", "HTTPS://CDN.test/a.png", PNG, PNG.upper()])
 @pytest.mark.parametrize("name", URL_FIELDS)
 def test_media_are_public_or_data_urls(name: str, url: str) -> None:
-    assert VideoRequest.checked(**{name: f" {url}\n"}).body()[name].strip() == url
+    assert VideoRequest.checked(model="sora-2", **{name: f" {url}\n"}).body()[name].strip() == url
 
 
 @pytest.mark.parametrize("name", [*URL_FIELDS, "image"])
 def test_white_space_around_media_is_not_sent(name: str) -> None:
-    assert VideoRequest.checked(**{name: f" {PNG}\n"}).body()[name] == PNG
+    assert VideoRequest.checked(model="sora-2", **{name: f" {PNG}\n"}).body()[name] == PNG
 
 
 @pytest.mark.parametrize("images", [[URL], (URL, PNG), [f" {URL}\n"]])
 def test_reference_images_are_a_list_of_urls(images: Any) -> None:
-    assert VideoRequest.checked(reference_images=images).body()["reference_images"] == [one.strip() for one in images]
+    assert VideoRequest.checked(model="sora-2", reference_images=images).body()["reference_images"] == [
+        one.strip() for one in images
+    ]
 
 
 def test_extra_params_are_sent_along() -> None:
@@ -144,18 +146,21 @@ def test_extra_params_are_sent_along() -> None:
 
 
 def test_media_of_tomorrow_in_extra_params_need_no_prompt() -> None:
-    assert VideoRequest.checked(extra_params={"mesh_url": URL}).body() == {"model": "sora-2", "mesh_url": URL}
+    assert VideoRequest.checked(model="sora-2", extra_params={"mesh_url": URL}).body() == {
+        "model": "sora-2",
+        "mesh_url": URL,
+    }
 
 
 @pytest.mark.parametrize("name", MEDIA_FIELDS)
 def test_any_media_will_do_without_a_prompt(name: str) -> None:
     value = {"image": PNG, "reference_images": [URL]}.get(name, URL)
-    assert VideoRequest.checked(**{name: value}).body() == {"model": "sora-2", name: value}
+    assert VideoRequest.checked(model="sora-2", **{name: value}).body() == {"model": "sora-2", name: value}
 
 
 def test_a_request_cannot_be_changed() -> None:
     with pytest.raises(ValidationError):
-        VideoRequest.checked(prompt="a cat").prompt = "a dog"  # type: ignore[misc] # it is refused: that is the test
+        VideoRequest.checked(model="sora-2", prompt="a cat").prompt = "a dog"  # type: ignore[misc] # it is refused: that is the test
 
 
 # --- what is refused
@@ -241,7 +246,7 @@ def test_a_field_that_does_not_exist_is_refused(name: str) -> None:
 )
 def test_a_refusal_shows_no_payload(fields: dict[str, Any], everything_shown: Any) -> None:
     with pytest.raises(InvalidRequestError) as caught:
-        VideoRequest.checked(**fields)
+        VideoRequest.checked(**{"model": "sora-2", **fields})
     assert PAYLOAD not in everything_shown(caught.value)
     assert caught.value.__cause__ is None
 
@@ -265,7 +270,7 @@ HOSTILE = st.sampled_from(
 @settings(deadline=None, max_examples=100)
 def test_whatever_is_given_is_refused_or_can_be_sent(fields: dict[str, Any]) -> None:
     try:
-        request = VideoRequest.checked(**fields)
+        request = VideoRequest.checked(**{"model": "sora-2", **fields})
     except InvalidRequestError as error:
         assert str(error)  # noqa: PT017  # either outcome is right, but no other error
     else:
@@ -273,7 +278,7 @@ def test_whatever_is_given_is_refused_or_can_be_sent(fields: dict[str, Any]) -> 
 
 
 def test_printing_a_request_shows_no_payload() -> None:
-    request = VideoRequest.checked(prompt="a cat", image=PNG)
+    request = VideoRequest.checked(model="sora-2", prompt="a cat", image=PNG)
     assert PAYLOAD not in repr(request) + str(request)
     assert "a cat" in repr(request)
 
@@ -287,3 +292,8 @@ def test_named_field_in_extra_params_equals_the_field_by_its_name() -> None:
 def test_named_field_in_extra_params_is_checked_like_the_field_by_its_name() -> None:
     with pytest.raises(InvalidRequestError, match="seed must be a number, not 'x'"):
         VideoRequest.checked(model="veo3.1", prompt="x", extra_params={"seed": "x"})
+
+
+def test_request_without_a_model_is_refused() -> None:
+    with pytest.raises(InvalidRequestError, match="model must be given"):
+        VideoRequest.checked(prompt="a cat")

@@ -43,10 +43,10 @@ def planned():
     def prompts():
         return ["a", "b"]
 
-    clip = SubmitVideoOperator(task_id="clip", prompt="x", duration=4, wait_for_completion=True)
+    clip = SubmitVideoOperator(task_id="clip", model="sora-2", prompt="x", duration=4, wait_for_completion=True)
     SubmitVideoOperator(task_id="upscale", model="topaz-video-upscale", video_url=clip.output["video_url"])
     SubmitVideoOperator.partial(task_id="mapped", model="kling-v2.6-pro").expand(prompt=["a", "b", "c"])
-    SubmitVideoOperator.partial(task_id="later", duration=4).expand(prompt=prompts())
+    SubmitVideoOperator.partial(task_id="later", model="sora-2", duration=4).expand(prompt=prompts())
 
 planned()
 """

@@ -42,7 +42,7 @@ def facts(dag: DAG) -> Submits:
     ],
 )
 def test_literal_fields_are_known_and_others_are_not_guessed(dag, fields, clip):
-    SubmitVideoOperator(task_id="clip", prompt="x", **fields)
+    SubmitVideoOperator(task_id="clip", prompt="x", **{"model": "sora-2", **fields})
     found = facts(dag)
     assert (found.clips, found.number_unknown) == ((clip,), "")
 
@@ -54,9 +54,11 @@ def test_a_field_of_another_task_is_known_at_run_time_only(dag):
 
 
 def test_the_connection_and_the_polls_of_a_task_are_its_own(dag):
-    SubmitVideoOperator(task_id="a", prompt="x", lemondata_conn_id="mine", wait_for_completion=True)
-    SubmitVideoOperator(task_id="b", prompt="x", lemondata_conn_id="{{ var.value.conn }}")
-    SubmitVideoOperator.partial(task_id="c", wait_for_completion=True, poll_interval=2).expand(prompt=["x"])
+    SubmitVideoOperator(task_id="a", model="sora-2", prompt="x", lemondata_conn_id="mine", wait_for_completion=True)
+    SubmitVideoOperator(task_id="b", model="sora-2", prompt="x", lemondata_conn_id="{{ var.value.conn }}")
+    SubmitVideoOperator.partial(task_id="c", model="sora-2", wait_for_completion=True, poll_interval=2).expand(
+        prompt=["x"]
+    )
     found = {one.task_id: (one.conn_id, one.poll_interval) for one in submits_of(dag.tasks)}
     assert found == {"a": ("mine", 10.0), "b": (None, None), "c": ("lemondata_default", 2.0)}
 
@@ -68,24 +70,24 @@ def test_a_literal_map_is_expanded_to_each_of_its_videos(dag):
 
 def test_a_literal_list_of_arguments_is_one_video_each(dag):
     given = [{"prompt": "a", "duration": 4}, {"prompt": "b", "model": "veo3"}]
-    SubmitVideoOperator.partial(task_id="clip").expand_kwargs(given)
+    SubmitVideoOperator.partial(task_id="clip", model="sora-2").expand_kwargs(given)
     assert facts(dag).clips == (Clip("sora-2", 4), Clip("veo3", NO_DURATION))
 
 
 def test_a_map_of_nothing_submits_nothing(dag):
-    SubmitVideoOperator.partial(task_id="clip").expand(prompt=[])
+    SubmitVideoOperator.partial(task_id="clip", model="sora-2").expand(prompt=[])
     assert facts(dag).clips == ()
 
 
 def test_a_map_over_another_task_is_of_unknown_length_and_its_fields_are_unknown(dag):
-    SubmitVideoOperator.partial(task_id="clip", duration=4).expand(prompt=prompts())
+    SubmitVideoOperator.partial(task_id="clip", model="sora-2", duration=4).expand(prompt=prompts())
     assert (facts(dag).clips, facts(dag).number_unknown) == ((Clip("sora-2", 4),), "how many is known at run time only")
 
 
 def test_fields_that_come_with_an_unknown_map_are_unknown_too(dag):
     told = prompts()
     SubmitVideoOperator.partial(task_id="one", prompt="x").expand(model=told, duration=[4])
-    SubmitVideoOperator.partial(task_id="two").expand_kwargs(told.map(lambda text: {"prompt": text}))
+    SubmitVideoOperator.partial(task_id="two", model="sora-2").expand_kwargs(told.map(lambda text: {"prompt": text}))
     one, two = submits_of(dag.tasks)
     assert one.clips == (Clip(None, LATER),)
     assert two.clips[0].model is None
@@ -96,7 +98,7 @@ def test_fields_that_come_with_an_unknown_map_are_unknown_too(dag):
 def test_a_mapped_group_multiplies_what_is_in_it(dag):
     @task_group
     def group(prompt: str, seconds: int) -> None:
-        SubmitVideoOperator(task_id="clip", prompt=prompt, duration=seconds)
+        SubmitVideoOperator(task_id="clip", model="sora-2", prompt=prompt, duration=seconds)
 
     group.expand(prompt=["a", "b"], seconds=[4, 8])
     assert facts(dag).clips == (Clip("sora-2", 4), Clip("sora-2", 8)) * 2
@@ -105,7 +107,7 @@ def test_a_mapped_group_multiplies_what_is_in_it(dag):
 def test_a_group_that_is_mapped_over_another_task_is_of_unknown_length(dag):
     @task_group
     def group(prompt: str, seconds: int) -> None:
-        SubmitVideoOperator(task_id="clip", prompt=prompt, duration=seconds)
+        SubmitVideoOperator(task_id="clip", model="sora-2", prompt=prompt, duration=seconds)
 
     group.partial(prompt="x").expand(seconds=prompts())
     assert facts(dag).number_unknown
@@ -148,18 +150,20 @@ def test_what_a_mapped_subclass_may_choose_itself_is_known_at_run_time_only(dag)
 
 
 def test_a_mapped_subclass_that_changes_no_argument_is_known(dag):
-    Plain.partial(task_id="clip", duration=4).expand(prompt=["x"])
+    Plain.partial(task_id="clip", model="sora-2", duration=4).expand(prompt=["x"])
     assert (facts(dag).conn_id, facts(dag).clips) == ("lemondata_default", (Clip("sora-2", 4),))
 
 
 @pytest.mark.parametrize("duration", [float("inf"), float("nan"), 4.5, True, -4])
 def test_what_is_no_whole_number_of_seconds_is_no_length(dag, duration):
-    SubmitVideoOperator(task_id="clip", prompt="x", duration=duration, validation="off")
+    SubmitVideoOperator(task_id="clip", model="sora-2", prompt="x", duration=duration, validation="off")
     assert facts(dag).clips == (Clip("sora-2", f"{duration!r} is no length"),)
 
 
 def test_each_variant_is_counted_where_it_is_submitted_and_waits_as_it_does(dag):
-    SubmitVideoOperator.partial(task_id="a", duration=4).expand(prompt=["x", "y"], lemondata_conn_id=["one", "two"])
+    SubmitVideoOperator.partial(task_id="a", model="sora-2", duration=4).expand(
+        prompt=["x", "y"], lemondata_conn_id=["one", "two"]
+    )
     assert [(found.conn_id, found.clips) for found in submits_of(dag.tasks)] == [
         ("one", (Clip("sora-2", 4),) * 2),
         ("two", (Clip("sora-2", 4),) * 2),
@@ -167,11 +171,13 @@ def test_each_variant_is_counted_where_it_is_submitted_and_waits_as_it_does(dag)
 
 
 def test_each_variant_waits_for_itself(dag):
-    SubmitVideoOperator.partial(task_id="a", prompt="x").expand(wait_for_completion=[False, True])
+    SubmitVideoOperator.partial(task_id="a", model="sora-2", prompt="x").expand(wait_for_completion=[False, True])
     assert [(found.poll_interval, len(found.clips)) for found in submits_of(dag.tasks)] == [(None, 1), (10.0, 1)]
 
 
 def test_a_map_over_sources_of_another_task_is_as_long_as_they_are(dag):
-    SubmitVideoOperator.partial(task_id="one", prompt="x").expand(video_url=prompts())
-    SubmitVideoOperator.partial(task_id="two").expand_kwargs(prompts().map(lambda text: {"prompt": text}))
+    SubmitVideoOperator.partial(task_id="one", model="sora-2", prompt="x").expand(video_url=prompts())
+    SubmitVideoOperator.partial(task_id="two", model="sora-2").expand_kwargs(
+        prompts().map(lambda text: {"prompt": text})
+    )
     assert [found.clips[0].seconds for found in submits_of(dag.tasks)] == [FROM_SOURCE, LATER]

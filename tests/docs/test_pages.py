@@ -92,7 +92,7 @@ def test_documented_plan_is_what_the_command_prints() -> None:
         runs=21,
         existing=1,
         rows=(
-            Row("clip", "sora-2", 21, Decimal("8.40"), "4 s at 0.10 a second"),
+            Row("clip", "veo3.1-fast", 21, Decimal("12.60"), "4 s at 0.15 a second"),
             Row("upscale", "topaz-video-upscale", 21, None, "0.05 a second, and the video is as long as its source"),
         ),
         paces=(Pace("lemondata_default", 1000, 84, 5.04, 504),),

@@ -41,7 +41,7 @@ def test_two_prompts_become_two_clips_of_twice_the_size_with_two_creates_each(ai
     for index in (0, 1):
         before = airflow.xcom(dag_id, run_id, "clip.wait_generated", index)
         after = airflow.xcom(dag_id, run_id, "clip.wait_upscaled", index)
-        assert (before["model"], after["model"]) == ("sora-2", upscale_model)
+        assert (before["model"], after["model"]) == ("veo3.1-fast", upscale_model)
         assert_upscaled(before, after, DURATION)
     assert len(sandbox.ledger.creates) == 2 * len(conf["prompts"])
 

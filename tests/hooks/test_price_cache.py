@@ -13,7 +13,7 @@ from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.price_cache import NO_PRICE_TTL, PRICE_TTL, PriceCache, ask
 
-CLIP = VideoRequest.checked(prompt="a", duration=8)
+CLIP = VideoRequest.checked(model="sora-2", prompt="a", duration=8)
 PRICES = [ModelPrice(model="m", per_second=Decimal("0.10"))]
 
 

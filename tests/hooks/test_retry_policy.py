@@ -69,7 +69,7 @@ def test_retry_policy_operator_and_sensor_use_it_by_default():
         pass
 
     makers = [
-        lambda **arguments: SubmitVideoOperator(task_id="submit", prompt="a cat", **arguments),
+        lambda **arguments: SubmitVideoOperator(task_id="submit", model="sora-2", prompt="a cat", **arguments),
         lambda **arguments: TaskSensor(task_id="wait", poll_url="/v1/tasks/t", **arguments),
     ]
     for make in makers:
@@ -82,7 +82,7 @@ def test_retry_policy_operator_and_sensor_use_it_by_default():
 @needs_policies
 def test_retry_policy_mapped_operator_uses_it():
     with DAG("mapping"):
-        mapped = SubmitVideoOperator.partial(task_id="clips").expand(prompt=["a cat", "a dog"])
+        mapped = SubmitVideoOperator.partial(task_id="clips", model="sora-2").expand(prompt=["a cat", "a dog"])
     assert type(mapped.unmap({"prompt": "a cat"}).retry_policy) is LemonDataRetryPolicy
 
 

@@ -11,7 +11,9 @@ from lemondata_provider.operators.video import SubmitVideoOperator
 
 
 def operator(**fields: Any) -> SubmitVideoOperator:
-    return SubmitVideoOperator(task_id="submit", **{"prompt": "a cat", "poll_interval": 0.05, **fields})
+    return SubmitVideoOperator(
+        task_id="submit", **{"model": "sora-2", "prompt": "a cat", "poll_interval": 0.05, **fields}
+    )
 
 
 @pytest.mark.parametrize(

@@ -25,7 +25,7 @@ UPSCALE = {"model": "topaz-video-upscale", "prompt": None, "video_url": "https:/
 
 
 def operator(**fields: Any) -> SubmitVideoOperator:
-    return SubmitVideoOperator(task_id="submit", **{"prompt": "a cat", "duration": 8, **fields})
+    return SubmitVideoOperator(task_id="submit", **{"model": "sora-2", "prompt": "a cat", "duration": 8, **fields})
 
 
 def refused(sandbox: Any, context: Any, **fields: Any) -> str:
@@ -117,7 +117,7 @@ def test_an_answer_that_got_lost_before_the_submit_does_not_poll_like_a_lost_sub
     error = getattr(errors, name)
     careful = SubmitGuards(max_cost_usd=Decimal(1))
     with pytest.raises(ConnectionFailedError, match="nothing was submitted: no answer"):
-        careful.check(Deaf(error), VideoRequest.checked(prompt="a"))
+        careful.check(Deaf(error), VideoRequest.checked(model="sora-2", prompt="a"))
 
 
 @pytest.mark.parametrize("told", [True, False, None])
@@ -144,7 +144,7 @@ def test_what_cannot_be_meant_is_refused_in_the_constructor(option, value):
 
 
 def submission(store: TaskStateStore, guards: SubmitGuards) -> Submission:
-    request = VideoRequest.checked(prompt="a", duration=8)
+    request = VideoRequest.checked(model="sora-2", prompt="a", duration=8)
     wanted = Record(fingerprint(request.body()), max_tries=2, deadline=4e9)
     hook = LemonDataHook()
     return Submission(

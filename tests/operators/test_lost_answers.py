@@ -51,7 +51,7 @@ class Operator(SubmitVideoOperator):
 
 
 def submit(context: dict[str, Any], pause: Callable[[float], None]) -> dict[str, Any]:
-    operator = Operator(task_id="submit", prompt="a cat")
+    operator = Operator(task_id="submit", model="sora-2", prompt="a cat")
     operator.hook.pause = pause
     return operator.execute(context)
 

@@ -29,7 +29,7 @@ from lemondata_provider.operators.signals import deferred_signals
 from lemondata_provider.operators.submission import Submission
 from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
-REQUEST = VideoRequest.checked(prompt="a cat")
+REQUEST = VideoRequest.checked(model="sora-2", prompt="a cat")
 WHOSE = TaskInstanceKey("clips", "submit", "manual__1")
 
 

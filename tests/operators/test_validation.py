@@ -23,7 +23,7 @@ WAY_OUT = r'validation="warn" submits it all the same'
 
 
 def operator(**fields: Any) -> SubmitVideoOperator:
-    return SubmitVideoOperator(task_id="submit", **{"poll_interval": 0.05, **fields})
+    return SubmitVideoOperator(task_id="submit", **{"model": "sora-2", "poll_interval": 0.05, **fields})
 
 
 def rendered(op: SubmitVideoOperator, **values: Any) -> SubmitVideoOperator:
@@ -191,7 +191,7 @@ class ReadingFiles(SubmitVideoOperator):
 
 def test_what_may_still_change_is_not_judged():
     with DAG("reading"):
-        other = SubmitVideoOperator(task_id="other", prompt="x")
+        other = SubmitVideoOperator(task_id="other", model="sora-2", prompt="x")
         for number, fields in enumerate(
             [
                 {"prompt": "x", "video_url": "{{ url }}", "model": "{% if x %}topaz-video-upscale{% endif %}"},
@@ -205,7 +205,7 @@ def test_what_may_still_change_is_not_judged():
                 {"prompt": "x", "duration": "{{ seconds }}", "resolution": "{# any #}"},
             ]
         ):
-            SubmitVideoOperator(task_id=f"task_{number}", **fields)
+            SubmitVideoOperator(task_id=f"task_{number}", **{"model": "sora-2", **fields})
         ReadingFiles(task_id="files", prompt="x", operation="operation.txt", model="model.txt")
 
 
@@ -225,7 +225,7 @@ def test_the_dag_shows_an_import_error_that_says_it(tmp_path):
         "from airflow.sdk import DAG\n"
         "from lemondata_provider.operators.video import SubmitVideoOperator\n"
         "with DAG('wrong'):\n"
-        f"    SubmitVideoOperator(task_id='clip', prompt='x', video_url={VIDEO!r})\n"
+        f"    SubmitVideoOperator(task_id='clip', model='sora-2', prompt='x', video_url={VIDEO!r})\n"
     )
     bag = DagBag(tmp_path)
     assert bag.dags == {}
@@ -234,7 +234,7 @@ def test_the_dag_shows_an_import_error_that_says_it(tmp_path):
 
 def test_a_mapped_task_is_checked_when_it_runs_and_fails_at_once(sandbox, context):
     with DAG("mapping"):
-        mapped = SubmitVideoOperator.partial(task_id="clips", prompt="x").expand(video_url=[VIDEO])
+        mapped = SubmitVideoOperator.partial(task_id="clips", model="sora-2", prompt="x").expand(video_url=[VIDEO])
     unmapped = mapped.unmap({"video_url": VIDEO})  # an error here would be retried
     with pytest.raises(AirflowFailException, match=CANNOT):
         unmapped.execute(context)
@@ -277,7 +277,12 @@ def test_what_is_newer_than_this_package_is_submitted_all_the_same_where_that_is
     sandbox.fault("error", status=400, code="unsupported_operation")  # whatever the service thinks of it
     with pytest.raises((AirflowFailException, APIError), match="unsupported_operation"):
         SubmitVideoOperator(
-            task_id="submit", prompt="a cat", operation="lip-sync", resolution="480p", validation=validation
+            task_id="submit",
+            model="sora-2",
+            prompt="a cat",
+            operation="lip-sync",
+            resolution="480p",
+            validation=validation,
         ).execute(context)
     assert sandbox.ledger.requests("create") == 1
 
@@ -291,6 +296,6 @@ def test_words_of_a_model_that_is_not_known_here_are_no_errors(sandbox, context)
 def test_an_inventory_that_cannot_be_read_stops_nothing_where_nothing_is_to_be_refused(
     sandbox, context, validation, monkeypatch
 ):
-    operator = SubmitVideoOperator(task_id="submit", prompt="a cat", validation=validation)
+    operator = SubmitVideoOperator(task_id="submit", model="sora-2", prompt="a cat", validation=validation)
     monkeypatch.setenv("AIRFLOW__LEMONDATA__CATALOG_PATH", "/nowhere/models.json")
     assert operator.execute(context)["operation"] == "text-to-video"

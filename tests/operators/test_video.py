@@ -47,7 +47,9 @@ RESULT_KEYS = {
 
 
 def operator(**fields: Any) -> SubmitVideoOperator:
-    return SubmitVideoOperator(task_id="submit", **{"prompt": "a cat", "poll_interval": 0.05, **fields})
+    return SubmitVideoOperator(
+        task_id="submit", **{"model": "sora-2", "prompt": "a cat", "poll_interval": 0.05, **fields}
+    )
 
 
 def rendered(op: SubmitVideoOperator, native: bool = False, **values: Any) -> SubmitVideoOperator:
@@ -291,7 +293,7 @@ def test_inline_media_of_a_mapped_task_is_not_shown_either(field):
             "expanded": ({"prompt": "a cat"}, {"image": ["{{ picture }}"]}),
             "in a list": ({"prompt": "a cat"}, {"reference_images": [["{{ picture }}"]]}),
         }[field]
-        mapped = SubmitVideoOperator.partial(task_id="clips", **partial).expand(**expanded)
+        mapped = SubmitVideoOperator.partial(task_id="clips", **{"model": "sora-2", **partial}).expand(**expanded)
     unmapped = mapped.unmap({name: values[0] for name, values in expanded.items()})
     unmapped._do_render_template_fields(  # what Airflow calls for a mapped task, past any override of the public method
         unmapped, unmapped.template_fields, {"picture": DATA_URL}, dag.get_template_env(), set()

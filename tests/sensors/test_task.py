@@ -23,7 +23,7 @@ from lemondata_provider.triggers.task import TaskTrigger
 
 
 def submitted(context: dict[str, Any], prompt: str = "a cat", **fields: Any) -> dict[str, Any]:
-    return SubmitVideoOperator(task_id="submit", prompt=prompt, **fields).execute(context)
+    return SubmitVideoOperator(task_id="submit", model="sora-2", prompt=prompt, **fields).execute(context)
 
 
 def sensor(poll_url: Any, **arguments: Any) -> TaskSensor:

@@ -21,7 +21,7 @@ from lemondata_provider.triggers.task import TaskTrigger
 
 def submit(prompt: str = "a cat") -> Any:
     with LemonDataHook().get_conn() as client:
-        return client.send(calls.submit_video(VideoRequest.checked(prompt=prompt)))
+        return client.send(calls.submit_video(VideoRequest.checked(model="sora-2", prompt=prompt)))
 
 
 def trigger_for(task: Any, seconds: float = 20, **changes: Any) -> TaskTrigger:

@@ -11,7 +11,12 @@ from lemondata_provider.operators.video import SubmitVideoOperator
 def cleared_while_deferred():
     for mode in ("reuse", "regenerate"):
         SubmitVideoOperator(
-            task_id=mode, prompt=f"cleared, {mode}", on_clear=mode, wait_for_completion=True, poll_interval=1
+            task_id=mode,
+            model="sora-2",
+            prompt=f"cleared, {mode}",
+            on_clear=mode,
+            wait_for_completion=True,
+            poll_interval=1,
         )
 
 

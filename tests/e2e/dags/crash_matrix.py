@@ -24,6 +24,7 @@ def killed_sensor(cell: Cell, **arguments) -> None:
 
 
 def submit(operator, cell: Cell, **arguments):
+    arguments["model"] = "sora-2"
     prompts = [cell.prompt(map_index) for map_index in cell.map_indexes]
     if cell.mapped:
         return operator.partial(**arguments).expand(prompt=prompts)

@@ -10,7 +10,7 @@ from lemondata_provider.operators.video import SubmitVideoOperator
 
 @dag(schedule=None, default_args={"retries": RETRIES, "retry_delay": timedelta(seconds=1)}, max_active_tasks=100)
 def hundred_clips():
-    SubmitVideoOperator.partial(task_id="clip", wait_for_completion=True, poll_interval=2).expand(
+    SubmitVideoOperator.partial(task_id="clip", model="sora-2", wait_for_completion=True, poll_interval=2).expand(
         prompt=[f"one of a hundred, {number}" for number in range(100)]
     )
 

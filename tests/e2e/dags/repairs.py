@@ -9,11 +9,11 @@ from lemondata_provider.operators.video import SubmitVideoOperator
 RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=1)}
 
 with DAG("repairs", schedule=None, default_args=RETRIES):
-    SubmitVideoOperator(task_id="adopted", prompt="adopted", wait_for_completion=True, poll_interval=1)
-    SubmitVideoOperator.partial(task_id="forgotten", wait_for_completion=True, poll_interval=1).expand(
+    SubmitVideoOperator(task_id="adopted", model="sora-2", prompt="adopted", wait_for_completion=True, poll_interval=1)
+    SubmitVideoOperator.partial(task_id="forgotten", model="sora-2", wait_for_completion=True, poll_interval=1).expand(
         prompt=["forgotten"]
     )
 
 with DAG("refusals", schedule=None, default_args=RETRIES):
-    SubmitVideoOperator(task_id="plain", prompt="plain")
-    SubmitVideoOperator.partial(task_id="mapped").expand(prompt=["mapped"])
+    SubmitVideoOperator(task_id="plain", model="sora-2", prompt="plain")
+    SubmitVideoOperator.partial(task_id="mapped", model="sora-2").expand(prompt=["mapped"])
