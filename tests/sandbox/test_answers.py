@@ -9,14 +9,14 @@ import pytest
     ("form", "names"),
     [("both", {"id", "task_id"}), ("id", {"id"}), ("task_id", {"task_id"}), ("none", set())],
 )
-def test_the_identity_has_the_names_that_were_asked_for(api, form, names):
+def test_id_field_each_form_names_the_id(api, form, names):
     api.sandbox.configure(id_field=form)
     task = api.create()
     assert task.keys() & {"id", "task_id"} == names
     assert api.poll(task).keys() & {"id", "task_id"} == names
 
 
-def test_ids_begin_as_asked_for(api):
+def test_id_prefix_set_begins_the_id(api):
     api.sandbox.configure(id_prefix="video_")
     assert api.create()["id"].startswith("video_")
 
@@ -30,7 +30,7 @@ def test_ids_begin_as_asked_for(api):
         ("compatibility", "/v1/videos/generations/{id}"),
     ],
 )
-def test_the_poll_url_has_each_form(api, form, url):
+def test_poll_url_form_each_form_sets_poll_url(api, form, url):
     api.sandbox.configure(poll_url_form=form)
     task = api.create()
     assert task["poll_url"] == url.format(id=task["id"], base=api.sandbox.url)
@@ -38,7 +38,7 @@ def test_the_poll_url_has_each_form(api, form, url):
         assert api.poll(task)["poll_url"] == task["poll_url"]
 
 
-def test_a_poll_url_with_a_token_is_only_good_with_it(api):
+def test_poll_url_form_query_requires_the_token(api):
     api.sandbox.configure(poll_url_form="query")
     task = api.create()
     assert api.poll(task)["status"] == "pending"
@@ -46,14 +46,14 @@ def test_a_poll_url_with_a_token_is_only_good_with_it(api):
     assert (stripped.status_code, stripped.json()["error"]["code"]) == (404, "async_task_not_found")
 
 
-def test_the_poll_url_can_be_missing(api):
+def test_poll_url_form_missing_omits_poll_url(api):
     api.sandbox.configure(poll_url_form="missing")
     assert "poll_url" not in api.create()
     api.sandbox.configure(poll_url_form="path", poll_url_in_polls=False)
     assert "poll_url" not in api.poll(api.create())
 
 
-def test_times_have_each_form(api):
+def test_time_fields_each_form_sets_names_and_types(api):
     task = api.create()
     assert isinstance(task["created"], int)
     assert task.keys().isdisjoint({"updated", "created_at"})
@@ -68,7 +68,7 @@ def test_times_have_each_form(api):
     assert api.finish().keys().isdisjoint({"created", "updated", "created_at", "completed_at"})
 
 
-def test_every_status_has_the_word_that_was_asked_for(api):
+def test_status_words_set_replace_each_status(api):
     api.sandbox.configure(
         pending_word="queued", processing_word="cooking", completed_word="succeeded", failed_word="expired"
     )
@@ -85,7 +85,7 @@ def test_every_status_has_the_word_that_was_asked_for(api):
     ("form", "shown"),
     [("number", 50), ("percent", "50%"), ("missing", None), ("stuck", 7), ("wrong_type", {"done": 50, "of": [100]})],
 )
-def test_progress_has_each_form(api, form, shown):
+def test_progress_each_form_sets_progress(api, form, shown):
     api.sandbox.configure(progress=form)
     task = api.create()
     api.clock.forward(5)
@@ -103,7 +103,7 @@ def test_progress_has_each_form(api, form, shown):
     ],
 )
 @pytest.mark.parametrize("wrong_types", [False, True])
-def test_the_video_is_where_it_was_asked_for(api, form, find, wrong_types):
+def test_video_form_each_form_places_the_url(api, form, find, wrong_types):
     api.sandbox.configure(video_form=form, wrong_types=wrong_types)
     task = api.finish(resolution="1080p", aspect_ratio="9:16")
     assert find(task) == f"{api.sandbox.url}/files/{task['id']}.mp4"
@@ -111,12 +111,12 @@ def test_the_video_is_where_it_was_asked_for(api, form, find, wrong_types):
         assert (task["video"]["width"], task["video"]["height"], task["video"]["duration"]) == (270, 480, 4)
 
 
-def test_a_completed_task_can_lack_its_video(api):
+def test_video_form_none_omits_the_video(api):
     api.sandbox.configure(video_form="none")
     assert api.finish().keys().isdisjoint({"video_url", "video", "videos"})
 
 
-def test_the_video_can_come_some_polls_late(api):
+def test_video_url_late_set_omits_the_url_in_the_first_polls(api):
     api.sandbox.configure(video_url_late=2)
     task = api.create()
     api.clock.forward(10)
@@ -129,19 +129,19 @@ def test_the_video_can_come_some_polls_late(api):
     ("form", "error"),
     [("object", {"code": "generation_failed", "message": "Blocked."}), ("string", "Blocked.")],
 )
-def test_a_failed_task_says_why_in_each_form(api, form, error):
+def test_error_form_each_form_sets_the_error_of_a_failed_task(api, form, error):
     api.sandbox.configure(error_form=form)
     task = api.finish(prompt="[fail:Blocked.]")
     assert (task["status"], task["error"]) == ("failed", error)
     assert "video_url" not in task
 
 
-def test_a_refusal_can_be_a_string(api):
+def test_http_error_form_string_makes_the_error_a_string(api):
     api.sandbox.configure(http_error_form="string")
     assert api.post(prompt="").json() == {"error": "text-to-video needs prompt."}
 
 
-def test_undocumented_fields_come_where_asked_for(api):
+def test_unknown_fields_on_adds_undocumented_fields(api):
     api.sandbox.configure(unknown_fields=True, video_form="video")
     task = api.finish()
     assert "x_queue" in task
@@ -149,7 +149,7 @@ def test_undocumented_fields_come_where_asked_for(api):
     assert "x_queue" in api.post(prompt="").json()["error"]
 
 
-def test_optional_fields_can_have_the_wrong_type(api):
+def test_wrong_types_on_changes_types_of_optional_fields(api):
     api.sandbox.configure(wrong_types=True)
     task = api.create()
     assert isinstance(task["id"], str)
@@ -164,7 +164,7 @@ def test_optional_fields_can_have_the_wrong_type(api):
     assert api.post(prompt="").json()["error"]["param"] == ["prompt"]
 
 
-def test_settlement_is_shown_once_a_task_has_ended(api):
+def test_billing_transaction_id_task_ended_is_in_the_poll(api):
     task = api.create()
     assert "billing_transaction_id" not in api.poll(task)
     api.clock.forward(10)

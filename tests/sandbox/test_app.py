@@ -5,7 +5,7 @@ import threading
 import pytest
 
 
-def test_models_and_prices_are_served(api):
+def test_app_models_and_pricing_paths_answer_the_inventory(api):
     get = api.http.get
     assert len(get("/v1/models", params={"category": "video"}).json()["data"]) == 38
     assert len(get("/v1/models", params={"recommended_for": "video", "provider": "xAI"}).json()["data"]) == 3
@@ -21,7 +21,7 @@ def test_models_and_prices_are_served(api):
     assert api.sandbox.ledger.requests("models", 200) == 7
 
 
-def test_a_refused_create_is_not_charged(api):
+def test_create_invalid_request_is_not_charged(api):
     assert api.post(model="sora2").json()["error"]["did_you_mean"] == "sora-2"
     assert api.http.post("/v1/videos/generations", content=b"{half").status_code == 400
     assert api.http.post("/v1/videos/generations", content=b"\xff").json()["error"]["code"] == "invalid_request_error"
@@ -29,13 +29,13 @@ def test_a_refused_create_is_not_charged(api):
     assert api.sandbox.ledger.requests("create", 400) == 3
 
 
-def test_a_body_that_is_too_large_is_refused(api):
+def test_create_body_over_maximum_is_refused(api):
     answer = api.post(image="data:," + "A" * 30_000_000)
     assert (answer.status_code, answer.json()["error"]["code"]) == (413, "payload_too_large")
     assert api.post(user="A" * 1000).status_code == 200
 
 
-def test_the_ledger_holds_neither_payload_nor_key(api):
+def test_ledger_inline_image_holds_neither_payload_nor_key(api):
     api.create(image="data:image/png;base64," + "A" * 5000)
     shown = api.http.get("/sandbox/ledger").text
     assert len(shown) < 1500
@@ -43,7 +43,7 @@ def test_the_ledger_holds_neither_payload_nor_key(api):
 
 
 @pytest.mark.parametrize("prefix", ["/gateway", "/a/b/"])
-def test_everything_is_reachable_below_a_gateway_prefix_too(api, prefix):
+def test_path_prefix_set_serves_every_path_below_it(api, prefix):
     api.sandbox.configure(path_prefix=prefix, poll_url_form="absolute")
     below = prefix.rstrip("/")
     task = api.http.post(f"{below}/v1/videos/generations", json={"model": "sora-2", "prompt": "x"}).json()
@@ -62,12 +62,12 @@ def test_everything_is_reachable_below_a_gateway_prefix_too(api, prefix):
     ("verb", "path", "status"),
     [("GET", "/v2/x", 404), ("PUT", "/v1/models", 405), ("GET", "/v1/videos/generations", 405)],
 )
-def test_what_does_not_exist_is_refused_in_json(api, verb, path, status):
+def test_app_unknown_path_or_method_answers_a_json_error(api, verb, path, status):
     answer = api.http.request(verb, path)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, "not_found")
 
 
-def test_a_file_is_served_in_ranges_without_a_key(api):
+def test_file_without_key_is_served_in_ranges(api):
     task = api.finish()
     url, api.http.headers["Authorization"] = task["video_url"], ""
     whole = api.http.get(url)
@@ -80,14 +80,14 @@ def test_a_file_is_served_in_ranges_without_a_key(api):
     assert api.sandbox.ledger.requests("file") == 3
 
 
-def test_there_is_no_file_before_completion(api):
+def test_file_task_not_completed_is_not_found(api):
     task = api.create()
     answer = api.http.get(f"/files/{task['id']}.mp4")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "file_not_found")
     assert api.http.get("/files/nobody.mp4").status_code == 404
 
 
-def test_a_poll_does_not_wait_for_a_drawing(api):
+def test_poll_during_rendering_answers_at_once(api):
     task = api.finish(duration=60)
     download = threading.Thread(target=api.http.get, args=(task["video_url"],))
     download.start()
@@ -96,12 +96,12 @@ def test_a_poll_does_not_wait_for_a_drawing(api):
     download.join()
 
 
-def test_answers_can_be_late(api):
+def test_answer_delay_set_delays_the_answer(api):
     api.sandbox.configure(answer_delay=0.2)
     assert api.http.get("/v1/models").elapsed.total_seconds() >= 0.2
 
 
-def test_settings_can_be_changed_over_http(api):
+def test_settings_patch_over_http_changes_them(api):
     changed = api.http.patch("/sandbox/settings", json={"generation_seconds": 3})
     assert changed.json()["generation_seconds"] == 3
     assert api.http.get("/sandbox/settings").json()["generation_seconds"] == 3
@@ -113,7 +113,7 @@ def test_settings_can_be_changed_over_http(api):
     assert api.http.patch("/sandbox/settings", content=b"{").status_code == 400
 
 
-def test_faults_can_be_set_over_http(api):
+def test_faults_post_over_http_adds_them(api):
     added = api.http.post("/sandbox/faults", json={"kind": "error", "on": "poll", "status": 503})
     assert [fault["status"] for fault in added.json()["faults"]] == [503]
     assert api.http.get("/sandbox/faults").json() == added.json()
@@ -121,7 +121,7 @@ def test_faults_can_be_set_over_http(api):
     assert api.http.get(api.create()["poll_url"]).status_code == 503
 
 
-def test_the_controls_show_tasks_and_ledger_and_reset_them(api):
+def test_controls_after_a_create_show_tasks_and_ledger_and_reset_them(api):
     api.create()
     api.clock.forward(10)
     assert api.http.get("/sandbox/tasks").json()["tasks"][0]["status"] == "completed"

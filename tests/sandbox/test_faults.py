@@ -13,26 +13,26 @@ def queue(*faults: Fault) -> Faults:
     return result
 
 
-def test_a_fault_waits_for_its_kind_of_request_and_happens_once():
+def test_faults_take_matching_request_returns_each_fault_once():
     faults = queue(Fault("error", "poll", code="a"), Fault("error", "poll", code="b"))
     taken = [faults.take(kind) for kind in ("create", "poll", "poll", "poll")]
     assert [fault and fault.code for fault in taken] == [None, "a", "b", None]
     assert faults.public() == []
 
 
-def test_a_fault_happens_as_often_as_it_says():
+def test_faults_take_times_set_returns_the_fault_that_often():
     faults = queue(Fault("error", times=2))
     assert [bool(faults.take("poll")) for _ in range(3)] == [True, True, False]
 
 
-def test_a_fault_without_end_happens_until_it_is_cleared():
+def test_faults_take_times_negative_returns_the_fault_until_clear():
     faults = queue(Fault("error", times=-1))
     assert all(faults.take("poll") for _ in range(10))
     faults.clear()
     assert faults.take("poll") is None
 
 
-def test_any_means_every_api_call_and_no_download():
+def test_fault_meets_any_matches_api_calls_but_no_download():
     assert all(Fault("reset").meets(kind) for kind in ("create", "poll", "cancel", "models"))
     assert not Fault("reset").meets("file")
     assert Fault("reset", "file").meets("file")
@@ -52,11 +52,11 @@ def test_any_means_every_api_call_and_no_download():
         {"kind": "error", "headers": []},
     ],
 )
-def test_a_fault_that_does_not_exist_is_refused(values):
+def test_fault_from_mapping_invalid_value_raises(values):
     with pytest.raises(FaultError):
         Fault.from_mapping(values)
 
 
-def test_every_kind_of_fault_has_its_behaviour():
+def test_fault_kinds_each_have_a_handler():
     assert wire._BEFORE.keys() == BEFORE
     assert wire._AFTER.keys() == AFTER

@@ -9,7 +9,7 @@ import pytest
 from lemondata_provider.sandbox.files import Files
 
 
-def test_whoever_asks_while_a_file_is_drawn_waits_for_that_drawing():
+def test_files_get_concurrent_requests_render_once():
     files, drawn, begun = Files(), [], threading.Event()
 
     def draw(path: Path) -> None:
@@ -29,7 +29,7 @@ def test_whoever_asks_while_a_file_is_drawn_waits_for_that_drawing():
     files.close()
 
 
-def test_a_temporary_folder_is_made_when_needed_and_removed_at_the_end():
+def test_files_close_temporary_folder_removes_it():
     files = Files()
     files.close()
     path = files.get("a", lambda path: path.write_bytes(b"video") and None)
@@ -37,7 +37,7 @@ def test_a_temporary_folder_is_made_when_needed_and_removed_at_the_end():
     assert not path.parent.exists()
 
 
-def test_a_folder_of_the_caller_stays(tmp_path):
+def test_files_close_folder_of_the_caller_keeps_it(tmp_path):
     files = Files(tmp_path / "new")
     path = files.get("a", lambda path: path.write_bytes(b"video") and None)
     files.close()
@@ -45,7 +45,7 @@ def test_a_folder_of_the_caller_stays(tmp_path):
     assert path.exists()
 
 
-def test_a_drawing_that_breaks_off_leaves_no_video(tmp_path):
+def test_files_get_rendering_fails_leaves_no_video(tmp_path):
     def draw(path: Path) -> None:
         path.write_bytes(b"half")
         raise OSError("disk full")

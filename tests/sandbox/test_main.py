@@ -34,7 +34,7 @@ def served(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_says_where_it_listens_and_ends_when_told_to(number, tmp_path):
+def test_command_signal_prints_url_and_exits_cleanly(number, tmp_path):
     arguments = ("--generation-seconds", "0", "--set", "api_key=sk-x", "--set", "scale_down=16", "--files", tmp_path)
     with served(*map(str, arguments)) as (process, line):
         url = re.fullmatch(r"LemonData sandbox: (http://127\.0\.0\.1:\d+) \(API key sk-x\)\n", line)[1]
@@ -49,14 +49,14 @@ def test_it_says_where_it_listens_and_ends_when_told_to(number, tmp_path):
     assert [path.suffix for path in Path(tmp_path).iterdir()] == [".mp4"]
 
 
-def test_it_warns_when_other_machines_can_reach_it():
+def test_command_host_all_interfaces_warns():
     with served("--host", "0.0.0.0") as (process, line):  # noqa: S104 # that is what is warned of
         assert line.startswith("LemonData sandbox: http://0.0.0.0:")
         process.terminate()
         assert "can be reached from other machines" in process.stderr.read()
 
 
-def test_a_port_that_is_taken_is_one_sentence(capsys):
+def test_main_port_in_use_prints_one_sentence(capsys):
     handlers = [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)]
     with socket.create_server(("127.0.0.1", 0)) as taken:
         assert main(["--port", str(taken.getsockname()[1])]) == 1
@@ -64,7 +64,7 @@ def test_a_port_that_is_taken_is_one_sentence(capsys):
     assert [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)] == handlers
 
 
-def test_it_serves_until_it_is_told_to_end(capsys, eventually):
+def test_main_sigterm_stops_serving_and_restores_the_handler(capsys, eventually):
     def end() -> None:
         eventually(lambda: signal.getsignal(signal.SIGTERM) not in (signal.SIG_DFL, before))
         os.kill(os.getpid(), signal.SIGTERM)
@@ -78,18 +78,18 @@ def test_it_serves_until_it_is_told_to_end(capsys, eventually):
     assert signal.getsignal(signal.SIGTERM) == before
 
 
-def test_an_unknown_setting_is_one_sentence(capsys):
+def test_main_unknown_setting_prints_one_sentence(capsys):
     assert main(["--set", "speed=3"]) == 1
     assert capsys.readouterr().err.startswith("The sandbox has no setting 'speed'")
 
 
-def test_a_setting_needs_a_value(capsys):
+def test_main_setting_without_value_exits_with_usage(capsys):
     with pytest.raises(SystemExit):
         main(["--set", "speed"])
     assert "expected NAME=VALUE" in capsys.readouterr().err
 
 
-def test_a_missing_extra_is_one_sentence():
+def test_main_missing_extra_prints_one_sentence():
     script = "import sys; sys.modules['uvicorn'] = None; from lemondata_provider.sandbox.__main__ import main; main()"
     ended = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert ended.stderr == "uvicorn is missing: pip install 'airflow-provider-lemondata[sandbox]'.\n"

@@ -26,13 +26,13 @@ def nobody(_url: str) -> None:
 
 
 @pytest.mark.parametrize("url", [data_url(png()), f"data:image/png,{quote(png())}"])
-def test_a_data_url_is_decoded(url):
+def test_picture_from_data_url_decodes_it(url):
     picture = picture_from(url, nobody)
     assert picture.shape == (18, 32, 3)
     assert picture[0, 0].tolist() == pytest.approx([255, 0, 0], abs=2)
 
 
-def test_a_file_of_our_own_is_opened_and_not_fetched(tmp_path):
+def test_picture_from_own_file_opens_it_without_fetching(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(png("blue"))
     assert picture_from("http://127.0.0.1:1/files/a.mp4", lambda url: path)[0, 0, 2] > 250
@@ -50,12 +50,12 @@ def test_a_file_of_our_own_is_opened_and_not_fetched(tmp_path):
         "",
     ],
 )
-def test_what_cannot_be_had_is_nothing(url):
+def test_media_from_unreadable_url_is_none(url):
     assert picture_from(url, nobody) is None
     assert clip_from(url, nobody) is None
 
 
-def test_sound_alone_is_no_clip():
+def test_clip_from_audio_only_is_none():
     assert clip_from("data:audio/wav;base64," + base64.b64encode(silence()).decode(), nobody) is None
 
 

@@ -10,7 +10,7 @@ from lemondata_provider.sandbox.refusals import Refusal
 from lemondata_provider.sandbox.settings import Settings
 
 
-def test_the_inventory_is_whole():
+def test_inventory_each_model_has_operations_and_a_price():
     models = inventory()
     assert len(models) == 38
     for model in models.values():
@@ -20,7 +20,7 @@ def test_the_inventory_is_whole():
         assert Decimal(model.price) > 0
 
 
-def test_the_feature_matrix_of_the_guide_holds():
+def test_inventory_operations_match_the_feature_matrix_of_the_guide():
     def families(operation: str) -> set[str]:
         return {model.owned_by for model in inventory().values() if operation in model.supported_operations}
 
@@ -30,13 +30,13 @@ def test_the_feature_matrix_of_the_guide_holds():
     assert families("start-end-to-video") == {"Kuaishou", "Google", "Shengshu"}
 
 
-def test_cost_follows_the_unit():
+def test_cost_each_pricing_unit_multiplies_or_not():
     assert inventory()["sora-2"].cost(8) == Decimal("0.80")
     assert inventory()["hailuo-2.3-fast"].cost(10) == Decimal("0.19")
 
 
 @pytest.mark.parametrize("status", [400, 404])
-def test_an_unknown_model_is_refused_with_its_neighbours(status):
+def test_find_model_unknown_id_is_refused_with_suggestions(status):
     with pytest.raises(Refusal) as refusal:
         find_model("sora2", Settings(model_not_found_status=status))
     assert (refusal.value.status, refusal.value.code) == (status, "model_not_found")
@@ -44,21 +44,21 @@ def test_an_unknown_model_is_refused_with_its_neighbours(status):
     assert {"id": "sora-2-pro"} in refusal.value.error["suggestions"]
 
 
-def test_a_model_like_no_other_has_no_neighbours():
+def test_find_model_no_close_match_has_no_suggestions():
     with pytest.raises(Refusal) as refusal:
         find_model("§§§", Settings())
     assert refusal.value.error["suggestions"] == []
     assert "did_you_mean" not in refusal.value.error
 
 
-def test_the_list_can_be_narrowed():
+def test_list_models_filters_return_matching_models():
     assert len(list_models()["data"]) == 38
     assert len(list_models(category="video", recommended_for="video")["data"]) == 38
     assert list_models(category="chat")["data"] == []
     assert {model["id"] for model in list_models(provider="topaz")["data"]} == {"topaz-video-upscale"}
 
 
-def test_prices_come_in_both_editions():
+def test_price_list_each_form_follows_its_edition():
     models = [inventory()["sora-2"], inventory()["hailuo-2.3-fast"]]
     new = price_list(models, Settings(), 100.5)
     assert (new["object"], new["updated_at"], new["currency"]) == ("pricing", 100, "USD")

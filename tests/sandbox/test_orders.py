@@ -27,12 +27,12 @@ def refused(body: object, settings: Settings | None = None) -> Refusal:
         ("motion-control", {"model": "kling-3.0-motion-control", "video_url": URL, "image": URL}),
     ],
 )
-def test_a_missing_operation_is_inferred_from_the_inputs(operation, body):
+def test_take_order_missing_operation_is_inferred_from_the_inputs(operation, body):
     assert take_order(body, Settings()).operation == operation
     assert take_order({**body, "operation": operation}, Settings()).operation == operation
 
 
-def test_what_is_not_said_has_a_default():
+def test_take_order_missing_fields_have_defaults():
     order = take_order({"prompt": "x", "seed": None}, Settings())
     assert (order.model, order.duration, order.fps, order.resolution) == ("sora-2", 4, 12, "720p")
     assert (order.aspect_ratio, order.seed, order.output_audio) == ("16:9", 0, False)
@@ -42,7 +42,7 @@ def test_what_is_not_said_has_a_default():
     ("said", "heard"),
     [({}, True), ({"output_audio": False}, False), ({"outputAudio": False}, False), ({"output_audio": None}, True)],
 )
-def test_the_veo_3_family_sounds_unless_told_otherwise(said, heard):
+def test_take_order_veo_3_has_audio_unless_output_audio_is_false(said, heard):
     assert take_order({"model": "veo3.1-fast", "prompt": "x", **said}, Settings()).output_audio is heard
 
 
@@ -70,17 +70,17 @@ def test_the_veo_3_family_sounds_unless_told_otherwise(said, heard):
         ("reference_images", {"model": "veo3.1", "reference_images": [URL] * 4}),
     ],
 )
-def test_a_wrong_request_is_refused_by_field(param, body):
+def test_take_order_invalid_field_is_refused_with_its_name(param, body):
     refusal = refused(body)
     assert (refusal.status, refusal.code, refusal.error["param"]) == (400, "invalid_request_error", param)
 
 
-def test_a_body_must_be_an_object():
+def test_take_order_body_not_an_object_is_refused():
     assert refused(["prompt"]).code == "invalid_request_error"
 
 
 @pytest.mark.parametrize("said", [{}, {"operation": "text-to-video"}])
-def test_an_operation_that_the_model_lacks_is_refused_with_those_it_has(said):
+def test_take_order_unsupported_operation_is_refused_with_the_supported_ones(said):
     refusal = refused({"model": "topaz-video-upscale", "prompt": "x", **said})
     assert refusal.code == "unsupported_operation"
     assert refusal.error["supported_operations"] == ["video-to-video"]
@@ -94,7 +94,7 @@ def test_an_operation_that_the_model_lacks_is_refused_with_those_it_has(said):
         ("aspect_ratio", "1:1", "allowed_aspect_ratios"),
     ],
 )
-def test_the_contract_of_a_model_counts_where_it_is_asked_for(name, value, hint):
+def test_take_order_strict_contract_refuses_values_outside_the_contract(name, value, hint):
     body = {"prompt": "x", name: value}
     assert take_order(body, Settings())
     refusal = refused(body, Settings(strict_contract=True))

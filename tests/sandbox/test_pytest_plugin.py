@@ -13,7 +13,7 @@ PLUGIN = ("-p", "lemondata_provider.sandbox.pytest_plugin")
 TESTS = """
 import httpx
 
-def test_one(lemondata_sandbox):
+def test_create_first_test_is_in_the_ledger(lemondata_sandbox):
     headers = {"Authorization": f"Bearer {lemondata_sandbox.api_key}"}
     body = {"model": "sora-2", "prompt": "a cat"}
     httpx.post(f"{lemondata_sandbox.url}/v1/videos/generations", json=body, headers=headers)
@@ -21,7 +21,7 @@ def test_one(lemondata_sandbox):
     lemondata_sandbox.configure(api_key="sk-changed")
     assert lemondata_sandbox.settings.generation_seconds == 0.2
 
-def test_two(lemondata_sandbox):
+def test_reset_second_test_starts_empty(lemondata_sandbox):
     assert lemondata_sandbox.ledger.creates == []
     assert lemondata_sandbox.api_key == "sk-sandbox"
 """
@@ -42,12 +42,12 @@ def _entry_points() -> set[str]:
     return set(entry_points(group="pytest11").names)
 
 
-def test_every_test_gets_a_fresh_sandbox(tmp_path):
+def test_lemondata_sandbox_each_test_starts_fresh(tmp_path):
     (tmp_path / "test_users.py").write_text(TESTS)
     assert "2 passed" in pytest_in(tmp_path)
 
 
-def test_without_the_extra_the_tests_are_skipped_with_its_name(tmp_path):
+def test_lemondata_sandbox_missing_extra_skips_with_its_name(tmp_path):
     (tmp_path / "test_users.py").write_text(TESTS)
     (tmp_path / "conftest.py").write_text(WITHOUT_EXTRA)
     said = pytest_in(tmp_path, "-rs")
@@ -55,7 +55,7 @@ def test_without_the_extra_the_tests_are_skipped_with_its_name(tmp_path):
     assert "airflow-provider-lemondata[sandbox]" in said
 
 
-def test_loading_the_plugin_costs_nothing():
+def test_pytest_plugin_import_loads_no_dependency():
     script = (
         "import sys; import lemondata_provider.sandbox.pytest_plugin;"
         "print([name for name in ('av', 'numpy', 'starlette', 'uvicorn', 'httpx', 'airflow') if name in sys.modules])"

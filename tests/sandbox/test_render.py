@@ -44,7 +44,7 @@ def drawn(tmp_path, decoded):
     return drawn
 
 
-def test_a_text_becomes_a_playable_video(drawn):
+def test_draw_text_to_video_is_a_playable_video(drawn):
     video = drawn(duration=2, fps=24, resolution="1080p", aspect_ratio="9:16")
     assert (video.codec, video.pixels, video.size) == ("h264", "yuv420p", (136, 240))
     assert (video.rate, len(video.frames)) == (24, 48)
@@ -52,7 +52,7 @@ def test_a_text_becomes_a_playable_video(drawn):
     assert video.sound == 0
 
 
-def test_the_same_order_is_the_same_file_and_another_is_not(tmp_path):
+def test_draw_same_order_is_the_same_file(tmp_path):
     def content(prompt: str, seed: int = 0) -> bytes:
         settings = Settings(scale_down=8)
         order = take_order({"prompt": prompt, "seed": seed, "duration": 1}, settings)
@@ -63,41 +63,41 @@ def test_the_same_order_is_the_same_file_and_another_is_not(tmp_path):
     assert len({content("a cat"), content("a dog"), content("a cat", seed=1)}) == 3
 
 
-def test_the_index_comes_before_the_pictures(tmp_path):
+def test_draw_file_has_its_index_first(tmp_path):
     draw(take_order({"prompt": "x"}, Settings()), Settings(), tmp_path / "a.part", lambda url: None)
     content = (tmp_path / "a.part").read_bytes()
     assert content.index(b"moov") < content.index(b"mdat")
 
 
-def test_sound_is_as_long_as_the_pictures(drawn):
+def test_draw_audio_is_as_long_as_the_video(drawn):
     assert drawn(model="veo3", duration=2).sound / 44_100 == pytest.approx(2, abs=0.06)
     assert drawn(model="veo3", output_audio=False).sound == 0
 
 
-def test_an_image_is_brought_to_life(drawn):
+def test_draw_image_to_video_shows_the_image(drawn):
     video = drawn(image=data_url("red"))
     assert colour_of(video.frames[0]) == colour_of(video.frames[-1]) == "red"
     assert video.size == (160, 90)
 
 
-def test_the_first_frame_is_the_start_and_the_last_is_the_end(drawn):
+def test_draw_start_end_to_video_goes_from_start_to_end(drawn):
     video = drawn(model="veo3.1", start_image=data_url("red"), end_image=data_url("blue"), output_audio=False)
     assert colour_of(video.frames[0]) == "red"
     assert colour_of(video.frames[-1]) == "blue"
 
 
-def test_every_reference_is_seen(drawn):
+def test_draw_reference_to_video_shows_every_reference(drawn):
     video = drawn(model="wan-2.6", reference_images=[data_url(colour) for colour in ("red", "lime", "blue")])
     assert {colour_of(frame) for frame in video.frames} == {"red", "green", "blue"}
 
 
-def test_an_image_that_cannot_be_had_is_replaced(drawn):
+def test_draw_unreadable_image_is_replaced(drawn):
     video = drawn(model="veo3.1", start_image="data:,", end_image="data:,")
     assert len(video.frames) == 12
     assert np.abs(video.frames[0].astype(int) - video.frames[-1]).mean() > 5
 
 
-def test_an_upscale_doubles_the_size_and_keeps_every_frame(api, decoded):
+def test_draw_upscale_doubles_the_size_and_keeps_every_frame(api, decoded):
     api.sandbox.configure(scale_down=8)
     task = api.finish(model="veo3.1", duration=2, fps=15, aspect_ratio="9:16")
     up = decoded(api.video(model="topaz-video-upscale", video_url=task["video_url"]))
@@ -109,17 +109,17 @@ def test_an_upscale_doubles_the_size_and_keeps_every_frame(api, decoded):
     assert np.abs(up.frames[-1][::2, ::2].astype(int) - source.frames[-1]).mean() < 12
 
 
-def test_an_upscale_of_a_file_that_is_not_there_is_drawn(api, decoded):
+def test_draw_upscale_missing_source_renders_a_video(api, decoded):
     waiting = api.sandbox.url + f"/files/{api.create(prompt='[forever]')['id']}.mp4"
     assert decoded(api.video(model="topaz-video-upscale", video_url=waiting)).size == (320, 180)
 
 
-def test_an_upscale_keeps_an_odd_frame_rate(drawn, api):
+def test_draw_upscale_odd_frame_rate_is_kept(drawn, api):
     source = api.video(fps=7, duration=1)
     assert drawn(model="topaz-video-upscale", video_url=data_video(source)).rate == Fraction(7)
 
 
-def test_a_subject_follows_the_motion_of_a_video(drawn, api):
+def test_draw_motion_control_follows_the_video(drawn, api):
     motion = api.video(fps=10, duration=2)
     video = drawn(model="kling-3.0-motion-control", image=data_url("red"), video_url=data_video(motion))
     assert (len(video.frames), video.rate, video.size) == (20, 10, (160, 90))
@@ -128,7 +128,7 @@ def test_a_subject_follows_the_motion_of_a_video(drawn, api):
     assert len(drawn_instead.frames) == 12
 
 
-def test_an_image_is_fetched_over_http(drawn):
+def test_draw_image_url_is_fetched_over_http(drawn):
     class Pictures(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self.send_response(200)

@@ -18,12 +18,12 @@ def code(answer: httpx.Response) -> tuple[int, str]:
     ],
 )
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/pricing", "/v1/tasks/x"])
-def test_only_the_right_key_is_let_in(api, authorization, expected, path):
+def test_admit_invalid_key_is_refused(api, authorization, expected, path):
     api.sandbox.configure(expired_keys=["sk-old"])
     assert code(api.http.get(path, headers={"Authorization": authorization})) == (401, expected)
 
 
-def test_an_order_that_would_overdraw_the_balance_is_refused(api):
+def test_create_balance_too_low_is_refused(api):
     api.sandbox.configure(balance_usd=0.9)
     api.create()
     api.create()
@@ -35,13 +35,13 @@ def test_an_order_that_would_overdraw_the_balance_is_refused(api):
 
 
 @pytest.mark.parametrize(("refund", "spent"), [(False, "0.40"), (True, "0")])
-def test_a_failed_task_is_refunded_where_asked_for(api, refund, spent):
+def test_refund_failed_each_value_sets_the_amount_spent(api, refund, spent):
     api.sandbox.configure(refund_failed=refund)
     api.finish(prompt="[fail]")
     assert str(api.sandbox.ledger.spent) == spent
 
 
-def test_the_rate_limit_counts_every_call_within_its_window(api):
+def test_rate_limit_window_full_answers_429(api):
     api.sandbox.configure(requests_per_minute=3)
     task = api.create()
     api.poll(task)
@@ -57,7 +57,7 @@ def test_the_rate_limit_counts_every_call_within_its_window(api):
     assert (len(ledger.creates), ledger.requests("create", 429), ledger.requests("poll")) == (1, 1, 2)
 
 
-def test_rate_limit_headers_come_with_every_answer_where_asked_for(api):
+def test_rate_limit_headers_on_are_on_every_answer(api):
     api.sandbox.configure(rate_limit_headers=True)
     assert api.post().headers["X-RateLimit-Limit"] == "1000"
     api.sandbox.configure(requests_per_minute=2)
@@ -67,7 +67,7 @@ def test_rate_limit_headers_come_with_every_answer_where_asked_for(api):
     assert float(answers[0].headers["X-RateLimit-Reset"]) > api.clock()
 
 
-def test_a_queued_task_is_cancelled_and_its_money_given_back(api):
+def test_cancel_queued_task_refunds_it(api):
     task = api.create(model="seedance-2.0")
     cancelled = api.http.delete(f"/v1/tasks/{task['id']}").json()
     assert cancelled["status"] == "failed"
@@ -88,25 +88,25 @@ def test_a_queued_task_is_cancelled_and_its_money_given_back(api):
         ("seedance-1.5-pro", 60, (409, "task_not_cancellable")),
     ],
 )
-def test_other_tasks_are_not_cancelled(api, model, seconds, expected):
+def test_cancel_other_task_is_refused(api, model, seconds, expected):
     task = api.create(model=model)
     api.clock.forward(seconds)
     assert code(api.http.delete(f"/v1/tasks/{task['id']}")) == expected
 
 
-def test_a_task_of_another_key_is_not_cancelled(api):
+def test_cancel_task_of_another_key_is_refused(api):
     api.sandbox.configure(other_keys=["sk-other"])
     task = api.create(model="seedance-2.0")
     other = {"Authorization": "Bearer sk-other"}
     assert code(api.http.delete(f"/v1/tasks/{task['id']}", headers=other)) == (403, "access_denied")
 
 
-def test_an_unknown_task_is_not_found(api):
+def test_task_unknown_id_is_not_found(api):
     for verb, path in (("GET", "tasks"), ("GET", "videos/generations"), ("DELETE", "tasks")):
         assert code(api.http.request(verb, f"/v1/{path}/x")) == (404, "async_task_not_found")
 
 
-def test_a_task_is_forgotten_where_asked_for(api):
+def test_forget_after_elapsed_task_is_not_found(api):
     api.sandbox.configure(forget_after=60)
     task = api.finish()
     api.clock.forward(51)
@@ -114,14 +114,14 @@ def test_a_task_is_forgotten_where_asked_for(api):
     assert code(api.http.get(task["video_url"])) == (404, "async_task_not_found")
 
 
-def test_a_task_keeps_the_times_it_was_made_with(api):
+def test_configure_existing_task_keeps_its_times(api):
     task = api.create()
     api.sandbox.configure(generation_seconds=1000)
     api.clock.forward(10)
     assert api.poll(task)["status"] == "completed"
 
 
-def test_the_overview_shows_every_task_as_it_stands(api):
+def test_overview_running_task_shows_its_state(api):
     api.create(prompt="a " * 100)
     api.clock.forward(5)
     (row,) = api.sandbox.tasks
@@ -131,7 +131,7 @@ def test_the_overview_shows_every_task_as_it_stands(api):
     assert len(row["prompt"]) == 60
 
 
-def test_a_reset_brings_the_first_state_back(api):
+def test_reset_restores_settings_and_clears_tasks(api):
     task = api.create()
     api.sandbox.configure(generation_seconds=99)
     api.sandbox.fault("error")

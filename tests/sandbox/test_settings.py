@@ -5,7 +5,7 @@ import pytest
 from lemondata_provider.sandbox.settings import SettingError, Settings
 
 
-def test_a_mapping_overrides_the_defaults():
+def test_from_mapping_values_override_the_defaults():
     settings = Settings.from_mapping({"generation_seconds": 3, "expired_keys": ["sk-old"], "forget_after": None})
     assert settings == Settings(generation_seconds=3, expired_keys=("sk-old",))
 
@@ -29,17 +29,17 @@ def test_a_mapping_overrides_the_defaults():
         ("id_prefix", "../"),
     ],
 )
-def test_a_value_that_a_setting_cannot_take_is_refused_by_name(name, value):
+def test_from_mapping_invalid_value_is_refused_with_its_name(name, value):
     with pytest.raises(SettingError, match=name):
         Settings.from_mapping({name: value})
 
 
-def test_an_unknown_setting_is_refused_by_name():
+def test_from_mapping_unknown_setting_is_refused_with_its_name():
     with pytest.raises(SettingError, match="no setting 'genration_seconds'"):
         Settings.from_mapping({"genration_seconds": 1})
 
 
-def test_the_public_settings_hold_no_key():
+def test_public_settings_with_keys_hold_none():
     shown = Settings(api_key="sk-real", other_keys=("sk-b",), expired_keys=("sk-c",)).public()
     assert shown["generation_seconds"] == 10
     assert "sk-" not in str(shown)

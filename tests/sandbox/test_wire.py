@@ -19,7 +19,7 @@ def charged(api) -> int:
 
 
 @pytest.mark.parametrize(("kind", "error"), HARMLESS_UNTIL_SENT)
-def test_a_create_that_never_arrived_is_not_charged(api, kind, error):
+def test_fault_before_the_create_charges_nothing(api, kind, error):
     api.sandbox.fault(kind)
     api.http.timeout = 0.2
     with pytest.raises(error):
@@ -29,7 +29,7 @@ def test_a_create_that_never_arrived_is_not_charged(api, kind, error):
 
 
 @pytest.mark.parametrize(("kind", "error"), CHARGED)
-def test_a_create_whose_answer_got_lost_is_charged(api, kind, error):
+def test_fault_after_the_create_charges_it(api, kind, error):
     api.sandbox.fault(kind)
     api.http.timeout = 0.2
     with pytest.raises(error):
@@ -39,19 +39,19 @@ def test_a_create_whose_answer_got_lost_is_charged(api, kind, error):
     assert (call.fault, call.status) == (kind, 200 if kind == "truncated_json" else None)
 
 
-def test_a_fresh_connection_is_reset_as_well(api):
+def test_reset_fresh_connection_is_reset(api):
     api.sandbox.fault("reset", on="models")
     with pytest.raises(httpx.ReadError, match="reset by peer"):
         httpx.get(f"{api.sandbox.url}/v1/models")
 
 
-def test_a_hang_ends_by_itself_with_a_closed_connection(api):
+def test_hang_seconds_elapsed_closes_the_connection(api):
     api.sandbox.fault("hang", seconds=0.1)
     with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
         api.post()
 
 
-def test_a_hang_ends_when_the_client_goes_away(running, api, eventually):
+def test_hang_before_client_disconnects_ends(running, api, eventually):
     api.sandbox.fault("hang_before")
     with pytest.raises(httpx.ReadTimeout):
         api.http.post("/v1/videos/generations", json={}, timeout=0.05)
@@ -59,7 +59,7 @@ def test_a_hang_ends_when_the_client_goes_away(running, api, eventually):
 
 
 @pytest.mark.parametrize(("kind", "count"), [("html_502", 1), ("html_502_before", 0)])
-def test_a_proxy_can_answer_instead_before_or_after_the_charge(api, kind, count):
+def test_html_502_before_or_after_the_create_charges_or_not(api, kind, count):
     api.sandbox.fault(kind)
     answer = api.post()
     assert (answer.status_code, answer.headers["Content-Type"]) == (502, "text/html")
@@ -67,7 +67,7 @@ def test_a_proxy_can_answer_instead_before_or_after_the_charge(api, kind, count)
     assert charged(api) == count
 
 
-def test_half_a_document_comes_in_a_whole_answer(api):
+def test_half_json_create_answers_invalid_json_and_charges(api):
     api.sandbox.fault("half_json")
     answer = api.post()
     assert answer.status_code == 200
@@ -77,7 +77,7 @@ def test_half_a_document_comes_in_a_whole_answer(api):
     assert charged(api) == 1
 
 
-def test_an_unreadable_answer_is_charged(api):
+def test_unreadable_create_answers_text_and_charges(api):
     api.sandbox.fault("unreadable")
     answer = api.post()
     assert (answer.status_code, answer.headers["Content-Type"]) == (200, "text/plain")
@@ -98,7 +98,7 @@ def test_an_unreadable_answer_is_charged(api):
         (504, "timeout_error"),
     ],
 )
-def test_an_error_is_answered_with_its_code_and_nothing_is_charged(api, status, code):
+def test_error_each_status_has_its_code_and_charges_nothing(api, status, code):
     api.sandbox.fault("error", status=status)
     answer = api.post()
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
@@ -106,7 +106,7 @@ def test_an_error_is_answered_with_its_code_and_nothing_is_charged(api, status, 
 
 
 @pytest.mark.parametrize("retryable", [True, False])
-def test_an_error_carries_its_hints(api, retryable):
+def test_error_retryable_and_retry_after_are_in_the_answer(api, retryable):
     api.sandbox.fault("error", status=503, code="busy", message="Later.", retryable=retryable, retry_after=1.5)
     answer = api.post()
     assert answer.headers["Retry-After"] == "1.5"
@@ -119,19 +119,19 @@ def test_an_error_carries_its_hints(api, retryable):
     }
 
 
-def test_an_error_without_a_status_is_a_500(api):
+def test_error_without_status_is_500(api):
     api.sandbox.fault("error")
     assert api.post().status_code == 500
 
 
-def test_retry_after_can_be_a_date(api):
+def test_error_retry_after_header_can_be_a_date(api):
     date = "Wed, 21 Oct 2026 07:28:00 GMT"
     api.sandbox.fault("error", status=429, retry_after=3, headers={"Retry-After": date})
     assert api.post().headers.get_list("Retry-After") == [date]
 
 
 @pytest.mark.parametrize(("body", "content_type"), [("<b>busy</b>", "text/html"), ({"detail": []}, "application/json")])
-def test_an_error_can_have_any_body(api, body, content_type):
+def test_error_any_body_is_answered_as_it_is(api, body, content_type):
     api.sandbox.fault("error", status=500, body=body)
     answer = api.post()
     assert answer.headers["Content-Type"] == content_type
@@ -139,14 +139,14 @@ def test_an_error_can_have_any_body(api, body, content_type):
 
 
 @pytest.mark.parametrize("status", [302, 307])
-def test_a_redirect_points_elsewhere_and_charges_nothing(api, status):
+def test_redirect_create_sets_location_and_charges_nothing(api, status):
     api.sandbox.fault("redirect", status=status, location="https://other.invalid/v1")
     answer = api.post()
     assert (answer.status_code, answer.headers["Location"]) == (status, "https://other.invalid/v1")
     assert charged(api) == 0
 
 
-def test_a_slow_answer_is_a_right_one(api):
+def test_slow_create_answers_later_and_charges(api):
     api.sandbox.fault("slow", seconds=0.15)
     answer = api.post()
     assert answer.elapsed.total_seconds() >= 0.15
@@ -154,7 +154,7 @@ def test_a_slow_answer_is_a_right_one(api):
     assert charged(api) == 1
 
 
-def test_polls_cancels_and_downloads_can_go_wrong_too(api):
+def test_faults_on_poll_cancel_and_file_affect_those_requests(api):
     task = api.create(model="seedance-2.0")
     api.sandbox.fault("half_json", on="poll")
     api.sandbox.fault("lost_answer", on="cancel")
@@ -169,7 +169,7 @@ def test_polls_cancels_and_downloads_can_go_wrong_too(api):
     assert api.http.get(done["video_url"]).status_code == 200
 
 
-def test_controls_and_health_are_never_spoiled_or_counted(api):
+def test_faults_on_any_spare_controls_and_health(api):
     api.sandbox.fault("reset", on="any", times=-1)
     assert api.http.get("/healthz").status_code == 200
     assert api.http.get("/sandbox/tasks").status_code == 200
@@ -177,12 +177,12 @@ def test_controls_and_health_are_never_spoiled_or_counted(api):
 
 
 @pytest.mark.parametrize("kind", ["error", "redirect", "html_502_before"])
-def test_a_large_request_still_sees_the_fault(api, kind):
+def test_fault_large_request_is_still_answered(api, kind):
     api.sandbox.fault(kind, status=503)
     assert api.post(image="data:," + "A" * 20_000_000).status_code == 503
 
 
-def test_a_large_request_is_reset_when_it_is_whole(api):
+def test_reset_large_request_resets_the_connection(api):
     api.sandbox.fault("reset")
     with pytest.raises(httpx.ReadError, match="reset by peer"):
         api.post(image="data:," + "A" * 20_000_000)
