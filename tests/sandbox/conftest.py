@@ -40,10 +40,12 @@ class Api:
         return self.http.post("/v1/videos/generations", json={"model": "sora-2", "prompt": "a cat", **body})
 
     def create(self, **body: Any) -> dict[str, Any]:
-        return self.post(**body).raise_for_status().json()
+        answer: dict[str, Any] = self.post(**body).raise_for_status().json()
+        return answer
 
     def poll(self, task: dict[str, Any]) -> dict[str, Any]:
-        return self.http.get(task["poll_url"]).raise_for_status().json()
+        answer: dict[str, Any] = self.http.get(task["poll_url"]).raise_for_status().json()
+        return answer
 
     def finish(self, **body: Any) -> dict[str, Any]:
         task = self.create(**body)
@@ -58,13 +60,13 @@ class Decoded:
     """A video, taken apart."""
 
     def __init__(self, content: bytes) -> None:
-        with av.open(io.BytesIO(content)) as container:
+        with av.open(io.BytesIO(content), "r") as container:
             stream = container.streams.video[0]
             self.codec, self.pixels = stream.codec_context.name, stream.codec_context.pix_fmt
-            self.rate, self.seconds = stream.average_rate, float(container.duration / av.time_base)
+            self.rate, self.seconds = stream.average_rate, (container.duration or 0) / av.time_base
             self.frames = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
             self.size = stream.width, stream.height
-        with av.open(io.BytesIO(content)) as container:
+        with av.open(io.BytesIO(content), "r") as container:
             self.sound = sum(frame.samples for frame in container.decode(audio=0)) if container.streams.audio else 0
 
 

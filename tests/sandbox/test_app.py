@@ -1,18 +1,24 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from lemondata_provider.sandbox import videos
+from lemondata_provider.sandbox.models import inventory
+
 
 def test_app_models_and_pricing_paths_answer_the_inventory(api):
-    get = api.http.get
-    assert len(get("/v1/models", params={"category": "video"}).json()["data"]) == 38
-    assert len(get("/v1/models", params={"recommended_for": "video", "provider": "xAI"}).json()["data"]) == 3
+    get, models = api.http.get, inventory()
+    assert [one["id"] for one in get("/v1/models", params={"category": "video"}).json()["data"]] == [*models]
+    of_xai = get("/v1/models", params={"recommended_for": "video", "provider": "xAI"}).json()["data"]
+    assert [one["id"] for one in of_xai] == [name for name, model in models.items() if model.owned_by == "xAI"]
     contract = get("/v1/models/veo3.1").json()["lemondata"]["public_contract"]
     assert contract["allowed_durations"] == [4, 6, 8]
     assert get("/v1/models/veo9").json()["error"]["code"] == "model_not_found"
-    assert len(get("/v1/pricing").json()["data"]) == 38
+    assert [one["model"] for one in get("/v1/pricing").json()["data"]] == [*models]
     one = get("/v1/pricing", params={"model": "sora-2"}).json()
     assert one["data"][0]["pricing_summary"]["per_second"] == "0.10"
     assert get("/v1/models/sora-2/pricing").json()["data"] == one["data"]
@@ -84,15 +90,25 @@ def test_file_task_not_completed_is_not_found(api):
     task = api.create()
     answer = api.http.get(f"/files/{task['id']}.mp4")
     assert (answer.status_code, answer.json()["error"]["code"]) == (404, "file_not_found")
-    assert api.http.get("/files/nobody.mp4").status_code == 404
+    assert api.http.get("/files/unknown.mp4").status_code == 404
 
 
-def test_poll_during_rendering_answers_at_once(api):
-    task = api.finish(duration=60)
+def test_poll_during_rendering_answers_at_once(api, monkeypatch):
+    begun, polled = threading.Event(), threading.Event()
+
+    def draw(_order: Any, _settings: Any, path: Path, _own_file: Any) -> None:
+        begun.set()
+        assert polled.wait(5)
+        path.write_bytes(b"video")
+
+    monkeypatch.setattr(videos, "draw", draw)
+    task = api.finish()
     download = threading.Thread(target=api.http.get, args=(task["video_url"],))
     download.start()
+    assert begun.wait(5)
     assert api.poll(task)["status"] == "completed"
     assert download.is_alive()
+    polled.set()
     download.join()
 
 

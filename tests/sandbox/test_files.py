@@ -9,6 +9,10 @@ import pytest
 from lemondata_provider.sandbox.files import Files
 
 
+def write(path: Path) -> None:
+    path.write_bytes(b"video")
+
+
 def test_files_get_concurrent_requests_render_once():
     files, drawn, begun = Files(), [], threading.Event()
 
@@ -16,7 +20,7 @@ def test_files_get_concurrent_requests_render_once():
         begun.set()
         time.sleep(0.05)
         drawn.append(path)
-        path.write_bytes(b"video")
+        write(path)
 
     threads = [threading.Thread(target=files.get, args=("a", draw)) for _ in range(4)]
     for thread in threads:
@@ -32,14 +36,14 @@ def test_files_get_concurrent_requests_render_once():
 def test_files_close_temporary_folder_removes_it():
     files = Files()
     files.close()
-    path = files.get("a", lambda path: path.write_bytes(b"video") and None)
+    path = files.get("a", write)
     files.close()
     assert not path.parent.exists()
 
 
 def test_files_close_folder_of_the_caller_keeps_it(tmp_path):
     files = Files(tmp_path / "new")
-    path = files.get("a", lambda path: path.write_bytes(b"video") and None)
+    path = files.get("a", write)
     files.close()
     assert path == tmp_path / "new" / "a.mp4"
     assert path.exists()

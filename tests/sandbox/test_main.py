@@ -10,6 +10,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 import httpx
 import pytest
@@ -22,12 +23,14 @@ COMMAND = (sys.executable, "-m", "lemondata_provider.sandbox")
 
 
 @contextmanager
-def served(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
+def served(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str, IO[str]]]:
     process = subprocess.Popen(
         [*COMMAND, "--port", "0", *arguments], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     )
+    assert process.stdout is not None
+    assert process.stderr is not None
     try:
-        yield process, process.stdout.readline()
+        yield process, process.stdout.readline(), process.stderr
     finally:
         process.kill()
         process.communicate()
@@ -36,24 +39,26 @@ def served(*arguments: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_command_signal_prints_url_and_exits_cleanly(number, tmp_path):
     arguments = ("--generation-seconds", "0", "--set", "api_key=sk-x", "--set", "scale_down=16", "--files", tmp_path)
-    with served(*map(str, arguments)) as (process, line):
-        url = re.fullmatch(r"LemonData sandbox: (http://127\.0\.0\.1:\d+) \(API key sk-x\)\n", line)[1]
+    with served(*map(str, arguments)) as (process, line, errors):
+        ready = re.fullmatch(r"LemonData sandbox: (http://127\.0\.0\.1:\d+) \(API key sk-x\)\n", line)
+        assert ready is not None
+        url = ready[1]
         headers = {"Authorization": "Bearer sk-x"}
         task = httpx.post(f"{url}/v1/videos/generations", json={"prompt": "x"}, headers=headers).json()
         assert httpx.get(f"{url}/files/{task['id']}.mp4").status_code == 200
         process.send_signal(number)
         assert process.wait(10) == 0
-        assert process.stderr.read() == ""
+        assert errors.read() == ""
         with pytest.raises(httpx.ConnectError):
             httpx.get(url)
     assert [path.suffix for path in Path(tmp_path).iterdir()] == [".mp4"]
 
 
 def test_command_host_all_interfaces_warns():
-    with served("--host", "0.0.0.0") as (process, line):  # noqa: S104 # that is what is warned of
+    with served("--host", "0.0.0.0") as (process, line, errors):  # noqa: S104 # that is what is warned of
         assert line.startswith("LemonData sandbox: http://0.0.0.0:")
         process.terminate()
-        assert "can be reached from other machines" in process.stderr.read()
+        assert "can be reached from other machines" in errors.read()
 
 
 def test_main_port_in_use_prints_one_sentence(capsys):

@@ -21,13 +21,14 @@ def data_url(content: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(content).decode()}"
 
 
-def nobody(_url: str) -> None:
+def no_own_file(_url: str) -> None:
     return None
 
 
 @pytest.mark.parametrize("url", [data_url(png()), f"data:image/png,{quote(png())}"])
 def test_picture_from_data_url_decodes_it(url):
-    picture = picture_from(url, nobody)
+    picture = picture_from(url, no_own_file)
+    assert picture is not None
     assert picture.shape == (18, 32, 3)
     assert picture[0, 0].tolist() == pytest.approx([255, 0, 0], abs=2)
 
@@ -35,7 +36,9 @@ def test_picture_from_data_url_decodes_it(url):
 def test_picture_from_own_file_opens_it_without_fetching(tmp_path):
     path = tmp_path / "a.png"
     path.write_bytes(png("blue"))
-    assert picture_from("http://127.0.0.1:1/files/a.mp4", lambda url: path)[0, 0, 2] > 250
+    picture = picture_from("http://127.0.0.1:1/files/a.mp4", lambda url: path)
+    assert picture is not None
+    assert picture[0, 0, 2] > 250
 
 
 @pytest.mark.parametrize(
@@ -51,12 +54,12 @@ def test_picture_from_own_file_opens_it_without_fetching(tmp_path):
     ],
 )
 def test_media_from_unreadable_url_is_none(url):
-    assert picture_from(url, nobody) is None
-    assert clip_from(url, nobody) is None
+    assert picture_from(url, no_own_file) is None
+    assert clip_from(url, no_own_file) is None
 
 
 def test_clip_from_audio_only_is_none():
-    assert clip_from("data:audio/wav;base64," + base64.b64encode(silence()).decode(), nobody) is None
+    assert clip_from("data:audio/wav;base64," + base64.b64encode(silence()).decode(), no_own_file) is None
 
 
 def silence() -> bytes:

@@ -39,11 +39,11 @@ def test_take_order_missing_fields_have_defaults():
 
 
 @pytest.mark.parametrize(
-    ("said", "heard"),
+    ("fields", "audio"),
     [({}, True), ({"output_audio": False}, False), ({"outputAudio": False}, False), ({"output_audio": None}, True)],
 )
-def test_take_order_veo_3_has_audio_unless_output_audio_is_false(said, heard):
-    assert take_order({"model": "veo3.1-fast", "prompt": "x", **said}, Settings()).output_audio is heard
+def test_take_order_veo_3_has_audio_unless_output_audio_is_false(fields, audio):
+    assert take_order({"model": "veo3.1-fast", "prompt": "x", **fields}, Settings()).output_audio is audio
 
 
 @pytest.mark.parametrize(
@@ -79,9 +79,9 @@ def test_take_order_body_not_an_object_is_refused():
     assert refused(["prompt"]).code == "invalid_request_error"
 
 
-@pytest.mark.parametrize("said", [{}, {"operation": "text-to-video"}])
-def test_take_order_unsupported_operation_is_refused_with_the_supported_ones(said):
-    refusal = refused({"model": "topaz-video-upscale", "prompt": "x", **said})
+@pytest.mark.parametrize("fields", [{}, {"operation": "text-to-video"}])
+def test_take_order_unsupported_operation_is_refused_with_the_supported_ones(fields):
+    refusal = refused({"model": "topaz-video-upscale", "prompt": "x", **fields})
     assert refusal.code == "unsupported_operation"
     assert refusal.error["supported_operations"] == ["video-to-video"]
 

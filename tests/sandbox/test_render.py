@@ -5,6 +5,7 @@ import io
 import threading
 from fractions import Fraction
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -52,7 +53,7 @@ def test_draw_text_to_video_is_a_playable_video(drawn):
     assert video.sound == 0
 
 
-def test_draw_same_order_is_the_same_file(tmp_path):
+def test_draw_same_order_is_the_same_file(tmp_path: Path):
     def content(prompt: str, seed: int = 0) -> bytes:
         settings = Settings(scale_down=8)
         order = take_order({"prompt": prompt, "seed": seed, "duration": 1}, settings)
