@@ -39,7 +39,7 @@ def model(name: str, **fields: Any) -> dict[str, Any]:
 # --- the guide, and nothing more
 
 
-def test_every_model_of_the_guide_is_there_with_its_family_and_operations_and_no_other() -> None:
+def test_models_each_model_of_the_guide_has_its_family_and_operations() -> None:
     told = {
         (name, family): tuple(OPERATION[short] for short in operations)
         for family, models in GUIDE["models"].items()
@@ -49,7 +49,7 @@ def test_every_model_of_the_guide_is_there_with_its_family_and_operations_and_no
     assert {(model.id, model.family): model.operations for model in CATALOG.models} == told
 
 
-def test_every_cell_of_the_guides_matrix_follows_from_the_models() -> None:
+def test_matrix_models_of_the_guide_is_the_matrix_of_the_guide() -> None:
     columns = [OPERATION[short] for short in GUIDE["columns"]]
     told = {family: dict(zip(columns, cells, strict=True)) for family, cells in GUIDE["matrix"].items()}
     assert sum(len(row) for row in told.values()) == 54
@@ -57,19 +57,19 @@ def test_every_cell_of_the_guides_matrix_follows_from_the_models() -> None:
     assert [*CATALOG.matrix()] == [*told]
 
 
-def test_the_guides_recommendations_are_there_in_its_order() -> None:
+def test_recommendations_each_purpose_of_the_guide_keeps_its_order() -> None:
     assert {purpose: list(ids) for purpose, ids in CATALOG.recommendations.items()} == GUIDE["recommendations"]
     for known in CATALOG.models:
         named = [purpose for purpose, ids in GUIDE["recommendations"].items() if known.id in ids]
         assert list(known.recommended_for) == named
 
 
-def test_only_the_veo_3_family_has_audio_on_by_default() -> None:
+def test_audio_only_the_veo_3_family_has_it_on_by_default() -> None:
     assert [known.id for known in CATALOG.models if known.audio == AUDIO_ON] == GUIDE["audio_on_by_default"]
     assert {known.audio for known in CATALOG.models} == {"on by default", "no stable toggle"}
 
 
-def test_audio_to_video_and_video_extension_are_known_and_no_model_has_them() -> None:
+def test_operations_audio_to_video_and_video_extension_have_no_model() -> None:
     assert set(OPERATIONS) == {operation.value for operation in Operation}
     for operation in ("audio-to-video", "video-extension"):
         assert operation in OPERATIONS
@@ -79,12 +79,12 @@ def test_audio_to_video_and_video_extension_are_known_and_no_model_has_them() ->
 # --- what can be asked
 
 
-def test_operations_of_unknown_model_are_empty() -> None:
+def test_operations_of_unknown_model_is_empty() -> None:
     assert CATALOG.operations_of("hailuo-2.3-fast") == ("image-to-video",)
     assert CATALOG.operations_of("new-1") == ()
 
 
-def test_a_model_is_found_by_its_id_only() -> None:
+def test_find_id_in_other_case_is_none() -> None:
     found = CATALOG.find("hailuo-2.3-fast")
     assert found == CatalogModel(
         "hailuo-2.3-fast", "MiniMax", ("image-to-video",), "no stable toggle", ("fast-iteration",)
@@ -102,7 +102,7 @@ def test_a_model_is_found_by_its_id_only() -> None:
         ("xyz", None),
     ],
 )
-def test_the_nearest_name_is_the_one_that_was_probably_meant(given: str, meant: str | None) -> None:
+def test_nearest_misspelled_id_is_the_closest_model(given: str, meant: str | None) -> None:
     assert CATALOG.nearest(given) == meant
 
 
@@ -117,19 +117,19 @@ def test_the_nearest_name_is_the_one_that_was_probably_meant(given: str, meant: 
         ("video-to-video", None, "topaz-video-upscale"),
     ],
 )
-def test_the_first_recommended_model_that_can_do_it_is_recommended(
+def test_recommend_purpose_and_operation_is_the_first_able_model(
     purpose: str, operation: str | None, model_id: str
 ) -> None:
     assert recommend(purpose, operation) == model_id
     assert recommend(purpose, operation=operation) == model_id
 
 
-def test_an_unknown_purpose_is_answered_with_the_known_ones() -> None:
+def test_recommend_unknown_purpose_raises_with_the_known_ones() -> None:
     with pytest.raises(CatalogError, match="best-quality, fast-iteration, reference-images, video-to-video"):
         recommend("cheapest")
 
 
-def test_a_purpose_that_no_recommended_model_can_do_is_answered_with_those_that_can() -> None:
+def test_recommend_no_able_model_raises_with_alternatives() -> None:
     with pytest.raises(CatalogError, match=r"motion-control; models with it: kling-3\.0-motion-control"):
         recommend("fast-iteration", "motion-control")
     with pytest.raises(CatalogError, match="operations: text-to-video, image-to-video"):
@@ -139,12 +139,12 @@ def test_a_purpose_that_no_recommended_model_can_do_is_answered_with_those_that_
 # --- the data file
 
 
-def test_the_shipped_file_is_in_the_form_that_is_written() -> None:
+def test_to_json_shipped_catalog_is_the_shipped_file() -> None:
     path = Path(sys.modules[load.__module__].__file__ or "").with_name("models.json")
     assert CATALOG.to_json() == path.read_text()
 
 
-def test_what_is_written_is_read_again(tmp_path: Path) -> None:
+def test_load_written_file_returns_the_same_catalog(tmp_path: Path) -> None:
     told = Catalog([CatalogModel("new-1", "새 회사", ("text-to-video", "lip-sync"), recommended_for=("demos",))])
     read = load(written(tmp_path / "models.json", told.to_json()))
     assert (read.models, read.recommendations) == (told.models, {"demos": ("new-1",)})
@@ -152,7 +152,7 @@ def test_what_is_written_is_read_again(tmp_path: Path) -> None:
     assert read.recommend("demos") == "new-1"
 
 
-def test_an_inventory_of_some_of_the_models_keeps_the_order_of_their_recommendations(tmp_path: Path) -> None:
+def test_recommendations_some_models_missing_keep_their_order(tmp_path: Path) -> None:
     some = [replace(known, operations=("text-to-video",)) for known in CATALOG.models if known.family != "Google"]
     read = load(written(tmp_path / "models.json", Catalog(some, CATALOG.recommendations).to_json()))
     assert read.recommendations["best-quality"] == ("kling-video-o1-pro", "viduq3-pro")
@@ -160,11 +160,11 @@ def test_an_inventory_of_some_of_the_models_keeps_the_order_of_their_recommendat
     assert read.models == tuple(some)
 
 
-def test_an_empty_inventory_can_be_written_and_read(tmp_path: Path) -> None:
+def test_load_empty_catalog_has_no_models(tmp_path: Path) -> None:
     assert load(written(tmp_path / "models.json", Catalog([]).to_json())).models == ()
 
 
-def test_a_file_is_read_once_and_again_when_it_changed(tmp_path: Path) -> None:
+def test_load_same_file_reads_it_again_only_if_it_changed(tmp_path: Path) -> None:
     path = written(tmp_path / "models.json", {"models": [model("new-1")]})
     assert load(path) is load(path)
     Path(path).unlink()
@@ -189,9 +189,7 @@ def test_a_file_is_read_once_and_again_when_it_changed(tmp_path: Path) -> None:
         ({"models": [model("a")], "recommendations": ["a"]}, '"recommendations" must be an object'),
     ],
 )
-def test_a_file_that_is_no_inventory_is_refused_with_its_name_and_the_reason(
-    tmp_path: Path, told: Any, sentence: str
-) -> None:
+def test_load_invalid_file_raises_with_its_path_and_the_reason(tmp_path: Path, told: Any, sentence: str) -> None:
     path = written(tmp_path / "models.json", told)
     with pytest.raises(CatalogError) as refused:
         load(path)
@@ -199,7 +197,7 @@ def test_a_file_that_is_no_inventory_is_refused_with_its_name_and_the_reason(
     assert sentence in str(refused.value)
 
 
-def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
+def test_load_missing_file_raises(tmp_path: Path) -> None:
     with pytest.raises(CatalogError, match=r"nowhere.json cannot be read: No such file or directory"):
         load(str(tmp_path / "nowhere.json"))
 

@@ -33,12 +33,12 @@ def each_example() -> Any:
 
 
 @each_example()
-def test_an_example_of_the_guide_is_accepted_unchanged(example: dict[str, Any]) -> None:
+def test_check_example_of_the_guide_finds_nothing(example: dict[str, Any]) -> None:
     assert check(example, CATALOG) == NOTHING
 
 
 @each_example()
-def test_it_is_accepted_without_its_operation_too(example: dict[str, Any]) -> None:
+def test_check_example_without_operation_finds_nothing(example: dict[str, Any]) -> None:
     assert check(without(example, "operation"), CATALOG) == NOTHING
 
 
@@ -95,7 +95,7 @@ def test_it_is_accepted_without_its_operation_too(example: dict[str, Any]) -> No
         ),
     ],
 )
-def test_it_is_refused_without_an_input_that_it_needs(operation: str, removed: str, sentence: str) -> None:
+def test_check_missing_input_is_an_error(operation: str, removed: str, sentence: str) -> None:
     assert error(**without(OF[operation], removed)) == sentence
 
 
@@ -141,7 +141,7 @@ def test_it_is_refused_without_an_input_that_it_needs(operation: str, removed: s
         ),
     ],
 )
-def test_it_is_refused_with_a_model_that_cannot_do_it(operation: str, model: str, sentence: str) -> None:
+def test_check_unsupported_operation_is_an_error_with_able_models(operation: str, model: str, sentence: str) -> None:
     assert error(**{**OF[operation], "model": model}) == sentence
 
 
@@ -162,7 +162,7 @@ def test_it_is_refused_with_a_model_that_cannot_do_it(operation: str, model: str
         ),
     ],
 )
-def test_it_is_refused_with_a_field_out_of_range(example: dict[str, Any], name: str, value: Any, sentence: str) -> None:
+def test_check_value_out_of_range_is_an_error(example: dict[str, Any], name: str, value: Any, sentence: str) -> None:
     assert error(**{**example, name: value}) == sentence
 
 
@@ -193,11 +193,11 @@ def test_it_is_refused_with_a_field_out_of_range(example: dict[str, Any], name: 
         ),
     ],
 )
-def test_an_input_too_many_is_refused_with_what_it_would_fit(fields: dict[str, Any], sentence: str) -> None:
+def test_check_surplus_input_is_an_error_with_what_it_fits(fields: dict[str, Any], sentence: str) -> None:
     assert error(**fields) == sentence
 
 
-def test_an_operation_that_the_inputs_mean_and_the_model_lacks_is_refused() -> None:
+def test_check_inferred_operation_unsupported_is_an_error() -> None:
     assert error(model="viduq2-pro", prompt="x") == (
         "viduq2-pro does image-to-video, reference-to-video and start-end-to-video, not text-to-video (which is what "
         "a prompt alone would mean): did you mean model='viduq3-pro'? (viduq3-turbo, viduq2 and kling-video-o1-pro can "
@@ -205,7 +205,7 @@ def test_an_operation_that_the_inputs_mean_and_the_model_lacks_is_refused() -> N
     )
 
 
-def test_an_operation_that_cannot_be_told_is_refused_with_the_candidates() -> None:
+def test_check_ambiguous_operation_is_an_error_with_the_candidates() -> None:
     assert error(model="kling-3.0-video", prompt="x", start_image=IMAGE) == (
         "kling-3.0-video: which operation is meant is unclear from prompt and start_image alone: name it. It does "
         "text-to-video (prompt); image-to-video (image_url or image); start-end-to-video (start_image and end_image)."
@@ -213,7 +213,7 @@ def test_an_operation_that_cannot_be_told_is_refused_with_the_candidates() -> No
     assert "is unclear from nothing. It does text-to-video" in error(model="sora-2", duration=4)
 
 
-def test_an_operation_that_no_model_has_is_refused_and_that_is_said() -> None:
+def test_check_operation_without_any_model_is_an_error() -> None:
     assert error(model="sora-2", operation="video-extension", prompt="x", video_url=VIDEO).startswith("sora-2 does")
     extension = error(model="wan-2.6", operation="audio-to-video", audio_url="https://x.example/a.mp3")
     assert extension == (
@@ -222,12 +222,12 @@ def test_an_operation_that_no_model_has_is_refused_and_that_is_said() -> None:
     )
 
 
-def test_audio_and_a_prompt_go_with_every_operation() -> None:
+def test_check_audio_url_with_any_operation_finds_nothing() -> None:
     for example in EXAMPLES:
         assert check({**example, "audio_url": "https://x.example/a.mp3"}, CATALOG) == NOTHING
 
 
-def test_a_field_that_is_newer_than_this_package_leaves_the_operation_open() -> None:
+def test_check_unknown_field_leaves_the_operation_open() -> None:
     assert check({"model": "viduq2-pro", "prompt": "x", "mesh_url": IMAGE}, CATALOG) == NOTHING
 
 
@@ -244,7 +244,7 @@ def test_a_field_that_is_newer_than_this_package_leaves_the_operation_open() -> 
         {"output_audio": True, "prompt": "x"},
     ],
 )
-def test_an_unknown_model_is_allowed_with_one_warning(fields: dict[str, Any]) -> None:
+def test_check_unknown_model_is_one_warning(fields: dict[str, Any]) -> None:
     found = check({"model": "sora2", **fields}, CATALOG)
     assert (found.errors, found.media_warnings) == ((), ())
     assert found.warnings == (
@@ -252,12 +252,12 @@ def test_an_unknown_model_is_allowed_with_one_warning(fields: dict[str, Any]) ->
     )
 
 
-def test_a_model_whose_operations_are_not_known_is_allowed_without_a_word() -> None:
+def test_check_model_without_operations_finds_nothing() -> None:
     catalog = Catalog([CatalogModel("new-1", "New", ())])
     assert check({"model": "new-1", "operation": "motion-control", "prompt": "x"}, catalog) == NOTHING
 
 
-def test_an_operation_that_only_the_data_file_knows_is_not_checked_further() -> None:
+def test_check_operation_only_in_the_data_file_is_an_error() -> None:
     catalog = Catalog([CatalogModel("new-1", "New", ("lip-sync", "text-to-video"))])
     found = check({"model": "new-1", "operation": "lip-sync", "video_url": VIDEO}, catalog)
     assert [sentence[:25] for sentence in found.errors] == ["operation must be one of "]
@@ -266,7 +266,7 @@ def test_an_operation_that_only_the_data_file_knows_is_not_checked_further() -> 
 # --- warnings
 
 
-def test_output_audio_is_worth_a_warning_where_there_is_no_stable_toggle() -> None:
+def test_check_output_audio_without_stable_toggle_is_a_warning() -> None:
     for value in (True, False):
         (warning,) = check({**OF["text-to-video"], "output_audio": value}, CATALOG).warnings
         assert warning.startswith(
@@ -275,7 +275,7 @@ def test_output_audio_is_worth_a_warning_where_there_is_no_stable_toggle() -> No
     assert check({**OF["reference-to-video"], "output_audio": False}, CATALOG) == NOTHING
 
 
-def test_where_media_come_from_is_worth_a_warning_and_some_only_where_the_service_is_not_local() -> None:
+def test_check_media_url_over_http_local_or_inline_is_a_warning() -> None:
     found = check({**OF["image-to-video"], "image_url": "http://x.example/a.png"}, CATALOG)
     assert (found.errors, len(found.warnings), found.media_warnings) == ((), 1, ())
     for url in ("http://127.0.0.1:8000/a.png", "data:image/png;base64,AAAA"):
@@ -283,7 +283,7 @@ def test_where_media_come_from_is_worth_a_warning_and_some_only_where_the_servic
         assert (found.errors, found.warnings, len(found.media_warnings)) == ((), (), 1)
 
 
-def test_two_first_images_are_worth_a_warning() -> None:
+def test_check_image_url_and_image_is_a_warning() -> None:
     found = check({**OF["image-to-video"], "image": "data:image/png;base64,AAAA"}, CATALOG)
     assert found.errors == ()
     assert found.warnings == ("image_url and image were both given, and one image is used: leave one of them out.",)
@@ -292,7 +292,7 @@ def test_two_first_images_are_worth_a_warning() -> None:
 # --- what is not known yet
 
 
-def test_nothing_is_said_about_what_is_not_known_yet() -> None:
+def test_check_fields_known_later_are_not_checked() -> None:
     assert check({"prompt": "x", "operation": "motion-control"}, CATALOG, {"model"}) == NOTHING
     assert check({"model": "sora-2", "video_url": VIDEO}, CATALOG, {"operation"}) == NOTHING
     assert check({"model": "sora-2", "operation": "image-to-video"}, CATALOG, {"image_url"}) == NOTHING
@@ -301,7 +301,7 @@ def test_nothing_is_said_about_what_is_not_known_yet() -> None:
     assert check({"model": "topaz-video-upscale", "prompt": "x"}, CATALOG, {"video_url"}) == NOTHING
 
 
-def test_what_is_known_already_is_checked() -> None:
+def test_check_fields_known_already_are_checked() -> None:
     assert check({"model": "sora-2", "operation": "motion-control"}, CATALOG, {"prompt", "image_url"}).errors
     assert check({"model": "topaz-video-upscale"}, CATALOG, {"prompt"}).errors
     assert check({"duration": 99}, CATALOG, {"model", "prompt"}).errors
@@ -310,6 +310,6 @@ def test_what_is_known_already_is_checked() -> None:
 
 
 @pytest.mark.parametrize("wrong", [5, ["sora-2"], {}, True, 1.5, b"x", ""])
-def test_values_of_a_wrong_kind_are_left_to_the_request_itself(wrong: Any) -> None:
+def test_check_value_of_wrong_type_does_not_raise(wrong: Any) -> None:
     for name in ("model", "operation", "prompt", "image_url", "reference_images", "video_url"):
         assert isinstance(check({**OF["image-to-video"], name: wrong}, CATALOG), Findings)

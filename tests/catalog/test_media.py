@@ -13,7 +13,7 @@ THERE = ["https://cdn.example/a", "https://8.8.8.8/a", "https://user@x.example:8
 
 
 @pytest.mark.parametrize("url", HERE)
-def test_this_machine_and_private_networks_are_local(url: str) -> None:
+def test_is_local_loopback_or_private_host_is_true(url: str) -> None:
     assert is_local(url)
     (warning,) = not_public({"image_url": url})
     assert warning.startswith(f"image_url is {host_of(url)}/…, which LemonData cannot reach")
@@ -21,17 +21,17 @@ def test_this_machine_and_private_networks_are_local(url: str) -> None:
 
 
 @pytest.mark.parametrize("url", THERE)
-def test_other_hosts_are_not(url: str) -> None:
+def test_is_local_public_host_is_false(url: str) -> None:
     assert not is_local(url)
     assert [*not_public({"image_url": url}), *plain_http({"image_url": url})] == []
 
 
-def test_a_url_that_cannot_be_read_is_not_local() -> None:
+def test_is_local_invalid_url_is_false() -> None:
     assert not is_local("http://[::1")
 
 
 @pytest.mark.parametrize("fields", [{"video_url": "http://x.example/a"}, {"reference_images": ["HTTP://x.example/a"]}])
-def test_http_is_worth_a_warning(fields: dict[str, object]) -> None:
+def test_plain_http_http_url_is_a_warning(fields: dict[str, object]) -> None:
     (warning,) = plain_http(fields)
     assert (
         warning
@@ -40,12 +40,12 @@ def test_http_is_worth_a_warning(fields: dict[str, object]) -> None:
     )
 
 
-def test_inline_media_are_worth_a_warning() -> None:
+def test_not_public_data_url_is_a_warning() -> None:
     (warning,) = not_public({"image": " data:image/png;base64,AAAA"})
     assert warning.startswith("image holds a data: URL")
 
 
-def test_neither_signatures_nor_passwords_nor_payloads_are_quoted() -> None:
+def test_media_warnings_url_with_secrets_do_not_quote_them() -> None:
     urls = {"image_url": "http://me:secret@10.0.0.1/secret?secret=1", "image": "data:image/png;base64,secret"}
     public = {"image_url": "http://me:secret@x.example/secret?secret=1"}
     assert "secret" not in str([*not_public(urls), *plain_http(public)])

@@ -20,14 +20,14 @@ def meant(model: str, **inputs: Any) -> str | None:
     return infer({"model": model, **inputs}, CATALOG.operations_of(model))
 
 
-def test_the_catalog_knows_every_field_that_a_request_can_have() -> None:
+def test_deciding_and_settings_together_are_the_request_fields() -> None:
     alias = "outputAudio"  # the service accepts it, through extra_params
     assert {*DECIDING, *SETTINGS, "extra_params"} == {*REQUEST_FIELDS, alias}
     assert set(MEDIA) == set(MEDIA_FIELDS)
 
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["operation"])
-def test_the_operation_of_each_example_of_the_guide_is_inferred(example: dict[str, Any]) -> None:
+def test_infer_example_of_the_guide_is_its_operation(example: dict[str, Any]) -> None:
     assert infer({**example, "operation": None}, CATALOG.operations_of(example["model"])) == example["operation"]
 
 
@@ -49,7 +49,7 @@ def test_the_operation_of_each_example_of_the_guide_is_inferred(example: dict[st
         ({"duration": 4}, None),
     ],
 )
-def test_the_inputs_tell_what_is_meant(inputs: dict[str, Any], operation: str | None) -> None:
+def test_infer_inputs_decide_the_operation(inputs: dict[str, Any], operation: str | None) -> None:
     assert meant("kling-video-o1-pro", **inputs) == operation
 
 
@@ -58,29 +58,29 @@ def test_the_inputs_tell_what_is_meant(inputs: dict[str, Any], operation: str | 
     ("model", "operation"),
     [("sora-2-pro-storyboard", "image-to-video"), ("kling-3.0-motion-control", "motion-control")],
 )
-def test_a_model_with_one_operation_decides(model: str, operation: str, inputs: dict[str, Any]) -> None:
+def test_infer_model_with_one_operation_is_that_operation(model: str, operation: str, inputs: dict[str, Any]) -> None:
     assert meant(model, **inputs) == operation
 
 
-def test_of_an_unknown_model_the_inputs_alone_tell_it_where_they_can() -> None:
+def test_infer_unknown_model_follows_the_inputs_if_unambiguous() -> None:
     assert meant("new-1", prompt="x") == "text-to-video"
     assert meant("new-1", prompt="x", video_url=VIDEO) == "video-to-video"
     assert meant("new-1", image_url=IMAGE, video_url=VIDEO) is None  # to follow the video, or to make it over
     assert meant("new-1", start_image=IMAGE) is None
 
 
-def test_a_field_that_nobody_knows_may_be_an_input_so_that_a_prompt_is_no_longer_alone() -> None:
+def test_infer_unknown_field_with_a_prompt_is_none() -> None:
     assert meant("kling-video-o1-pro", prompt="x", mesh_url="https://x.example/a.obj") is None
     assert meant("kling-video-o1-pro", image_url=IMAGE, camera="left") == "image-to-video"
 
 
 @pytest.mark.parametrize("operation", [name for name, needs in NEEDS.items() if needs])
-def test_an_operation_fits_exactly_its_own_inputs(operation: str) -> None:
+def test_fitting_own_inputs_is_the_operation(operation: str) -> None:
     inputs = {names[0]: "x" for names in NEEDS[operation]}
     assert fitting(inputs) == operation
     assert (missing(inputs, operation), surplus(inputs, operation)) == ([], [])
 
 
-def test_nothing_is_asked_of_operations_that_the_guide_does_not_describe() -> None:
+def test_missing_undescribed_operation_is_empty() -> None:
     for operation in ("audio-to-video", "video-extension", "tomorrow"):
         assert (missing({}, operation), surplus({"video_url": VIDEO}, operation)) == ([], [])

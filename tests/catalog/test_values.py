@@ -21,12 +21,12 @@ def inline(size: int) -> str:
 @pytest.mark.parametrize(
     ("name", "spelled"), [("resolution", "4K"), ("resolution", " 1080P"), ("operation", "Text-To-Video")]
 )
-def test_capitals_are_no_other_word(name: str, spelled: str) -> None:
+def test_wrong_words_other_case_is_accepted(name: str, spelled: str) -> None:
     assert problems(**{name: spelled}) == []
 
 
 @pytest.mark.parametrize("name", RANGES)
-def test_only_what_is_outside_of_the_wider_documented_range_is_wrong(name: str) -> None:
+def test_wrong_values_outside_the_range_is_a_problem(name: str) -> None:
     low, high, _ = RANGES[name]
     for fine in (low, high, str(low), f" {high} "):
         assert problems(**{name: fine}) == []
@@ -35,7 +35,7 @@ def test_only_what_is_outside_of_the_wider_documented_range_is_wrong(name: str) 
     assert problems(**{name: high + 1})[0].endswith(f"not {high + 1}: did you mean {high}?")
 
 
-def test_the_ranges_are_the_widest_that_are_documented() -> None:
+def test_ranges_each_field_is_the_widest_documented_one() -> None:
     bounds = {name: (low, high) for name, (low, high, _) in RANGES.items()}
     assert bounds == {"duration": (1, 60), "fps": (1, 120), "cfg_scale": (0, 30), "motion_strength": (0, 100)}
 
@@ -49,37 +49,35 @@ def test_the_ranges_are_the_widest_that_are_documented() -> None:
         ("operation", "text2video", "text-to-video"),
     ],
 )
-def test_a_word_that_is_none_of_the_documented_ones_is_answered_with_the_nearest(
-    name: str, given: str, meant: str
-) -> None:
+def test_wrong_words_misspelled_word_suggests_the_closest(name: str, given: str, meant: str) -> None:
     assert problems(**{name: meant}) == []
     (problem,) = problems(**{name: given})
     assert problem.startswith(f"{name} must be one of ")
     assert problem.endswith(f"not {given!r}: did you mean {meant!r}?")
 
 
-def test_where_nothing_is_near_nothing_is_suggested() -> None:
+def test_wrong_words_no_close_match_suggests_nothing() -> None:
     assert problems(resolution="huge") == ["resolution must be one of 720p, 1080p, 4k, not 'huge'."]
 
 
-def test_three_reference_images_are_the_most() -> None:
+def test_wrong_values_reference_images_over_maximum_is_a_problem() -> None:
     assert problems(reference_images=["https://x.example/a.png"] * 3) == []
     expected = "reference_images takes at most 3 images, and 4 were given."
     assert problems(reference_images=["https://x.example/a.png"] * 4) == [expected]
 
 
 @pytest.mark.parametrize(("name", "most"), [("image", 20), ("audio_url", 25)])
-def test_inline_media_may_be_as_large_as_documented_once_decoded(name: str, most: int) -> None:
+def test_wrong_values_inline_media_over_maximum_is_a_problem(name: str, most: int) -> None:
     assert problems(**{name: inline(most * MB)}) == []
     (problem,) = problems(**{name: inline(most * MB + MB)})
     assert problem.startswith(f"{name} holds {most + 1}.0 MB inline, and LemonData takes {most} MB")
 
 
-def test_each_reference_image_is_measured() -> None:
+def test_wrong_values_large_reference_image_is_a_problem() -> None:
     assert len(problems(reference_images=["https://x.example/a.png", inline(21 * MB)])) == 1
 
 
-def test_lines_and_percent_signs_of_inline_media_do_not_count() -> None:
+def test_wrong_values_encoded_inline_media_counts_decoded_bytes() -> None:
     wrapped = f"data:image/png;base64,{'A' * 76}\n" + f"{'A' * 76}\n" * 300_000
     assert len(wrapped) * 3 // 4 < 20 * MB < len(wrapped)
     assert problems(image=wrapped) == []
@@ -88,10 +86,10 @@ def test_lines_and_percent_signs_of_inline_media_do_not_count() -> None:
 
 
 @pytest.mark.parametrize("value", ["five", None, [5], {}, float("nan"), b"5"])
-def test_what_is_no_number_or_no_text_is_for_the_request_itself_to_refuse(value: Any) -> None:
+def test_wrong_values_value_of_wrong_type_is_left_to_the_request(value: Any) -> None:
     assert problems(duration=value, cfg_scale=value) == []
     assert problems(resolution=5, aspect_ratio=value if not isinstance(value, str) else None, image=5) == []
 
 
-def test_a_long_text_in_a_wrong_place_is_not_quoted_at_length() -> None:
+def test_wrong_values_long_text_is_shortened() -> None:
     assert all(len(problem) < 300 for problem in problems(resolution="x" * 10_000, duration="1" * 10_000))
