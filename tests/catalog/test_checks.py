@@ -1,17 +1,14 @@
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lemondata_provider.catalog import Catalog, CatalogModel, load
+from lemondata_provider.catalog import Catalog, CatalogModel
 from lemondata_provider.catalog.checks import Findings, check
+from tests.catalog.tables import CATALOG, EXAMPLES
 
-EXAMPLES: list[dict[str, Any]] = json.loads((Path(__file__).parent / "guide" / "requests.json").read_text())["requests"]
 OF = {example["operation"]: example for example in EXAMPLES}
-CATALOG = load()
 NOTHING = Findings()
 IMAGE, VIDEO = "https://x.example/a.png", "https://x.example/a.mp4"
 

@@ -1,18 +1,14 @@
 from __future__ import annotations
 
-import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from lemondata_provider.api.request import MEDIA_FIELDS, REQUEST_FIELDS
-from lemondata_provider.catalog import load
 from lemondata_provider.catalog.media import MEDIA
 from lemondata_provider.catalog.operations import DECIDING, NEEDS, SETTINGS, fitting, infer, missing, surplus
+from tests.catalog.tables import CATALOG, EXAMPLES
 
-EXAMPLES = json.loads((Path(__file__).parent / "guide" / "requests.json").read_text())["requests"]
-CATALOG = load()
 IMAGE, VIDEO, AUDIO = "https://x.example/a.png", "https://x.example/a.mp4", "https://x.example/a.mp3"
 
 

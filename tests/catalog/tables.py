@@ -1,0 +1,24 @@
+"""LemonData's video guide: its tables, its example requests, and the part of the catalog that it describes."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+from lemondata_provider.catalog import Catalog, load
+
+FOLDER = Path(__file__).parent / "guide"
+GUIDE: dict[str, Any] = json.loads((FOLDER / "tables.json").read_text())
+EXAMPLES: list[dict[str, Any]] = json.loads((FOLDER / "requests.json").read_text())["requests"]
+OPERATION = {
+    "T2V": "text-to-video",
+    "I2V": "image-to-video",
+    "reference": "reference-to-video",
+    "start-end": "start-end-to-video",
+    "V2V": "video-to-video",
+    "motion": "motion-control",
+}
+IDS = {name for models in GUIDE["models"].values() for name in models}
+# Without models that were added since the guide, so that a new one changes no expected message.
+CATALOG = Catalog((model for model in load().models if model.id in IDS), load().recommendations)
