@@ -32,43 +32,45 @@ class FakeDatabase(Database):
 
 @pytest.mark.parametrize("before", [INTENT, None], ids=["an intent", "nothing"])
 @pytest.mark.parametrize("options", [Options(), Options(on_clear="regenerate")], ids=["reuse", "regenerate"])
-def test_an_adopted_task_is_polled_after_the_clear_whatever_the_request_is(before, options):
+def test_adopt_any_later_request_reattaches_after_the_clear(before, options):
     database = FakeDatabase(before)
     adopt(ARGS, database)
+    assert database.record is not None
     assert (database.record.task_id, database.record.poll_url) == ("ldtask_7", "/v1/tasks/ldtask_7")
     cleared = Record({"prompt": "y"}, max_tries=5, deadline=5e9)
     assert decide_recovery(database.record, cleared, options) is Recovery.REATTACH
 
 
-def test_a_forgotten_submit_is_submitted_anew():
+def test_forget_stored_intent_submits_again():
     database = FakeDatabase(INTENT)
     forget(ARGS, database)
     assert decide_recovery(database.record, INTENT, Options()) is Recovery.SUBMIT
 
 
 @pytest.mark.parametrize("command", [adopt, forget])
-def test_a_task_that_is_paid_for_is_neither_replaced_nor_forgotten(command):
+def test_adopt_and_forget_record_with_a_task_are_refused(command):
     database = FakeDatabase(TASK)
     with pytest.raises(SystemExit, match="Nothing was changed: the record holds task ldtask_1"):
         command(ARGS, database)
     assert database.record == TASK
 
 
-def test_a_slip_is_put_right():
+def test_adopt_wrong_id_before_is_replaced():
     database = FakeDatabase(replace(INTENT, task_id="ldtask_slip"))
     adopt(ARGS, database)
+    assert database.record is not None
     assert database.record.task_id == "ldtask_7"
     forget(ARGS, database)
     assert database.record is None
 
 
-def test_nothing_is_no_task():
+def test_adopt_blank_id_is_refused():
     database = FakeDatabase(INTENT)
     with pytest.raises(SystemExit, match="must be the id of a task"):
         adopt(Namespace(**{**vars(ARGS), "lemondata_task_id": " "}), database)
     assert database.record == INTENT
 
 
-def test_there_may_be_nothing_to_forget():
+def test_forget_without_record_is_refused():
     with pytest.raises(SystemExit, match="no submit is stored"):
         forget(ARGS, FakeDatabase(None))

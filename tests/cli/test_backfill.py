@@ -19,7 +19,7 @@ from lemondata_provider.cli.plan import Clip
     ],
     ids=["of a model", "of a key", "of a connection"],
 )
-def test_only_a_connections_own_trouble_unprices_all_its_models(monkeypatch, error: LemonDataError, left: list[Any]):
+def test_appraise_connection_error_leaves_its_models_without_price(monkeypatch, error: LemonDataError, left: list[Any]):
     asked = []
 
     class Hook:

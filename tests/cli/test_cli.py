@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from lemondata_provider.catalog import load
+from lemondata_provider.sandbox.models import inventory
 
 pytestmark = pytest.mark.slow
 
@@ -75,7 +76,7 @@ def columns(printed: str) -> dict[str, list[str]]:
     return {first: others for first, *others in rows}
 
 
-def test_the_models_are_a_table_and_need_neither_connection_nor_database(home, monkeypatch):
+def test_models_command_without_connection_and_database_prints_a_table(home, monkeypatch):
     monkeypatch.delenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", raising=False)
     listed = columns(lemondata(home, "models", "--operation", "video-to-video"))
     assert next(iter(listed)) == "model"
@@ -83,16 +84,16 @@ def test_the_models_are_a_table_and_need_neither_connection_nor_database(home, m
     assert listed["topaz-video-upscale"][:2] == ["Other", "video-to-video"]
 
 
-def test_the_service_is_compared_and_written_to_a_file_that_the_catalog_takes(home, sandbox):
+def test_models_command_live_diff_output_writes_a_catalog_file(home, sandbox):
     path = home / "inventory.json"
     printed = lemondata(home, "models", "--live", "--diff", "--output", str(path))
-    newer = ["seedance-2.0", "seedance-2.0-fast"]  # documented, and not in the guide
-    assert printed.splitlines() == [f"+ {model}: text-to-video, image-to-video" for model in newer]
-    assert [model.id for model in load(str(path)).models if not load().find(model.id)] == newer
+    newer = {name: model.supported_operations for name, model in inventory().items() if not load().find(name)}
+    assert printed.splitlines() == [f"+ {name}: {', '.join(operations)}" for name, operations in newer.items()]
+    assert [model.id for model in load(str(path)).models if not load().find(model.id)] == [*newer]
     assert sandbox.ledger.requests() == sandbox.ledger.requests("models") == 1
 
 
-def test_a_plan_counts_what_a_backfill_would_submit_and_submits_nothing(home, sandbox):
+def test_plan_command_date_range_counts_submits_and_submits_nothing(home, sandbox):
     run(home, sys.executable, "-c", PREPARED)
     printed = lemondata(home, "plan", "planned", "--from", "2026-02-01", "--to", "2026-02-07")
     assert "A backfill of planned would create 6 runs (left out: 1 that is there already)." in printed

@@ -41,19 +41,19 @@ def facts(dag: DAG) -> Submits:
         ({"video_url": "{{ ti.xcom_pull() }}", "duration": 4}, Clip("sora-2", FROM_SOURCE)),
     ],
 )
-def test_literal_fields_are_known_and_others_are_not_guessed(dag, fields, clip):
+def test_submits_of_literal_fields_are_known_and_templates_are_not(dag, fields, clip):
     SubmitVideoOperator(task_id="clip", prompt="x", **{"model": "sora-2", **fields})
     found = facts(dag)
     assert (found.clips, found.number_unknown) == ((clip,), "")
 
 
-def test_a_field_of_another_task_is_known_at_run_time_only(dag):
-    told = prompts()
-    SubmitVideoOperator(task_id="clip", prompt="x", model=told["model"], duration=told["duration"])
+def test_submits_of_xcom_field_is_known_at_run_time_only(dag):
+    output: Any = prompts()
+    SubmitVideoOperator(task_id="clip", prompt="x", model=output["model"], duration=output["duration"])
     assert facts(dag).clips == (Clip(None, LATER),)
 
 
-def test_the_connection_and_the_polls_of_a_task_are_its_own(dag):
+def test_submits_of_several_tasks_have_their_own_connection_and_poll_interval(dag):
     SubmitVideoOperator(task_id="a", model="sora-2", prompt="x", lemondata_conn_id="mine", wait_for_completion=True)
     SubmitVideoOperator(task_id="b", model="sora-2", prompt="x", lemondata_conn_id="{{ var.value.conn }}")
     SubmitVideoOperator.partial(task_id="c", model="sora-2", wait_for_completion=True, poll_interval=2).expand(
@@ -63,31 +63,31 @@ def test_the_connection_and_the_polls_of_a_task_are_its_own(dag):
     assert found == {"a": ("mine", 10.0), "b": (None, None), "c": ("lemondata_default", 2.0)}
 
 
-def test_a_literal_map_is_expanded_to_each_of_its_videos(dag):
+def test_submits_of_literal_expand_has_a_clip_for_each_combination(dag):
     SubmitVideoOperator.partial(task_id="clip", duration=4).expand(prompt=["a", "b"], model=["sora-2", "veo3"])
     assert facts(dag).clips == tuple(Clip(model, 4) for _ in "ab" for model in ("sora-2", "veo3"))
 
 
-def test_a_literal_list_of_arguments_is_one_video_each(dag):
-    given = [{"prompt": "a", "duration": 4}, {"prompt": "b", "model": "veo3"}]
+def test_submits_of_literal_expand_kwargs_has_a_clip_for_each_item(dag):
+    given: list[dict[str, Any]] = [{"prompt": "a", "duration": 4}, {"prompt": "b", "model": "veo3"}]
     SubmitVideoOperator.partial(task_id="clip", model="sora-2").expand_kwargs(given)
     assert facts(dag).clips == (Clip("sora-2", 4), Clip("veo3", NO_DURATION))
 
 
-def test_a_map_of_nothing_submits_nothing(dag):
+def test_submits_of_empty_expand_has_no_clips(dag):
     SubmitVideoOperator.partial(task_id="clip", model="sora-2").expand(prompt=[])
     assert facts(dag).clips == ()
 
 
-def test_a_map_over_another_task_is_of_unknown_length_and_its_fields_are_unknown(dag):
+def test_submits_of_expand_over_xcom_has_an_unknown_number(dag):
     SubmitVideoOperator.partial(task_id="clip", model="sora-2", duration=4).expand(prompt=prompts())
     assert (facts(dag).clips, facts(dag).number_unknown) == ((Clip("sora-2", 4),), "how many is known at run time only")
 
 
-def test_fields_that_come_with_an_unknown_map_are_unknown_too(dag):
-    told = prompts()
-    SubmitVideoOperator.partial(task_id="one", prompt="x").expand(model=told, duration=[4])
-    SubmitVideoOperator.partial(task_id="two", model="sora-2").expand_kwargs(told.map(lambda text: {"prompt": text}))
+def test_submits_of_fields_expanded_over_xcom_are_unknown(dag):
+    output = prompts()
+    SubmitVideoOperator.partial(task_id="one", prompt="x").expand(model=output, duration=[4])
+    SubmitVideoOperator.partial(task_id="two", model="sora-2").expand_kwargs(output.map(lambda text: {"prompt": text}))
     one, two = submits_of(dag.tasks)
     assert one.clips == (Clip(None, LATER),)
     assert two.clips[0].model is None
@@ -95,7 +95,7 @@ def test_fields_that_come_with_an_unknown_map_are_unknown_too(dag):
     assert two.number_unknown
 
 
-def test_a_mapped_group_multiplies_what_is_in_it(dag):
+def test_submits_of_mapped_task_group_multiplies_its_clips(dag):
     @task_group
     def group(prompt: str, seconds: int) -> None:
         SubmitVideoOperator(task_id="clip", model="sora-2", prompt=prompt, duration=seconds)
@@ -104,7 +104,7 @@ def test_a_mapped_group_multiplies_what_is_in_it(dag):
     assert facts(dag).clips == (Clip("sora-2", 4), Clip("sora-2", 8)) * 2
 
 
-def test_a_group_that_is_mapped_over_another_task_is_of_unknown_length(dag):
+def test_submits_of_task_group_mapped_over_xcom_has_an_unknown_number(dag):
     @task_group
     def group(prompt: str, seconds: int) -> None:
         SubmitVideoOperator(task_id="clip", model="sora-2", prompt=prompt, duration=seconds)
@@ -114,7 +114,7 @@ def test_a_group_that_is_mapped_over_another_task_is_of_unknown_length(dag):
     assert facts(dag).clips == (Clip("sora-2", LATER),)
 
 
-def test_other_operators_submit_nothing(dag):
+def test_submits_of_other_operators_is_empty(dag):
     prompts()
     assert submits_of(dag.tasks) == []
 
@@ -128,20 +128,21 @@ class Plain(SubmitVideoOperator):
     pass
 
 
-def test_default_arguments_reach_a_mapped_task():
+def test_submits_of_mapped_task_uses_default_args():
     given = {"model": "veo3", "duration": 8, "lemondata_conn_id": "paid"}
+    of_the_group: Any = {"duration": 4}
     with DAG("defaults", default_args=given) as dag:
         SubmitVideoOperator.partial(task_id="t", prompt="x").expand(seed=[1, 2])
-        with TaskGroup("group", default_args={"duration": 4}):
+        with TaskGroup("group", default_args=of_the_group):
             Plain.partial(task_id="g", prompt="x", model="sora-2").expand(seed=[1])
     one, two = submits_of(dag.tasks)
     assert (one.conn_id, one.clips) == ("paid", (Clip("veo3", 8),) * 2)
     assert (two.conn_id, two.clips) == ("paid", (Clip("sora-2", 4),))
-    mapped = dag.task_dict["t"].unmap({"seed": 1})
+    mapped: Any = dag.task_dict["t"].unmap({"seed": 1})
     assert (mapped.model, mapped.duration, mapped.lemondata_conn_id) == ("veo3", 8, "paid")
 
 
-def test_what_a_mapped_subclass_may_choose_itself_is_known_at_run_time_only(dag):
+def test_submits_of_mapped_subclass_with_own_arguments_is_known_at_run_time_only(dag):
     Styled.partial(task_id="a", duration=4, wait_for_completion=True).expand(style=["x", "y"])
     Styled.partial(task_id="b", model="veo3", lemondata_conn_id="mine").expand(style=["x"])
     one, two = submits_of(dag.tasks)
@@ -149,18 +150,18 @@ def test_what_a_mapped_subclass_may_choose_itself_is_known_at_run_time_only(dag)
     assert (two.conn_id, two.clips) == ("mine", (Clip("veo3", LATER),))
 
 
-def test_a_mapped_subclass_that_changes_no_argument_is_known(dag):
+def test_submits_of_mapped_subclass_without_own_arguments_is_known(dag):
     Plain.partial(task_id="clip", model="sora-2", duration=4).expand(prompt=["x"])
     assert (facts(dag).conn_id, facts(dag).clips) == ("lemondata_default", (Clip("sora-2", 4),))
 
 
 @pytest.mark.parametrize("duration", [float("inf"), float("nan"), 4.5, True, -4])
-def test_what_is_no_whole_number_of_seconds_is_no_length(dag, duration):
+def test_submits_of_invalid_duration_says_why(dag, duration):
     SubmitVideoOperator(task_id="clip", model="sora-2", prompt="x", duration=duration, validation="off")
     assert facts(dag).clips == (Clip("sora-2", f"{duration!r} is no length"),)
 
 
-def test_each_variant_is_counted_where_it_is_submitted_and_waits_as_it_does(dag):
+def test_submits_of_expanded_connection_is_one_entry_each(dag):
     SubmitVideoOperator.partial(task_id="a", model="sora-2", duration=4).expand(
         prompt=["x", "y"], lemondata_conn_id=["one", "two"]
     )
@@ -170,12 +171,12 @@ def test_each_variant_is_counted_where_it_is_submitted_and_waits_as_it_does(dag)
     ]
 
 
-def test_each_variant_waits_for_itself(dag):
+def test_submits_of_expanded_wait_for_completion_is_one_entry_each(dag):
     SubmitVideoOperator.partial(task_id="a", model="sora-2", prompt="x").expand(wait_for_completion=[False, True])
     assert [(found.poll_interval, len(found.clips)) for found in submits_of(dag.tasks)] == [(None, 1), (10.0, 1)]
 
 
-def test_a_map_over_sources_of_another_task_is_as_long_as_they_are(dag):
+def test_submits_of_expanded_video_url_is_as_long_as_the_source(dag):
     SubmitVideoOperator.partial(task_id="one", model="sora-2", prompt="x").expand(video_url=prompts())
     SubmitVideoOperator.partial(task_id="two", model="sora-2").expand_kwargs(
         prompts().map(lambda text: {"prompt": text})

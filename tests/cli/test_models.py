@@ -21,8 +21,8 @@ OURS = Catalog(
 )
 
 
-def told(**facts: Any) -> Model:
-    model = Model.read(facts)
+def served(**fields: Any) -> Model:
+    model = Model.read(fields)
     assert model is not None
     return model
 
@@ -32,25 +32,25 @@ def args(**given: Any) -> Namespace:
     return Namespace(**{**options, "conn_id": "lemondata_default", **given})
 
 
-def test_what_the_service_does_not_tell_is_taken_from_our_entry():
-    theirs = merged([told(id="sora-2", owned_by="openai"), told(id="topaz", category="image")], OURS)
+def test_merged_field_missing_at_the_service_is_taken_from_the_catalog():
+    theirs = merged([served(id="sora-2", owned_by="openai"), served(id="topaz", category="image")], OURS)
     assert theirs.models == OURS.models[:1]
-    new = merged([told(id="new", owned_by="Acme", supported_operations=["lip-sync"])], OURS).models[0]
+    new = merged([served(id="new", owned_by="Acme", supported_operations=["lip-sync"])], OURS).models[0]
     assert (new.family, new.operations, new.audio, new.recommended_for) == ("Acme", ("lip-sync",), "unknown", ())
 
 
-def test_a_model_without_operations_is_left_out_of_a_file_where_it_would_be_refused():
-    theirs = merged([told(id="new"), told(id="sora-2")], OURS)
+def test_known_model_without_operations_is_left_out():
+    theirs = merged([served(id="new"), served(id="sora-2")], OURS)
     assert [model.id for model in known(theirs).models] == ["sora-2"]
 
 
-def test_changes_name_what_was_added_removed_and_has_other_operations():
-    theirs = merged([told(id="sora-2", supported_operations=["motion-control"]), told(id="new")], OURS)
+def test_changes_added_removed_and_changed_models_are_lines():
+    theirs = merged([served(id="sora-2", supported_operations=["motion-control"]), served(id="new")], OURS)
     assert changes(OURS, theirs) == ["+ new: ", "- topaz", "~ sora-2: +motion-control -text-to-video"]
     assert changes(OURS, OURS) == []
 
 
-def test_models_are_chosen_by_operation_and_family():
+def test_chosen_operation_or_family_selects_models():
     assert [model.id for model in chosen(OURS, "video-to-video", None)] == ["topaz"]
     assert [model.id for model in chosen(OURS, None, "openai")] == ["sora-2"]
     with pytest.raises(SystemExit, match="No model of operation 'fly'; there are: text-to-video, video-to-video"):
@@ -59,7 +59,7 @@ def test_models_are_chosen_by_operation_and_family():
         chosen(OURS, "video-to-video", "OpenAI")
 
 
-def test_a_table_is_as_wide_as_what_is_in_it():
+def test_table_columns_are_as_wide_as_their_cells():
     assert table([row(OURS.models[1])]).splitlines() == [
         "model | family | operations     | audio | recommended_for",
         "======+========+================+=======+================",
@@ -68,14 +68,14 @@ def test_a_table_is_as_wide_as_what_is_in_it():
     assert table([]) == ""
 
 
-def test_our_own_inventory_is_listed_without_a_connection():
+def test_models_without_live_lists_the_catalog():
     assert len(models(args()).splitlines()) == len(load().models) + 2
     listed = json.loads(models(args(json=True, family="google")))
     assert {model["family"] for model in listed} == {"Google"}
     assert set(listed[0]) == {"id", "family", "operations", "audio", "recommended_for"}
 
 
-def test_a_filtered_inventory_is_no_data_file(tmp_path):
+def test_models_output_with_a_filter_is_refused(tmp_path):
     with pytest.raises(SystemExit, match="--output writes the whole inventory"):
         models(args(output=str(tmp_path / "x.json"), family="Google"))
 
@@ -100,32 +100,32 @@ def service(monkeypatch):
     return listed
 
 
-def test_a_broken_catalog_is_said_and_does_not_block_what_writes_it(broken, service):
+def test_models_catalog_file_missing_is_an_error_but_live_output_writes_it(broken, service):
     for options in ({}, {"diff": True}):
         with pytest.raises(SystemExit, match=r"catalog_path: .*inventory\.json cannot be read"):
             models(args(**options))
-    service.append(told(id="sora-2"))
+    service.append(served(id="sora-2"))
     models(args(live=True, output=str(broken)))
     assert [model.id for model in load(str(broken)).models] == ["sora-2"]
     assert models(args()).splitlines()[2].startswith("sora-2")
 
 
 @pytest.mark.parametrize("path", ["no/such/x.json", ".", "/dev/null"])
-def test_where_nothing_can_be_written_is_said(tmp_path, path):
+def test_models_output_path_not_writable_is_an_error(tmp_path, path):
     with pytest.raises(SystemExit, match="cannot be written"):
         models(args(output=str(tmp_path / path)))
     assert list(tmp_path.iterdir()) == []
     assert not Path("/dev/null").is_file()
 
 
-def test_a_link_to_a_file_stays_one(tmp_path):
+def test_models_output_symlink_stays_a_symlink(tmp_path):
     (tmp_path / "link").symlink_to(tmp_path / "x.json")
     models(args(output=str(tmp_path / "link")))
     assert (tmp_path / "link").is_symlink()
     assert load(str(tmp_path / "x.json")).models == load().models
 
 
-def test_a_file_is_written_as_a_whole_or_stays_as_it_was(tmp_path, monkeypatch):
+def test_models_output_invalid_content_leaves_the_file_unchanged(tmp_path, monkeypatch):
     path = tmp_path / "x.json"
     path.write_text("before")
     monkeypatch.setattr(Catalog, "to_json", lambda self: '{"models": [{}]}')
@@ -134,26 +134,26 @@ def test_a_file_is_written_as_a_whole_or_stays_as_it_was(tmp_path, monkeypatch):
     assert [(one.name, one.read_text()) for one in tmp_path.iterdir()] == [("x.json", "before")]
 
 
-def test_an_inventory_of_nothing_is_not_written(tmp_path, service):
-    service.append(told(id="new"))
+def test_models_output_no_model_with_operations_is_refused(tmp_path, service):
+    service.append(served(id="new"))
     with pytest.raises(SystemExit, match="no video model"):
         models(args(live=True, output=str(tmp_path / "x.json")))
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_model_that_is_told_twice_has_the_operations_of_both_and_none_is_blank():
+def test_merged_duplicate_model_has_the_operations_of_both():
     lists = (["lip-sync", ""], [" ", "text-to-video", "lip-sync"])
-    theirs = merged([told(id="zz", owned_by=" ", supported_operations=one) for one in lists], OURS)
+    theirs = merged([served(id="zz", owned_by=" ", supported_operations=one) for one in lists], OURS)
     assert theirs.models == (CatalogModel("zz", "Other", ("lip-sync", "text-to-video")),)
 
 
-def test_operations_in_other_words_do_not_replace_ours():
-    theirs = merged([told(id="sora-2", supported_operations=["text_to_video", "image_to_video"])], OURS)
+def test_merged_misspelled_operations_do_not_replace_the_catalog():
+    theirs = merged([served(id="sora-2", supported_operations=["text_to_video", "image_to_video"])], OURS)
     assert theirs.models == OURS.models[:1]
 
 
-def test_differences_are_json_where_json_is_asked_for(service):
-    service.append(told(id="new"))
+def test_models_diff_json_prints_a_list(service):
+    service.append(served(id="new"))
     assert json.loads(models(args(diff=True, json=True)))[0] == "+ new: "
     service[:] = [Model(id=model.id) for model in load().models]
     assert json.loads(models(args(diff=True, json=True))) == []

@@ -20,7 +20,7 @@ def appraise(conn_id: str | None, clip: Clip) -> Estimate:
     return Estimate(Decimal("0.10") * clip.seconds, f"{clip.seconds} s")
 
 
-def test_videos_and_cost_are_those_of_all_runs():
+def test_plan_several_runs_adds_up_videos_and_cost():
     found = plan("d", (6, 1), [CLIP, VARIED], appraise, {CONN: 1000.0, "other": 60.0})
     assert [(row.videos, row.usd) for row in found.rows] == [(6, Decimal("2.40")), (18, Decimal("10.20"))]
     assert (found.videos, found.usd, found.existing) == (24, Decimal("12.60"), 1)
@@ -29,7 +29,7 @@ def test_videos_and_cost_are_those_of_all_runs():
     assert not found.unknown_usd
 
 
-def test_what_is_known_at_run_time_only_is_said_and_not_guessed():
+def test_plan_unknown_number_or_cost_is_listed_and_not_guessed():
     found = plan("d", (6, 0), [CLIP, UPSCALE, MAPPED], appraise, {})
     assert [(row.videos, row.usd) for row in found.rows[1:]] == [(6, None), (None, None)]
     assert (found.unknown_videos, found.unknown_usd) == (["mapped"], ["upscale", "mapped"])
@@ -37,7 +37,7 @@ def test_what_is_known_at_run_time_only_is_said_and_not_guessed():
     assert (found.videos, found.usd) == (12, Decimal("2.40"))
 
 
-def test_the_slowest_connection_says_how_long_it_takes_and_waiting_costs_polls():
+def test_plan_rate_limits_give_duration_and_polls_a_minute():
     found = plan("d", (600, 0), [CLIP, VARIED, MAPPED], appraise, {CONN: 1000.0, "other": 60.0})
     assert [(pace.requests, pace.seconds, pace.polls_a_minute) for pace in found.paces] == [
         (1200, 72.0, 7200.0),
@@ -47,21 +47,21 @@ def test_the_slowest_connection_says_how_long_it_takes_and_waiting_costs_polls()
     assert plan("d", (1, 0), [CLIP], appraise, {}).seconds is None
 
 
-def test_no_runs_and_a_map_of_nothing_cost_nothing():
+def test_plan_no_runs_or_no_clips_costs_nothing():
     nothing = plan("d", (0, 3), [CLIP, UPSCALE], appraise, {CONN: 1.0})
-    assert (nothing.usd, nothing.unknown_usd) == (0, [])
+    assert (nothing.usd, nothing.unknown_usd) == (Decimal(0), [])
     empty = plan("d", (3, 0), [Submits("none", CONN, ())], appraise, {CONN: 1.0})
-    assert (empty.videos, empty.usd, empty.seconds) == (0, 0, 0.0)
+    assert (empty.videos, empty.usd, empty.seconds) == (0, Decimal(0), 0.0)
 
 
-def test_as_json_amounts_are_decimal_strings():
-    told = json.loads(json.dumps(plan("d", (6, 1), [CLIP, MAPPED], appraise, {CONN: 1000.0}).to_json()))
-    assert (told["known_usd"], told["tasks"][0]["usd"], told["tasks"][1]["usd"]) == ("2.40", "2.40", None)
-    assert (told["runs"], told["existing_runs"], told["known_videos"]) == (6, 1, 6)
-    assert told["rate_limits"][0]["requests"] == 12
+def test_plan_to_json_amounts_are_decimal_strings():
+    payload = json.loads(json.dumps(plan("d", (6, 1), [CLIP, MAPPED], appraise, {CONN: 1000.0}).to_json()))
+    assert (payload["known_usd"], payload["tasks"][0]["usd"], payload["tasks"][1]["usd"]) == ("2.40", "2.40", None)
+    assert (payload["runs"], payload["existing_runs"], payload["known_videos"]) == (6, 1, 6)
+    assert payload["rate_limits"][0]["requests"] == 12
 
 
-def test_a_task_of_several_connections_is_named_once_and_counted_by_each():
+def test_plan_task_of_several_connections_is_listed_once_and_counted_for_each():
     parts = [Submits("up", name, (Clip("topaz", FROM_SOURCE),), poll_interval=poll) for name, poll in OF_TWO]
     found = plan("d", (2, 0), parts, appraise, {"a": 60.0, "b": 60.0})
     assert (found.unknown_usd, found.videos) == (["up"], 4)
