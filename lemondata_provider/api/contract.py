@@ -7,7 +7,7 @@ Source: https://docs.lemondata.cc (get-model: ``lemondata.public_contract``).
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from lemondata_provider.api.errors import InvalidRequestError
@@ -29,11 +29,11 @@ def check_contract(request: VideoRequest, model: Model) -> None:
     :raises InvalidRequestError: a value is not allowed; the message lists the allowed ones and the nearest.
     """
     given = request.body()
-    contract = model.public_contract
+    contract = _limits(model.public_contract, given.get("operation"))
     allowed: dict[str, Sequence[Any]] = {
-        "duration": _durations(contract.get("allowed_durations")),
-        "resolution": _texts(contract.get("allowed_resolutions"), _RESOLUTION),
-        "aspect_ratio": _texts(contract.get("allowed_aspect_ratios"), _ASPECT_RATIO),
+        "duration": _durations(contract.get("durations")),
+        "resolution": _texts(contract.get("resolutions"), _RESOLUTION),
+        "aspect_ratio": _texts(contract.get("aspect_ratios"), _ASPECT_RATIO),
         "operation": _operations(model.supported_operations),
     }
     problems = [
@@ -47,6 +47,24 @@ def check_contract(request: VideoRequest, model: Model) -> None:
             f"LemonData's public contract of {request.model!r} rules this out: {'; '.join(problems)}. "
             "Nothing was submitted."
         )
+
+
+def _limits(contract: Mapping[str, Any], operation: object) -> dict[str, Any]:
+    """Return the limits of an operation, and of the whole model where the operation has none."""
+    constraints = contract.get("operation_constraints")
+    own: Mapping[str, Any] = next(
+        (
+            item
+            for item in (constraints if isinstance(constraints, list) else [])
+            if isinstance(item, dict) and operation and _same(item.get("operation")) == _same(operation)
+        ),
+        {},
+    )
+    places = [(place, name) for place in (own, contract) for name in ("allowed_{}", "{}")]
+    return {
+        field: next((value for place, name in places if (value := place.get(name.format(field)))), None)
+        for field in ("durations", "resolutions", "aspect_ratios")
+    }
 
 
 def nearest(value: Any, choices: Sequence[Any]) -> Any:

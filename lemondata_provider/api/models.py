@@ -7,12 +7,25 @@ Sources: https://docs.lemondata.cc (list-models, get-model, get-pricing, get-mod
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
 from lemondata_provider.api.fields import Price, Text, Time, read_flag, read_price, read_text, read_texts
 from lemondata_provider.api.task import Answer
+
+# The names of one thing in all editions; of several, the last one counts.
+EXTENSIONS = ("lemondata", "aisonar", "tokenlab")
+CONTRACTS = ("public_contract", "request_format_details")
+SUMMARIES = ("public_contract_summary", "request_format_summary")
+UNITS = ("per_request", "per_second")
+
+
+def _unit(value: object) -> str | None:
+    """Return the unit of a price; ``second`` and ``per-second`` mean ``per_second``."""
+    unit = (read_text(value) or "").lower().replace("-", "_")
+    return next((name for name in UNITS if unit in (name, name.removeprefix("per_"))), unit or None)
 
 
 class Model(Answer):
@@ -30,16 +43,14 @@ class Model(Answer):
     @classmethod
     def read(cls, payload: Mapping[str, Any]) -> Model | None:
         """Parse an entry of the model list, or a model's detail; ``None`` without an id."""
-        own = payload.get("lemondata")
-        facts = {**payload, **own} if isinstance(own, dict) else dict(payload)
-        contract = facts.get("public_contract")
-        contract = contract if isinstance(contract, dict) else {}
-        summary = facts.get("public_contract_summary")
-        operations = _operations(facts) or _operations(contract) or _operations(summary)
+        facts = {**payload, **_dicts(payload, EXTENSIONS)}
+        contract = _dicts(facts, CONTRACTS)
+        operations = _operations(facts) or _operations(contract) or _operations(_dicts(facts, SUMMARIES))
         if not read_text(payload.get("id")):
             return None
         return cls.model_validate(
-            {name: facts.get(name) for name in ("owned_by", "created", "category", "pricing_unit")}
+            {name: facts.get(name) for name in ("created", "category", "pricing_unit")}
+            | {"owned_by": facts.get("owned_by") or facts.get("provider")}
             | {"id": payload["id"], "public_contract": contract, "raw": dict(payload)}
             | {"supported_operations": operations}
         )
@@ -49,23 +60,28 @@ class ModelPrice(Answer):
     """
     The price of a model in ``currency``, per request or per second of video; unknown if both are missing.
 
-    ``pricing_unit`` names the one that counts, if the service says so. With ``has_complex_pricing`` it is not the
-    whole price.
+    ``pricing_unit`` names the one that counts, if the service says so. ``max_price`` is the upper end of a range. With
+    ``has_complex_pricing`` and without an upper end, the price is unknown.
     """
 
     model: str
     provider: Text = None
     currency: str = "USD"
-    pricing_unit: Text = None
+    pricing_unit: Annotated[str | None, BeforeValidator(_unit)] = None
     per_request: Price = None
     per_second: Price = None
+    max_price: Price = None
     has_complex_pricing: Annotated[bool, BeforeValidator(read_flag)] = False
     raw: dict[str, Any] = Field(default={}, repr=False)
 
     @classmethod
     def read(cls, payload: Mapping[str, Any], currency: object = None) -> ModelPrice | None:
         """Parse a price in any of the documented forms; ``None`` without a model."""
-        layers = [_inner(payload, "pricing_summary"), _not_none(payload), _inner(payload, "pricing")]
+        layers = [
+            *(_inner(payload, name) for name in ("pricing_details", "pricing_summary", "scalar_pricing")),
+            _not_none(payload),
+            _inner(payload, "pricing"),
+        ]
         facts = _merged(layers)
         if facts.get("is_lock_price") is False:
             facts = _merged(map(_unlocked, layers))
@@ -75,7 +91,8 @@ class ModelPrice(Answer):
             model=model,
             provider=facts.get("provider"),
             currency=read_text(facts.get("currency")) or read_text(currency) or "USD",
-            pricing_unit=facts.get("pricing_unit"),
+            pricing_unit=facts.get("pricing_unit") or facts.get("unit"),
+            max_price=facts.get("max_price"),
             per_request=_price(facts, "per_request"),
             per_second=_price(facts, "per_second"),
             has_complex_pricing=facts.get("has_complex_pricing"),
@@ -85,10 +102,22 @@ class ModelPrice(Answer):
     @property
     def unit(self) -> str | None:
         """Return ``per_request`` or ``per_second``, or ``None`` if the service does not say which one counts."""
-        units = [name for name in ("per_request", "per_second") if getattr(self, name) is not None]
+        units = [name for name in UNITS if getattr(self, name) is not None]
         if self.pricing_unit:
-            return self.pricing_unit if self.pricing_unit in units else None
+            is_known = self.pricing_unit in (UNITS if self.max_price is not None else units)
+            return self.pricing_unit if is_known else None
         return units[0] if len(units) == 1 else None
+
+    @property
+    def amount(self) -> Decimal | None:
+        """Return the price of one unit, or the upper end of its range."""
+        if self.unit is None or (self.has_complex_pricing and self.max_price is None):
+            return None
+        return max((price for price in (getattr(self, self.unit), self.max_price) if price is not None), default=None)
+
+
+def _dicts(payload: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    return _merged(value for name in names if isinstance(value := payload.get(name), dict))
 
 
 def _inner(payload: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TypeAlias
 
-from lemondata_provider.api.models import ModelPrice
+from lemondata_provider.api.models import UNITS, ModelPrice
 from lemondata_provider.api.request import VideoRequest
 
 Seconds: TypeAlias = int | str  # length of a video, or the reason why it is unknown
@@ -59,16 +59,25 @@ def estimate(prices: Iterable[ModelPrice], seconds: Seconds) -> Estimate:
 def _estimate(price: ModelPrice, seconds: Seconds) -> Estimate:
     if price.currency.upper() != "USD":
         return Estimate(None, f"its price is in {price.currency[:10]}")
+    amount = price.amount
+    if amount is None:
+        return Estimate(None, _why_unknown(price))
+    at_most = "at most " if price.max_price is not None else ""
+    if price.unit == "per_request":
+        return Estimate(amount, f"{at_most}{plain(amount)} a request")
+    a_second = f"{at_most}{plain(amount)} a second"
+    if isinstance(seconds, str) or seconds < 1:
+        reason = seconds if isinstance(seconds, str) else "the model chooses the length"
+        return Estimate(None, f"{a_second}, and {reason}", amount)
+    return Estimate(amount * seconds, f"{seconds} s at {a_second}", amount)
+
+
+def _why_unknown(price: ModelPrice) -> str:
     if price.has_complex_pricing:
-        return Estimate(None, "LemonData says that its price depends on more than request and length")
-    if price.unit == "per_request" and price.per_request is not None:
-        return Estimate(price.per_request, f"{plain(price.per_request)} a request")
-    if price.unit == "per_second" and price.per_second is not None:
-        a_second = f"{plain(price.per_second)} a second"
-        if isinstance(seconds, str):
-            return Estimate(None, f"{a_second}, and {seconds}", price.per_second)
-        return Estimate(price.per_second * seconds, f"{seconds} s at {a_second}", price.per_second)
-    return Estimate(None, NO_PRICE)
+        return "LemonData says that its price depends on more than request and length"
+    if price.pricing_unit and price.pricing_unit not in UNITS:
+        return f"its price is per {price.pricing_unit[:20].removeprefix('per_').replace('_', ' ')}"
+    return NO_PRICE
 
 
 def plain(amount: Decimal) -> str:

@@ -35,19 +35,12 @@ class Operation(str, Enum):
 def _media_url(value: object) -> str:
     text = parse_text(value)
     if is_data_url(text):
-        return _data_url(text)
+        if "," not in text:
+            raise ValueError("must be a whole data: URL, with a comma before its content")
+        return text.strip()
     parts = urlsplit(text.strip())
-    if parts.scheme not in ("http", "https") or not parts.netloc:
+    if parts.scheme not in ("http", "https", "asset") or not parts.netloc:
         raise ValueError("must be a public https URL (or a data: URL)")
-    return text.strip()
-
-
-def _data_url(value: object) -> str:
-    text = parse_text(value)
-    if not is_data_url(text):
-        raise ValueError("must be a data: URL; put an https URL into image_url")
-    if "," not in text:
-        raise ValueError("must be a whole data: URL, with a comma before its content")
     return text.strip()
 
 
@@ -71,6 +64,7 @@ Number = Annotated[float | None, optional(parse_number)]
 Whole = Annotated[int | None, optional(parse_whole)]
 Flag = Annotated[bool | None, optional(parse_flag)]
 MediaUrl = Annotated[str | None, optional(_media_url)]
+MediaUrls = Annotated[list[str] | None, optional(_media_urls)]
 
 
 class VideoRequest(BaseModel):
@@ -86,13 +80,18 @@ class VideoRequest(BaseModel):
     prompt: Text = None
     operation: Text = None
     image_url: MediaUrl = None
-    image: Annotated[str | None, optional(_data_url)] = None
-    reference_images: Annotated[list[str] | None, optional(_media_urls)] = None
+    image: MediaUrl = None
+    image_urls: MediaUrls = None
+    reference_images: MediaUrls = None
     reference_image_type: Text = None
     start_image: MediaUrl = None
     end_image: MediaUrl = None
     video_url: MediaUrl = None
+    video_urls: MediaUrls = None
     audio_url: MediaUrl = None
+    audio_urls: MediaUrls = None
+    source_task_id: Text = None
+    kling_elements: list[dict[str, JsonValue]] | None = None
     output_audio: Flag = None
     duration: Whole = None
     aspect_ratio: Text = None
@@ -102,6 +101,8 @@ class VideoRequest(BaseModel):
     seed: Whole = None
     cfg_scale: Number = None
     motion_strength: Number = None
+    watermark: Flag = None
+    return_last_frame: Flag = None
     user: Text = None
     extra_params: dict[str, JsonValue] | None = None
 
@@ -128,18 +129,22 @@ class VideoRequest(BaseModel):
             raise InvalidRequestError("extra_params must be JSON, which has no NaN and no infinity") from None
         for name, value in self.body().items():
             _check_characters(name if name not in extra else "extra_params", value)
-        if not extra and not any(getattr(self, name) for name in ("prompt", *MEDIA_FIELDS)):
-            raise InvalidRequestError(f"Neither a prompt nor any media was given: {', '.join(MEDIA_FIELDS)}")
+        if not extra and not any(getattr(self, name) for name in ("prompt", *_INPUT_FIELDS)):
+            raise InvalidRequestError(f"Neither a prompt nor any input was given: {', '.join(_INPUT_FIELDS)}")
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({shield(self.body())})"
 
     __str__ = __repr__
 
-    def body(self) -> dict[str, Any]:
-        """Return the JSON body of the create call."""
+    def fields(self) -> dict[str, Any]:
+        """Return the given fields, with those of ``extra_params``."""
         given = self.model_dump(mode="json", exclude_none=True, exclude={"extra_params"})
         return {**given, **(self.extra_params or {})}
+
+    def body(self) -> dict[str, Any]:
+        """Return the JSON body of the create call."""
+        return {_API_NAMES.get(name, name): value for name, value in self.fields().items()}
 
 
 def _with_named_extras(fields: dict[str, Any]) -> dict[str, Any]:
@@ -147,15 +152,21 @@ def _with_named_extras(fields: dict[str, Any]) -> dict[str, Any]:
     extra = fields.get("extra_params")
     if not isinstance(extra, dict):
         return fields
-    named = {name: value for name, value in extra.items() if name in REQUEST_FIELDS}
+    parameters = {_API_NAMES.get(name, name): name for name in REQUEST_FIELDS}
+    named = {parameters[name]: value for name, value in extra.items() if name in parameters}
     for name, value in named.items():
         if name == "extra_params" or (fields.get(name) is not None and str(fields[name]) != str(value)):
             raise InvalidRequestError(f"extra_params must not contradict {name}: give {name} once, by its own name")
-    rest = {name: value for name, value in extra.items() if name not in named}
+    rest = {name: value for name, value in extra.items() if name not in parameters}
     return {**fields, **named, "extra_params": rest or None}
 
 
-MEDIA_FIELDS = ("image_url", "image", "reference_images", "start_image", "end_image", "video_url", "audio_url")
+MEDIA_FIELDS = (
+    *("image_url", "image", "image_urls", "reference_images", "start_image", "end_image"),
+    *("video_url", "video_urls", "audio_url", "audio_urls"),
+)
+_API_NAMES = {"source_task_id": "task_id"}  # Airflow has a task_id of its own
+_INPUT_FIELDS = (*MEDIA_FIELDS, "source_task_id")
 REQUEST_FIELDS = tuple(VideoRequest.model_fields)
 
 

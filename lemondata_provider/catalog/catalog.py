@@ -1,7 +1,8 @@
 """
 The models that this package knows, and queries over them.
 
-DAG files import this module. Source of the data: the tables of LemonData's video guide.
+DAG files import this module. Sources of the data: the tables of LemonData's video guide, and the model pages of
+2026-09-25.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -17,11 +18,13 @@ from typing import Any
 from lemondata_provider.catalog.operations import OPERATIONS
 from lemondata_provider.close_matches import closest
 
+NOT_LISTED = "not listed on 2026-09-25"
 SHIPPED = Path(__file__).with_name("models.json")
 AUDIO_ON = "on by default"
+AUDIO_OFF = "off by default"
 AUDIO_WITHOUT_TOGGLE = "no stable toggle"
 AUDIO_UNKNOWN = "unknown"
-AUDIO = (AUDIO_ON, AUDIO_WITHOUT_TOGGLE, AUDIO_UNKNOWN)
+AUDIO = (AUDIO_ON, AUDIO_OFF, AUDIO_WITHOUT_TOGGLE, AUDIO_UNKNOWN)
 
 
 class CatalogError(ValueError):
@@ -36,8 +39,15 @@ class CatalogModel:
     :param id: name of the model in a request.
     :param family: company that makes the model.
     :param operations: operations of the model; empty if unknown.
-    :param audio: ``on by default``, ``no stable toggle`` or ``unknown``.
+    :param audio: ``on by default``, ``off by default``, ``no stable toggle`` or ``unknown``.
     :param recommended_for: purposes that the guide recommends the model for.
+    :param listed: whether the newest model pages (2026-09-25) list the model.
+    :param seen: sources that name the model.
+    :param durations: documented lengths in seconds, -1 for a length that the model chooses; empty if unknown.
+    :param resolutions: documented resolutions; empty if unknown.
+    :param aspect_ratios: documented aspect ratios; empty if unknown.
+    :param price: documented price or range of prices in USD; empty if unknown.
+    :param price_unit: ``second``, ``request`` or ``1M tokens``; empty if unknown.
     """
 
     id: str
@@ -45,6 +55,18 @@ class CatalogModel:
     operations: tuple[str, ...]
     audio: str = AUDIO_UNKNOWN
     recommended_for: tuple[str, ...] = ()
+    listed: bool = True
+    seen: tuple[str, ...] = ()
+    durations: tuple[int, ...] = ()
+    resolutions: tuple[str, ...] = ()
+    aspect_ratios: tuple[str, ...] = ()
+    price: str = ""
+    price_unit: str = ""
+
+    @property
+    def status(self) -> str:
+        """Return whether the model is listed today, in words."""
+        return "listed" if self.listed else NOT_LISTED
 
 
 class Catalog:
@@ -79,7 +101,7 @@ class Catalog:
 
     def able(self, operation: str, like: CatalogModel | None = None) -> list[CatalogModel]:
         """
-        Return the models with an operation, the best substitute first.
+        Return the models with an operation; as substitutes, listed ones of the same family first.
 
         :param operation: for example ``image-to-video``.
         :param like: the model to replace: its family comes first.
@@ -88,9 +110,11 @@ class Catalog:
         if like is None:
             return able
         nearest = closest(like.id, (model.id for model in able if model.family == like.family), cutoff=0.0)
-        return sorted(
-            able, key=lambda model: (model.id != nearest, model.family != like.family, -len(model.recommended_for))
-        )
+
+        def rank(model: CatalogModel) -> tuple[bool, bool, bool, int]:
+            return not model.listed, model.id != nearest, model.family != like.family, -len(model.recommended_for)
+
+        return sorted(able, key=rank)
 
     def matrix(self) -> dict[str, dict[str, bool]]:
         """Return by family and operation whether a model of the family has the operation."""
@@ -126,13 +150,31 @@ class Catalog:
             return json.dumps(value, ensure_ascii=False)
 
         purposes = [f"    {line(purpose)}: {line(ids)}" for purpose, ids in self.recommendations.items()]
-        models = [f"    {line({name: getattr(model, name) for name in _IN_FILE})}" for model in self.models]
+        models = [f"    {line(_row(model))}" for model in self.models]
         parts = (("recommendations", "{}", purposes), ("models", "[]", models))
         blocks = [f'  "{name}": {mark[0]}\n{_lines(rows)}  {mark[1]}' for name, mark, rows in parts]
         return "{\n" + ",\n".join(blocks) + "\n}\n"
 
 
-_IN_FILE = ("id", "family", "operations", "audio")  # recommendations stand beside the models, in their own order
+_ALWAYS = ("id", "family", "operations", "audio")
+_OPTIONAL = ("listed", "seen", "durations", "resolutions", "aspect_ratios", "price", "price_unit")
+
+
+def _row(model: CatalogModel) -> dict[str, Any]:
+    """Return a model as the file has it; recommendations stand beside the models, in their own order."""
+    values = {name: getattr(model, name) for name in (*_ALWAYS, *_OPTIONAL)}
+    return {name: value for name, value in values.items() if name in _ALWAYS or value != _DEFAULTS[name]}
+
+
+_DEFAULTS = {field.name: field.default for field in fields(CatalogModel)}
+_EXAMPLES = {
+    "seen": ["guide"],
+    "durations": [4, 8],
+    "resolutions": ["720p"],
+    "aspect_ratios": ["16:9"],
+    "price": "0.10-0.30",
+    "price_unit": "second",
+}
 
 
 def _lines(rows: list[str]) -> str:
@@ -197,7 +239,21 @@ def _model(number: int, row: Any, recommendations: Mapping[str, tuple[str, ...]]
     if audio not in AUDIO:
         raise CatalogError(f'the "audio" of {row["id"]} must be one of {", ".join(AUDIO)}, not {audio!r}')
     purposes = tuple(purpose for purpose, ids in recommendations.items() if row["id"] in ids)
-    return CatalogModel(row["id"], row["family"], tuple(row["operations"]), audio, purposes)
+    facts = {name: _fact(row, name) for name in _OPTIONAL if name in row}
+    return CatalogModel(row["id"], row["family"], tuple(row["operations"]), audio, purposes, **facts)
+
+
+def _fact(row: dict[str, Any], name: str) -> Any:
+    value, default = row[name], _DEFAULTS[name]
+    value = tuple(value) if isinstance(value, list) else value
+    items = int if name == "durations" else str
+    if type(value) is not type(default) or (
+        isinstance(value, tuple) and any(type(item) is not items for item in value)
+    ):
+        raise CatalogError(
+            f'the "{name}" of {row["id"]} must be like {default or _EXAMPLES[name]!r}, not {row[name]!r}'
+        )
+    return value
 
 
 def _is_texts(value: object) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lemondata_provider.catalog.catalog import AUDIO_ON, AUDIO_WITHOUT_TOGGLE, Catalog, CatalogModel
+from lemondata_provider.catalog.catalog import AUDIO_ON, AUDIO_WITHOUT_TOGGLE, NOT_LISTED, Catalog, CatalogModel
 from lemondata_provider.catalog.media import not_public, plain_http
 from lemondata_provider.catalog.operations import (
     DECIDING,
@@ -23,7 +23,7 @@ from lemondata_provider.catalog.operations import (
     needs_of,
     surplus,
 )
-from lemondata_provider.catalog.values import wrong_values, wrong_words
+from lemondata_provider.catalog.values import edition_warnings, wrong_values, wrong_words
 
 EXTRA = "extra_params"
 AUDIO_TOGGLES = ("output_audio", "outputAudio")
@@ -61,7 +61,7 @@ def check(fields: Mapping[str, Any], catalog: Catalog, undecided: Collection[str
     if model and model.operations and "operation" not in undecided and isinstance(fields.get("operation", ""), str):
         errors += _operation_errors(fields, model, catalog, undecided)
     unsure = () if model else words
-    warnings = [*_model_warnings(fields, model, catalog), *unsure, *plain_http(fields)]
+    warnings = [*_model_warnings(fields, model, catalog), *unsure, *edition_warnings(fields), *plain_http(fields)]
     return Findings(tuple(errors), tuple(dict.fromkeys(warnings)), tuple(dict.fromkeys(not_public(fields))))
 
 
@@ -77,7 +77,8 @@ def _operation_errors(
         if not has_unknown_fields(fields):
             yield _undecidable(fields, model)
     elif operation in model.operations:
-        if lacking := missing(fields, operation, undecided):
+        lacking = missing(fields, operation, undecided)
+        if lacking and not has_unknown_fields(fields):
             yield _incomplete(lacking, model, operation, meant)
         if unused := surplus(fields, operation):
             problem = f"{model.id}: {operation} has no use for {_listed(unused)}"
@@ -127,12 +128,21 @@ def _model_warnings(fields: Mapping[str, Any], model: CatalogModel | None, catal
         nearest = catalog.nearest(name)
         hint = f" Did you mean {nearest!r}?" if nearest else ""
         yield f"The model {name[:80]!r} is not known here, so that its operation and inputs are not checked.{hint}"
+    if model and not model.listed:
+        yield _not_listed(fields, model, catalog)
     if model and not fields.keys().isdisjoint(AUDIO_TOGGLES) and model.audio == AUDIO_WITHOUT_TOGGLE:
         others = [other.id for other in catalog.models if other.audio == AUDIO_ON]
         hint = f" These have one: {', '.join(others[:MAX_SUGGESTIONS])}." if others else ""
         yield f"{model.id} has no stable audio toggle: output_audio may be ignored.{hint}"
     if "image_url" in fields and "image" in fields:
         yield "image_url and image were both given, and one image is used: leave one of them out."
+
+
+def _not_listed(fields: Mapping[str, Any], model: CatalogModel, catalog: Catalog) -> str:
+    operation = fields.get("operation") or infer(fields, model.operations) or next(iter(model.operations), "")
+    listed = [other.id for other in catalog.able(str(operation), like=model) if other.listed]
+    hint = f": did you mean {listed[0]!r}?" if listed else "."
+    return f"The model {model.id!r} was {NOT_LISTED}, and may be gone{hint}"
 
 
 def _listed(names: Collection[str]) -> str:

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from lemondata_provider.catalog.operations import IMAGES
 from lemondata_provider.catalog.values import is_inline
 
-MEDIA = (*IMAGES, "video_url", "audio_url")
+MEDIA = (*IMAGES, "video_url", "video_urls", "audio_url", "audio_urls")
 _LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 
 

@@ -12,24 +12,31 @@ from typing import Any
 # The required inputs of each operation; each inner tuple lists alternatives.
 NEEDS: dict[str, tuple[tuple[str, ...], ...]] = {
     "text-to-video": (("prompt",),),
-    "image-to-video": (("image_url", "image"),),
-    "reference-to-video": (("reference_images",),),
+    "image-to-video": (("image_url", "image", "image_urls"),),
+    "reference-to-video": (("reference_images", "image_urls", "video_urls"),),
     "start-end-to-video": (("start_image",), ("end_image",)),
-    "video-to-video": (("video_url",),),
+    "video-to-video": (("video_url", "video_urls", "source_task_id"),),
     "motion-control": (("image_url", "image"), ("video_url",)),
-    # The API's contract names these two without their inputs; no model of the guide has them.
+    # The inputs of these two depend on the model.
     "audio-to-video": (),
     "video-extension": (),
 }
 OPERATIONS = tuple(NEEDS)
-OPTIONAL_INPUTS = {"reference-to-video": ("reference_image_type",)}
-IMAGES = ("image_url", "image", "reference_images", "start_image", "end_image")
+# Inputs that some models take beside the required ones.
+OPTIONAL_INPUTS: dict[str, tuple[str, ...]] = {
+    "image-to-video": ("end_image",),
+    "reference-to-video": ("reference_image_type", "image_url"),
+    "start-end-to-video": ("image_url", "image_urls"),
+    "video-to-video": ("reference_images",),
+}
+IMAGES = ("image_url", "image", "image_urls", "reference_images", "start_image", "end_image")
 # Every operation takes a prompt, and audio depends on the model: neither is ever surplus.
-INPUTS = (*IMAGES, "reference_image_type", "video_url")
-DECIDING = ("prompt", *INPUTS, "audio_url")
+INPUTS = (*IMAGES, "reference_image_type", "video_url", "video_urls", "source_task_id")
+DECIDING = ("prompt", *INPUTS, "audio_url", "audio_urls")
 SETTINGS = (
     *("model", "operation", "output_audio", "outputAudio", "duration", "aspect_ratio", "resolution", "fps"),
     *("negative_prompt", "seed", "cfg_scale", "motion_strength", "user"),
+    *("kling_elements", "watermark", "return_last_frame"),
 )
 _KNOWN = frozenset((*SETTINGS, *DECIDING))
 # Inference takes the first operation of this order whose required inputs are given.
@@ -45,17 +52,28 @@ def infer(fields: Mapping[str, Any], operations: Collection[str]) -> str | None:
     """
     if len(operations) == 1:
         return next(iter(operations))
-    if not operations and "audio_url" in fields:  # audio-to-video, or a video with this sound
+    if _is_ambiguous(fields, operations):
         return None
     possible = [operation for operation in _INFERENCE_ORDER if not missing(fields, operation)]
     if "motion-control" in possible and "motion-control" not in operations:
         if not operations:  # motion-control, or video-to-video
             return None
         possible.remove("motion-control")
+    if "image_urls" in fields and operations:
+        possible = [operation for operation in possible if operation in operations] or possible
     if possible:
         return possible[0]
     # A field that is newer than this package may be an input.
     return "text-to-video" if {*fields}.difference(SETTINGS) == {"prompt"} else None
+
+
+def _is_ambiguous(fields: Mapping[str, Any], operations: Collection[str]) -> bool:
+    """Say whether inputs have more than one meaning to a model."""
+    either = {"image-to-video", "reference-to-video"} & {*operations}
+    images = "image_urls" in fields and "reference_images" not in fields and len(either) != 1
+    extension = "source_task_id" in fields and "video-extension" in operations
+    unknown = not operations and not fields.keys().isdisjoint(("audio_url", "audio_urls", "source_task_id"))
+    return images or extension or unknown
 
 
 def fitting(fields: Mapping[str, Any]) -> str | None:

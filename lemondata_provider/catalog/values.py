@@ -14,18 +14,24 @@ from lemondata_provider.catalog.operations import IMAGES, OPERATIONS
 from lemondata_provider.close_matches import closest
 
 RANGES: dict[str, tuple[int, int, str]] = {
-    "duration": (1, 60, " seconds"),
+    "duration": (-1, 60, " seconds"),
     "fps": (1, 120, ""),
     "cfg_scale": (0, 30, ""),
     "motion_strength": (0, 100, ""),
 }
 CHOICES: dict[str, tuple[str, ...]] = {
     "operation": OPERATIONS,
-    "aspect_ratio": ("16:9", "9:16", "1:1", "4:3", "3:4"),
-    "resolution": ("720p", "1080p", "4k"),
+    "aspect_ratio": ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "adaptive"),
+    "resolution": ("360p", "480p", "540p", "720p", "768p", "1080p", "4k"),
     "reference_image_type": ("asset", "style"),
 }
-MAX_REFERENCE_IMAGES = 3
+MAX_ITEMS = {"reference_images": 9, "image_urls": 9, "video_urls": 3, "audio_urls": 3, "kling_elements": 3}
+# Values that only some editions of the documentation allow.
+ALWAYS_ALLOWED: dict[str, tuple[str, ...]] = {
+    "aspect_ratio": ("16:9", "9:16", "1:1", "4:3", "3:4"),
+    "resolution": ("720p", "1080p", "4k"),
+}
+ALWAYS_ALLOWED_REFERENCE_IMAGES = 3
 MEGABYTE = 1024 * 1024  # the wider reading
 MAX_MEGABYTES = {**dict.fromkeys(IMAGES, 20), "audio_url": 25}
 
@@ -37,15 +43,29 @@ def wrong_values(fields: Mapping[str, Any]) -> Iterator[str]:
             yield from _outside(name, value)
         elif name in MAX_MEGABYTES:
             yield from _too_large(name, value if isinstance(value, (list, tuple)) else [value])
-    images = fields.get("reference_images")
-    if isinstance(images, (list, tuple)) and len(images) > MAX_REFERENCE_IMAGES:
-        yield f"reference_images takes at most {MAX_REFERENCE_IMAGES} images, and {len(images)} were given."
+        if name in MAX_ITEMS and isinstance(value, (list, tuple)) and len(value) > MAX_ITEMS[name]:
+            yield f"{name} takes at most {MAX_ITEMS[name]} items, and {len(value)} were given."
 
 
 def wrong_words(fields: Mapping[str, Any]) -> Iterator[str]:
     """Yield one sentence per word that is not documented."""
     for name in CHOICES.keys() & fields.keys():
         yield from _not_among(name, fields[name])
+
+
+def edition_warnings(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one sentence per value that only some editions of the documentation allow."""
+    for name in ALWAYS_ALLOWED.keys() & fields.keys():
+        value = fields[name]
+        if isinstance(value, str) and value.strip().lower() in set(CHOICES[name]) - set(ALWAYS_ALLOWED[name]):
+            yield f"{name} {value!r} is documented for some models only."
+    images = fields.get("reference_images")
+    if isinstance(images, (list, tuple)) and len(images) > ALWAYS_ALLOWED_REFERENCE_IMAGES:
+        yield f"{len(images)} reference_images are documented for some models only; all of them take 3."
+    if str(fields.get("duration")) in ("-1", "0"):
+        yield f"duration {fields['duration']} lets the model choose the length, which only some models do."
+    if str(fields.get("image", "")).lower().startswith(("http:", "https:")):
+        yield "image is a URL, which only some models take: image_url is the field for URLs."
 
 
 def _outside(name: str, value: Any) -> Iterator[str]:

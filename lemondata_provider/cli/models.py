@@ -157,12 +157,27 @@ def _or_exit(found: list[CatalogModel], what: str, asked: str, there_are: set[st
         raise SystemExit(f"No model of {what} {asked!r}; there are: {', '.join(sorted(there_are, key=str.casefold))}")
 
 
+def _ranges(numbers: Iterable[int]) -> str:
+    """Return whole numbers with runs as ranges: 4-8, 10."""
+    parts: list[list[int]] = []
+    for number in sorted(numbers):
+        if parts and number == parts[-1][-1] + 1:
+            parts[-1].append(number)
+        else:
+            parts.append([number])
+    return ", ".join(f"{part[0]}-{part[-1]}" if len(part) > 1 else str(part[0]) for part in parts)
+
+
 def row(model: CatalogModel) -> dict[str, str]:
     """Return a model as a row of the table."""
     return {
         "model": model.id,
         "family": model.family,
         "operations": ", ".join(model.operations),
+        "seconds": _ranges(model.durations),
+        "resolutions": ", ".join(model.resolutions),
+        "usd": f"{model.price} per {model.price_unit}" if model.price else "",
         "audio": model.audio,
+        "status": model.status,
         "recommended_for": ", ".join(model.recommended_for),
     }

@@ -16,7 +16,14 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from lemondata_provider.api import calls
 from lemondata_provider.api.cancellation import outcome
 from lemondata_provider.api.client import AsyncClient, Client
-from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError, LemonDataError
+from lemondata_provider.api.errors import (
+    AccessDeniedError,
+    ConfigurationError,
+    ConnectionFailedError,
+    LemonDataError,
+    NotFoundError,
+    TaskNotFoundError,
+)
 from lemondata_provider.api.models import Model, ModelPrice
 from lemondata_provider.api.polling import PollResult, TaskPoller
 from lemondata_provider.api.prices import Estimate, estimate, seconds_of
@@ -26,6 +33,8 @@ from lemondata_provider.api.wire import ssl_context
 from lemondata_provider.hooks.price_cache import QUICK_TIMEOUT, PriceCache, ask
 from lemondata_provider.hooks.settings import ConnectionSettings
 
+NO_TASK_ID = f"ldtask_{0:032}"  # no task has it
+
 
 class LemonDataHook(BaseHook):
     """
@@ -34,7 +43,7 @@ class LemonDataHook(BaseHook):
     Source: https://docs.lemondata.cc (authentication).
 
     :param lemondata_conn_id: connection of type ``lemondata``: Password = API key, Host = base URL (default
-        ``https://api.lemondata.cc``), extras ``timeout`` (seconds, default 60), ``requests_per_minute`` (default 1000),
+        ``https://api.tokenlab.sh``), extras ``timeout`` (seconds, default 60), ``requests_per_minute`` (default 1000),
         ``triggerers`` (how many share it, default 1) and ``verify`` (a CA file).
     :raises ConfigurationError: from every call, if the connection is missing or cannot be used.
     """
@@ -69,13 +78,17 @@ class LemonDataHook(BaseHook):
         return settings
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask for the list of video models, which is free: the button "Test" of the connection form."""
+        """Poll a task that cannot exist, which costs nothing and needs the key: the button "Test" of the form."""
         try:
             with self.get_conn() as client:
-                models = client.send_once(calls.list_models())
+                client.send_once(calls.get_task(None, NO_TASK_ID))
+        except (NotFoundError, AccessDeniedError) as error:
+            if isinstance(error, TaskNotFoundError) or error.code == "task_not_owned":
+                return True, "LemonData accepted the API key"
+            return False, str(error)
         except LemonDataError as error:
             return False, str(error)
-        return True, f"LemonData answered: {len(models)} video models"
+        return True, "LemonData answered"
 
     def list_models(self, category: str | None = "video", recommended_for: str | None = None) -> list[Model]:
         """

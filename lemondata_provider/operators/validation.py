@@ -64,9 +64,9 @@ def with_operations(requests: list[VideoRequest]) -> list[VideoRequest]:
     if requests[0].operation:
         return requests
     models = _valid_catalog()
-    meant = _inferred(requests[0].body(), models)
+    meant = _inferred(requests[0].fields(), models)
     return [
-        request.model_copy(update={"operation": meant or _inferred(request.body(), models)}) for request in requests
+        request.model_copy(update={"operation": meant or _inferred(request.fields(), models)}) for request in requests
     ]
 
 
@@ -94,7 +94,7 @@ def check_requests(requests: list[VideoRequest], validation: str, hook: LemonDat
     if validation == "off":
         return
     models = catalog() if validation == "strict" else _valid_catalog()
-    findings = _check_all([request.body() for request in requests], models)
+    findings = _check_all([request.fields() for request in requests], models)
     if validation == "strict":
         _refuse(findings.errors)
     media_warnings = () if _has_local_base_url(hook) else findings.media_warnings

@@ -58,22 +58,29 @@ class SubmitVideoOperator(BaseOperator):
         ``video-to-video``, ``motion-control``, ``audio-to-video`` or ``video-extension``; default: what the inputs
         mean to the model, which is sent and returned.
     :param image_url: URL of the first image, the most portable image input.
-    :param image: the image itself as a ``data:`` URL.
-    :param reference_images: URLs of up to 3 reference images.
+    :param image: the image itself as a ``data:`` URL; some models take a URL here.
+    :param image_urls: URLs of 1 to 9 images, for models that take several.
+    :param reference_images: URLs of reference images: 3, or up to 9 by model.
     :param reference_image_type: ``asset`` or ``style``.
     :param start_image: URL of the first frame.
     :param end_image: URL of the last frame.
     :param video_url: URL of the source video, for ``video-to-video`` and ``motion-control``.
+    :param video_urls: URLs of 1 to 3 reference videos, by model.
     :param audio_url: URL of the audio that drives the video.
+    :param audio_urls: URLs of 1 to 3 reference audios, by model.
+    :param source_task_id: LemonData's id of an earlier task, to upscale or extend its video; sent as ``task_id``.
+    :param kling_elements: 1 to 3 of ``{"name", "description", "element_input_urls"}``, named ``@name`` in the prompt.
     :param output_audio: whether the video has sound; left out, the Veo 3 family has it on.
-    :param duration: length in seconds.
+    :param duration: length in seconds; -1 lets some models choose.
     :param aspect_ratio: for example ``16:9``, ``9:16`` or ``1:1``.
-    :param resolution: ``720p``, ``1080p`` or ``4k``.
+    :param resolution: ``720p``, ``1080p`` or ``4k``; more by model.
     :param fps: frames per second.
     :param negative_prompt: what the video should not show.
     :param seed: the same seed and prompt give a similar video.
     :param cfg_scale: how closely the prompt is followed.
     :param motion_strength: how much moves.
+    :param watermark: whether the video has a watermark, by model.
+    :param return_last_frame: whether the result has ``last_frame_url``, by model.
     :param user: your own name for who asked, passed on to the service.
     :param extra_params: more fields to send along, for what is newer than this package.
     :param lemondata_conn_id: connection of type ``lemondata``, default ``lemondata_default``.
@@ -126,12 +133,17 @@ class SubmitVideoOperator(BaseOperator):
         operation: str | None = None,
         image_url: str | None = None,
         image: str | None = None,
+        image_urls: list[str] | None = None,
         reference_images: list[str] | None = None,
         reference_image_type: str | None = None,
         start_image: str | None = None,
         end_image: str | None = None,
         video_url: str | None = None,
+        video_urls: list[str] | None = None,
         audio_url: str | None = None,
+        audio_urls: list[str] | None = None,
+        source_task_id: str | None = None,
+        kling_elements: list[dict[str, Any]] | None = None,
         output_audio: bool | str | None = None,
         duration: int | str | None = None,
         aspect_ratio: str | None = None,
@@ -141,6 +153,8 @@ class SubmitVideoOperator(BaseOperator):
         seed: int | str | None = None,
         cfg_scale: float | str | None = None,
         motion_strength: float | str | None = None,
+        watermark: bool | str | None = None,
+        return_last_frame: bool | str | None = None,
         user: str | None = None,
         extra_params: dict[str, Any] | None = None,
         lemondata_conn_id: str = LemonDataHook.default_conn_name,

@@ -14,19 +14,19 @@ from lemondata_provider.sandbox.settings import Settings
 # Each operation with the inputs that it cannot do without; a tuple holds alternatives.
 INPUTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "text-to-video": (("prompt",),),
-    "image-to-video": (("image_url", "image"),),
-    "reference-to-video": (("reference_images",),),
+    "image-to-video": (("image_url", "image", "image_urls"),),
+    "reference-to-video": (("reference_images", "image_urls", "video_urls"),),
     "start-end-to-video": (("start_image",), ("end_image",)),
-    "video-to-video": (("video_url",),),
+    "video-to-video": (("video_url", "video_urls", "task_id"),),
     "motion-control": (("image_url", "image"), ("video_url",)),
     "audio-to-video": (("audio_url",),),
     "video-extension": (("video_url",),),
 }
 # Where two editions of the documentation give two ranges, the wider one counts.
-_BOUNDS = {"duration": (1, 60), "fps": (1, 120), "cfg_scale": (0, 30), "motion_strength": (0, 100)}
+_BOUNDS = {"duration": (-1, 60), "fps": (1, 120), "cfg_scale": (0, 30), "motion_strength": (0, 100)}
 _WORDS = {
-    "aspect_ratio": ("16:9", "9:16", "1:1", "4:3", "3:4"),
-    "resolution": ("720p", "1080p", "4k"),
+    "aspect_ratio": ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "adaptive"),
+    "resolution": ("360p", "480p", "540p", "720p", "768p", "1080p", "4k"),
     "reference_image_type": ("asset", "style"),
 }
 _TEXTS = (
@@ -79,7 +79,7 @@ def take_order(body: object, settings: Settings) -> Order:
     _check_inputs(body, operation)
     if settings.strict_contract:
         _check_contract(body, model)
-    duration = body.get("duration") or settings.duration
+    duration = max(body.get("duration") or 0, 0) or settings.duration  # -1: the model chooses
     audio = body.get("output_audio", body.get("outputAudio"))
     return Order(
         model=model.id,
@@ -89,13 +89,17 @@ def take_order(body: object, settings: Settings) -> Order:
         duration=duration,
         fps=body.get("fps") or settings.fps,
         resolution=body.get("resolution") or "720p",
-        aspect_ratio=body.get("aspect_ratio") or "16:9",
+        aspect_ratio=str(body.get("aspect_ratio") or "16:9").replace("adaptive", "16:9"),
         # The guide: the Veo 3 family treats an omitted value as true.
         output_audio=model.id.startswith("veo3") if audio is None else audio,
-        images=tuple(filter(None, (*map(body.get, _IMAGES), *(body.get("reference_images") or ())))),
-        video=body.get("video_url") or "",
+        images=tuple(filter(None, (*map(body.get, _IMAGES), *_listed(body, "reference_images", "image_urls")))),
+        video=body.get("video_url") or next(iter(_listed(body, "video_urls")), ""),
         cost=model.cost(duration),
     )
+
+
+def _listed(body: Mapping[str, Any], *names: str) -> list[str]:
+    return [url for name in names for url in body.get(name) or ()]
 
 
 def _invalid(message: str, **hints: Any) -> Refusal:
@@ -111,8 +115,8 @@ def _check_types(body: Mapping[str, Any]) -> None:
     references = given.get("reference_images", [])
     if not isinstance(references, list) or not all(isinstance(item, str) for item in references):
         raise _invalid("reference_images must be a list of strings.", param="reference_images")
-    if len(references) > 3:
-        raise _invalid("reference_images takes at most 3 images.", param="reference_images")
+    if len(references) > 9:
+        raise _invalid("reference_images takes at most 9 images.", param="reference_images")
     _check_ranges(given)
 
 
@@ -147,9 +151,9 @@ def _inferred(body: Mapping[str, Any]) -> str:
     image = body.get("image_url") or body.get("image")
     cases = {
         "start-end-to-video": body.get("start_image") and body.get("end_image"),
-        "reference-to-video": body.get("reference_images"),
+        "reference-to-video": body.get("reference_images") or body.get("image_urls"),
         "motion-control": body.get("video_url") and image,
-        "video-to-video": body.get("video_url"),
+        "video-to-video": body.get("video_url") or body.get("task_id"),
         "image-to-video": image,
     }
     return next((operation for operation, given in cases.items() if given), "text-to-video")

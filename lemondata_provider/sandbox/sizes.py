@@ -7,7 +7,7 @@ from lemondata_provider.sandbox.settings import Settings
 
 Size = tuple[int, int]  # width, height
 
-_SHORT_SIDES = {"720p": 720, "1080p": 1080, "4k": 2160}
+_SHORT_SIDES = {"360p": 360, "480p": 480, "540p": 540, "720p": 720, "768p": 768, "1080p": 1080, "4k": 2160}
 
 
 def size_of(order: Order, settings: Settings) -> Size:

@@ -54,12 +54,18 @@ def test_every_field_is_sent_under_its_own_name() -> None:
         "operation": "image-to-video",
         "image_url": URL,
         "image": PNG,
+        "image_urls": [URL],
         "reference_images": [URL, PNG],
         "reference_image_type": "style",
         "start_image": URL,
         "end_image": PNG,
         "video_url": URL,
+        "video_urls": [URL],
         "audio_url": URL,
+        "audio_urls": [URL],
+        "kling_elements": [{"name": "cat", "element_input_urls": [URL, URL]}],
+        "watermark": False,
+        "return_last_frame": True,
         "output_audio": True,
         "duration": 5,
         "aspect_ratio": "16:9",
@@ -71,7 +77,7 @@ def test_every_field_is_sent_under_its_own_name() -> None:
         "motion_strength": 0.5,
         "user": "me",
     }
-    assert set(given) == set(REQUEST_FIELDS) - {"extra_params"}
+    assert set(given) == set(REQUEST_FIELDS) - {"extra_params", "source_task_id"}
     assert body(**given) == given
     assert json.loads(json.dumps(body(**given))) == given
 
@@ -154,7 +160,7 @@ def test_media_of_tomorrow_in_extra_params_need_no_prompt() -> None:
 
 @pytest.mark.parametrize("name", MEDIA_FIELDS)
 def test_any_media_will_do_without_a_prompt(name: str) -> None:
-    value = {"image": PNG, "reference_images": [URL]}.get(name, URL)
+    value = [URL] if name in LISTS else PNG if name == "image" else URL
     assert VideoRequest.checked(model="sora-2", **{name: value}).body() == {"model": "sora-2", name: value}
 
 
@@ -175,13 +181,13 @@ def test_neither_prompt_nor_media_is_refused(fields: dict[str, Any]) -> None:
     assert all(name in message for name in MEDIA_FIELDS)
 
 
+LISTS = [name for name in MEDIA_FIELDS if name.endswith("s")]
 NO_URL = ["", "  ", "ftp://cdn.test/a.png", "s3://bucket/a.png", "file:///a.png", "//cdn.test/a.png", "a.png", "/a.png"]
 NO_URL += ["https://", "https:///a.png", "http:a.png", "http://[::1", "javascript:alert(1)", "data", "data:image/png"]
 BAD = [
     *((name, url, "") for name in URL_FIELDS for url in NO_URL),
     *((name, wrong, "") for name in URL_FIELDS for wrong in (5, True, [URL], {"url": URL}, b"https://cdn.test/a.png")),
     *(("image", wrong, "") for wrong in ("", " ", "a.png", PAYLOAD, "database", "data:", f"data:{PAYLOAD}", 5, [PNG])),
-    ("image", URL, "image_url"),
     *(("reference_images", wrong, "") for wrong in (URL, [], (), {}, 5, True, [None], [URL, None], [""], [5], [[URL]])),
     *(("reference_images", [URL, url], "") for url in NO_URL),
     *(("reference_image_type", wrong, "") for wrong in ("", 5, ["style"])),
@@ -297,3 +303,16 @@ def test_named_field_in_extra_params_is_checked_like_the_field_by_its_name() -> 
 def test_request_without_a_model_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match="model must be given"):
         VideoRequest.checked(prompt="a cat")
+
+
+def test_source_task_id_is_sent_as_task_id() -> None:
+    expected = {"model": "veo3.1", "task_id": "ldtask_1"}
+    assert VideoRequest.checked(model="veo3.1", source_task_id="ldtask_1").body() == expected
+    assert VideoRequest.checked(model="veo3.1", extra_params={"task_id": "ldtask_1"}).body() == expected
+
+
+@pytest.mark.parametrize("name", ["image", "start_image", "reference_images"])
+def test_media_of_an_asset_or_https_url_is_sent_in_every_field(name: str) -> None:
+    for url in ("asset://asset-1", "https://cdn.test/a.png"):
+        value = [url] if name in LISTS else url
+        assert VideoRequest.checked(model="seedance-2.0", **{name: value}).body()[name] == value

@@ -51,13 +51,14 @@ def test_check_example_without_operation_finds_nothing(example: dict[str, Any]) 
         (
             "image-to-video",
             "image_url",
-            "hailuo-2.3-standard: image-to-video needs image_url or image, and this request has no image_url or image: "
-            "did you mean operation='text-to-video'?",
+            "hailuo-2.3-standard: image-to-video needs image_url or image or image_urls, and this request has no "
+            "image_url or image or image_urls: did you mean operation='text-to-video'?",
         ),
         (
             "reference-to-video",
             "reference_images",
-            "veo3.1: reference-to-video needs reference_images, and this request has no reference_images: did you mean "
+            "veo3.1: reference-to-video needs reference_images or image_urls or video_urls, and this request has no "
+            "reference_images or image_urls or video_urls: did you mean "
             "operation='text-to-video'?",
         ),
         (
@@ -75,7 +76,8 @@ def test_check_example_without_operation_finds_nothing(example: dict[str, Any]) 
         (
             "video-to-video",
             "video_url",
-            "topaz-video-upscale: video-to-video needs video_url, and this request has no video_url. "
+            "topaz-video-upscale: video-to-video needs video_url or video_urls or source_task_id, and this request has "
+            "no video_url or video_urls or source_task_id. "
             "topaz-video-upscale does video-to-video.",
         ),
         (
@@ -146,16 +148,20 @@ def test_check_unsupported_operation_is_an_error_with_able_models(operation: str
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
-        ("duration", 0, "duration must be 1 to 60 seconds, not 0: did you mean 1?"),
-        ("duration", 61, "duration must be 1 to 60 seconds, not 61: did you mean 60?"),
+        ("duration", -2, "duration must be -1 to 60 seconds, not -2: did you mean -1?"),
+        ("duration", 61, "duration must be -1 to 60 seconds, not 61: did you mean 60?"),
         ("fps", 121, "fps must be 1 to 120, not 121: did you mean 120?"),
         ("cfg_scale", 30.5, "cfg_scale must be 0 to 30, not 30.5: did you mean 30?"),
         ("motion_strength", -1, "motion_strength must be 0 to 100, not -1: did you mean 0?"),
-        ("resolution", "1080", "resolution must be one of 720p, 1080p, 4k, not '1080': did you mean '1080p'?"),
+        (
+            "resolution",
+            "1080",
+            "resolution must be one of 360p, 480p, 540p, 720p, 768p, 1080p, 4k, not '1080': did you mean '1080p'?",
+        ),
         (
             "aspect_ratio",
             "16x9",
-            "aspect_ratio must be one of 16:9, 9:16, 1:1, 4:3, 3:4, not '16x9': did you mean '16:9'?",
+            "aspect_ratio must be one of 16:9, 9:16, 1:1, 4:3, 3:4, 21:9, adaptive, not '16x9': did you mean '16:9'?",
         ),
     ],
 )
@@ -205,7 +211,8 @@ def test_check_inferred_operation_unsupported_is_an_error() -> None:
 def test_check_ambiguous_operation_is_an_error_with_the_candidates() -> None:
     assert error(model="kling-3.0-video", prompt="x", start_image=IMAGE) == (
         "kling-3.0-video: which operation is meant is unclear from prompt and start_image alone: name it. It does "
-        "text-to-video (prompt); image-to-video (image_url or image); start-end-to-video (start_image and end_image)."
+        "text-to-video (prompt); image-to-video (image_url or image or image_urls); start-end-to-video (start_image "
+        "and end_image)."
     )
     assert "is unclear from nothing. It does text-to-video" in error(model="sora-2", duration=4)
 

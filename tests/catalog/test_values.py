@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from lemondata_provider.catalog.values import RANGES, wrong_values, wrong_words
+from lemondata_provider.catalog.values import MAX_ITEMS, RANGES, edition_warnings, wrong_values, wrong_words
 
 MB = 1024 * 1024
 
@@ -37,7 +37,7 @@ def test_wrong_values_outside_the_range_is_a_problem(name: str) -> None:
 
 def test_ranges_each_field_is_the_widest_documented_one() -> None:
     bounds = {name: (low, high) for name, (low, high, _) in RANGES.items()}
-    assert bounds == {"duration": (1, 60), "fps": (1, 120), "cfg_scale": (0, 30), "motion_strength": (0, 100)}
+    assert bounds == {"duration": (-1, 60), "fps": (1, 120), "cfg_scale": (0, 30), "motion_strength": (0, 100)}
 
 
 @pytest.mark.parametrize(
@@ -57,13 +57,36 @@ def test_wrong_words_misspelled_word_suggests_the_closest(name: str, given: str,
 
 
 def test_wrong_words_no_close_match_suggests_nothing() -> None:
-    assert problems(resolution="huge") == ["resolution must be one of 720p, 1080p, 4k, not 'huge'."]
+    assert problems(resolution="huge") == [
+        "resolution must be one of 360p, 480p, 540p, 720p, 768p, 1080p, 4k, not 'huge'."
+    ]
 
 
-def test_wrong_values_reference_images_over_maximum_is_a_problem() -> None:
-    assert problems(reference_images=["https://x.example/a.png"] * 3) == []
-    expected = "reference_images takes at most 3 images, and 4 were given."
-    assert problems(reference_images=["https://x.example/a.png"] * 4) == [expected]
+def test_wrong_values_list_over_maximum_is_a_problem() -> None:
+    for name, maximum in MAX_ITEMS.items():
+        assert problems(**{name: ["https://x.example/a.png"] * maximum}) == []
+        expected = f"{name} takes at most {maximum} items, and {maximum + 1} were given."
+        assert problems(**{name: ["https://x.example/a.png"] * (maximum + 1)}) == [expected]
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("resolution", word) for word in ("360p", "480p", "540p", "768p")),
+        *(("aspect_ratio", word) for word in ("21:9", "adaptive")),
+        ("duration", -1),
+        ("reference_images", ["https://x.example/a.png"] * 4),
+        ("image", "https://x.example/a.png"),
+    ],
+)
+def test_edition_warnings_value_of_some_editions_is_a_warning_and_no_problem(name: str, value: Any) -> None:
+    assert problems(**{name: value}) == []
+    assert len([*edition_warnings({name: value})]) == 1
+
+
+def test_edition_warnings_value_of_all_editions_is_none() -> None:
+    fields = {"resolution": "4K", "aspect_ratio": "16:9", "duration": 4, "image": "data:image/png;base64,AAAA"}
+    assert [*edition_warnings(fields)] == []
 
 
 @pytest.mark.parametrize(("name", "most"), [("image", 20), ("audio_url", 25)])

@@ -20,7 +20,7 @@ PARAMETERS = inspect.signature(SubmitVideoOperator.__init__).parameters
 
 
 def test_guide_result_example_has_exactly_the_keys_of_a_result(sandbox: Any, context: Any) -> None:
-    result = SubmitVideoOperator(task_id="clip", model="sora-2", prompt="a cat", duration=4).execute(context)
+    result = SubmitVideoOperator(task_id="clip", model="veo3.1-fast", prompt="a cat", duration=4).execute(context)
     example = next(ast.literal_eval(block) for block in blocks(GUIDE, "python") if block.startswith("{"))
     assert set(example) == set(result)
     assert example["estimated_cost_usd"] == result["estimated_cost_usd"]

@@ -145,10 +145,10 @@ def test_get_conn_plain_http_to_another_machine_logs_a_warning(monkeypatch, host
     assert KEY not in str(logs)
 
 
-def test_test_connection_sandbox_lists_models_and_creates_no_task(sandbox):
+def test_test_connection_valid_key_is_accepted_and_creates_no_task(sandbox):
     works, message = LemonDataHook().test_connection()
     assert works, message
-    assert message == "LemonData answered: 38 video models"
+    assert message == "LemonData accepted the API key"
     assert not sandbox.ledger.creates
 
 

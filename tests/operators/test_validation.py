@@ -12,6 +12,7 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from lemondata_provider.api.errors import APIError, ConfigurationError, InvalidRequestError
 from lemondata_provider.api.request import VideoRequest
+from lemondata_provider.catalog import load
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.validation import catalog, check_requests
 from lemondata_provider.operators.video import SubmitVideoOperator
@@ -83,14 +84,14 @@ def test_a_fallback_model_does_what_was_meant_for_the_first_one(sandbox, context
             {"model": "hailuo-2.3-fast"},
             "image-to-video needs image_url or image",
         ),
-        ({"prompt": "x", "duration": "{{ seconds }}"}, {"seconds": 90}, "duration must be 1 to 60 seconds, not 90"),
+        ({"prompt": "x", "duration": "{{ seconds }}"}, {"seconds": 90}, "duration must be -1 to 60 seconds, not 90"),
         ({"prompt": "x", "start_image": "{{ url }}"}, {"url": IMAGE}, "is unclear from prompt and start_image"),
         (
             {"prompt": "x", "operation": "{{ what }}"},
             {"what": "motion-control"},
             "did you mean operation='text-to-video'",
         ),
-        ({"model": "veo3.1", "reference_images": ["{{ url }}"] * 4}, {"url": IMAGE}, "at most 3 images"),
+        ({"model": "veo3.1", "reference_images": ["{{ url }}"] * 10}, {"url": IMAGE}, "at most 9 items"),
     ],
 )
 def test_what_came_from_templates_is_refused_before_anything_is_sent(sandbox, context, fields, values, sentence):
@@ -111,15 +112,13 @@ def test_a_fallback_model_that_cannot_do_it_is_refused_by_name(sandbox, context)
 
 
 def test_with_warn_it_is_submitted_and_each_problem_is_logged_once(sandbox, context):
-    op = operator(
-        prompt="x", duration=90, output_audio=True, fallback_models=["seedance-2.0", "wan-2.5"], validation="warn"
-    )
+    op = operator(prompt="x", duration=90, output_audio=True, fallback_models=["wan-9", "wan-2.5"], validation="warn")
     sandbox.configure(strict_contract=False)
     with structlog.testing.capture_logs() as logs, pytest.raises(Exception, match="duration must be a number"):
         op.execute(context)  # the sandbox keeps to the API's bounds
     assert sandbox.ledger.requests("create") == 1
     warnings = warnings_of(logs)
-    for words in ("duration must be 1 to 60", "no stable audio toggle", "'seedance-2.0' is not known here"):
+    for words in ("duration must be -1 to 60", "no stable audio toggle", "'wan-9' is not known here"):
         assert sum(words in warning for warning in warnings) == (2 if words == "no stable audio toggle" else 1)
 
 
@@ -132,16 +131,25 @@ def test_with_off_nothing_is_said(sandbox, context):
 
 
 def test_an_unknown_model_is_submitted_with_one_warning(sandbox, context):
+    with structlog.testing.capture_logs() as logs, pytest.raises(APIError, match="model_not_found"):
+        operator(model="wan-2.66", prompt="x").execute(context)
+    assert sandbox.ledger.requests("create") == 1
+    (warning,) = [one for one in warnings_of(logs) if "not known here" in one]
+    assert "The model 'wan-2.66' is not known here" in warning
+    assert "Did you mean 'wan-2.6'?" in warning
+
+
+def test_model_that_is_not_listed_is_submitted_with_a_warning_that_names_a_listed_one(sandbox, context):
     with structlog.testing.capture_logs() as logs:
-        operator(model="seedance-2.0", prompt="x").execute(context)
+        operator(model="sora-2", prompt="x").execute(context)
     (warning,) = warnings_of(logs)
-    assert "The model 'seedance-2.0' is not known here" in warning
-    assert "Did you mean 'seedance-1.5-pro'?" in warning
+    assert "The model 'sora-2' was not listed on 2026-09-25" in warning
+    assert "did you mean 'veo3.1-fast'?" in warning
 
 
 def test_what_is_local_is_worth_a_warning_only_where_lemondata_is_not(sandbox, monkeypatch):
     hook = LemonDataHook()
-    requests = [VideoRequest.checked(model="sora-2", image_url="http://127.0.0.1:1/a.png", operation="image-to-video")]
+    requests = [VideoRequest.checked(model="veo3.1", image_url="http://127.0.0.1:1/a.png", operation="image-to-video")]
     with structlog.testing.capture_logs() as logs:
         check_requests(requests, "strict", hook)
     assert logs == []
@@ -169,7 +177,7 @@ def test_validation_is_one_of_three_words():
         ({"prompt": "x", "video_url": VIDEO}, CANNOT),
         ({"operation": "text2video", "prompt": "{{ x }}"}, "did you mean 'text-to-video'"),
         ({"prompt": "{{ x }}", "operation": "image-to-video"}, "sora-2: image-to-video needs image_url or image"),
-        ({"prompt": "{{ x }}", "model": "veo3.1", "duration": 61}, "duration must be 1 to 60 seconds"),
+        ({"prompt": "{{ x }}", "model": "veo3.1", "duration": 61}, "duration must be -1 to 60 seconds"),
         ({"prompt": "{{ x }}", "model": "veo3.1", "aspect_ratio": "16x9"}, "did you mean '16:9'"),
         ({"model": "topaz-video-upscale", "prompt": "{{ x }}"}, "topaz-video-upscale: video-to-video needs video_url"),
         (
@@ -267,7 +275,7 @@ def test_a_data_file_that_cannot_be_used_is_named(other_catalog):
 
 def test_an_empty_setting_means_the_shipped_file(monkeypatch):
     monkeypatch.setenv("AIRFLOW__LEMONDATA__CATALOG_PATH", "")
-    assert len(catalog().models) == 36
+    assert catalog() is load()
 
 
 @pytest.mark.parametrize("validation", ["warn", "off"])

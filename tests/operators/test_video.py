@@ -192,9 +192,9 @@ def test_a_connection_that_is_not_defined_may_be_retried(context):
 @pytest.mark.parametrize(
     ("fields", "sentence"),
     [
-        ({"prompt": None, "model": "sora-3"}, "Neither a prompt nor any media was given"),
+        ({"prompt": None, "model": "sora-3"}, "Neither a prompt nor any input was given"),
         ({"prompt": ""}, "prompt is empty"),
-        ({"image": "https://x.example/a.png"}, "image must be a data: URL"),
+        ({"image": "a.png"}, "image must be a public https URL"),
         ({"image_url": "s3://bucket/a.png"}, "image_url must be a public https URL"),
         ({"model": "topaz-video-upscale", "video_url": "/local/file.mp4"}, "video_url must be a public https URL"),
         ({"model": "veo3.1", "reference_images": ["ftp://x"]}, "reference_images must be a public https URL"),

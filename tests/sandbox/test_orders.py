@@ -67,7 +67,7 @@ def test_take_order_veo_3_has_audio_unless_output_audio_is_false(fields, audio):
         ("aspect_ratio", {"prompt": "x", "aspect_ratio": "2:1"}),
         ("reference_images", {"model": "veo3.1", "reference_images": URL}),
         ("reference_images", {"model": "veo3.1", "reference_images": [1]}),
-        ("reference_images", {"model": "veo3.1", "reference_images": [URL] * 4}),
+        ("reference_images", {"model": "veo3.1", "reference_images": [URL] * 10}),
     ],
 )
 def test_take_order_invalid_field_is_refused_with_its_name(param, body):
