@@ -18,7 +18,7 @@ def section(tmp_path: Path) -> Section:
     small, large = tmp_path / "small.mp4", tmp_path / "large.mp4"
     write(small, 64, 32, [(255, 0, 0)] * 10)
     write(large, 128, 64, [(0, 0, 28 * step) for step in range(10)])
-    return Section("A prompt " * 100, Strip(small, "small"), Strip(large, "large"))
+    return Section("A prompt " * 25, Strip(small, "small"), Strip(large, "large"))
 
 
 def write(path: Path, width: int, height: int, colours: list[tuple[int, int, int]]) -> None:
@@ -31,7 +31,7 @@ def write(path: Path, width: int, height: int, colours: list[tuple[int, int, int
         container.mux(stream.encode(None))
 
 
-def test_frames_are_spread_over_the_video(section: Section) -> None:
+def test_frames_long_video_are_spread_over_it(section: Section) -> None:
     blues = [np.asarray(picture)[..., 2].mean() for picture in frames(section.upscaled.video)]
     assert len(blues) == FRAMES
     assert blues == sorted(blues)
@@ -39,12 +39,12 @@ def test_frames_are_spread_over_the_video(section: Section) -> None:
     assert blues[-1] > 190
 
 
-def test_a_video_of_one_frame_fills_its_row(tmp_path: Path) -> None:
+def test_frames_video_of_one_frame_repeats_it(tmp_path: Path) -> None:
     write(tmp_path / "one.mp4", 64, 32, [(0, 255, 0)])
     assert len(frames(tmp_path / "one.mp4")) == FRAMES
 
 
-def test_generated_frames_keep_their_size_relative_to_upscaled_ones(section: Section, tmp_path: Path) -> None:
+def test_draw_generated_frames_keep_their_size_relative_to_upscaled_ones(section: Section, tmp_path: Path) -> None:
     assert (video_size(section.generated.video), video_size(section.upscaled.video)) == ((64, 32), (128, 64))
 
     draw([section, section], tmp_path / "sheet.png")

@@ -50,7 +50,7 @@ def airflow(tmp_path_factory: pytest.TempPathFactory, dags: Path) -> Iterator[Lo
     assert processes.marked(airflow.mark) == []
 
 
-def test_a_run_with_its_task_instances_xcoms_and_logs(airflow: LocalAirflow) -> None:
+def test_trigger_successful_run_has_task_instances_xcoms_and_logs(airflow: LocalAirflow) -> None:
     run = airflow.trigger("doubling")
     assert airflow.wait_for_run("doubling", run, timeout=60) == "success"
 
@@ -60,7 +60,7 @@ def test_a_run_with_its_task_instances_xcoms_and_logs(airflow: LocalAirflow) -> 
     assert "doubling 2" in airflow.log("doubling", run, "double", try_number=1, map_index=1)
 
 
-def test_a_failed_try_says_why(airflow: LocalAirflow) -> None:
+def test_failures_failed_try_has_the_error(airflow: LocalAirflow) -> None:
     run = airflow.trigger("doubling", conf={"luck": False})
     assert airflow.wait_for_run("doubling", run, timeout=60) == "failed"
 
@@ -68,7 +68,7 @@ def test_a_failed_try_says_why(airflow: LocalAirflow) -> None:
     assert "in double\nValueError: no luck" in airflow.log("doubling", run, "double", 1, 0)
 
 
-def test_everything_listens_on_the_loopback_address_only(airflow: LocalAirflow) -> None:
+def test_components_running_listen_on_the_loopback_address_only(airflow: LocalAirflow) -> None:
     listening = {
         connection.laddr.ip
         for process in processes.marked(airflow.mark)
@@ -78,7 +78,7 @@ def test_everything_listens_on_the_loopback_address_only(airflow: LocalAirflow) 
     assert listening == {"127.0.0.1"}
 
 
-def test_a_killed_component_can_be_started_again(airflow: LocalAirflow) -> None:
+def test_restart_killed_component_is_healthy(airflow: LocalAirflow) -> None:
     before = airflow.components["triggerer"].pid
     airflow.kill("triggerer")
     assert not [process for process in processes.marked(airflow.mark) if process.pid == before]
@@ -89,7 +89,7 @@ def test_a_killed_component_can_be_started_again(airflow: LocalAirflow) -> None:
     assert airflow.components["triggerer"].pid != before
 
 
-def test_a_dag_that_cannot_be_imported_says_why(airflow: LocalAirflow, dags: Path) -> None:
+def test_trigger_dag_with_import_error_raises_with_the_error(airflow: LocalAirflow, dags: Path) -> None:
     (dags / "broken.py").write_text("from airflow.sdk import dag\nraise ValueError('no such luck')")
     with pytest.raises(RuntimeError, match="no such luck"):
         airflow.trigger("broken")
@@ -100,7 +100,7 @@ def test_a_dag_that_cannot_be_imported_says_why(airflow: LocalAirflow, dags: Pat
     [(signal.SIGTERM, 1), (signal.SIGINT, len(COMPONENTS))],
     ids=["terminated during db migrate", "interrupted during start-up"],
 )
-def test_a_signal_to_the_starter_ends_everything(
+def test_local_airflow_signal_to_the_starter_ends_every_process(
     tmp_path: Path, dags: Path, number: signal.Signals, running: int
 ) -> None:
     script = f"""
@@ -123,7 +123,7 @@ def test_a_signal_to_the_starter_ends_everything(
     assert processes.marked(str(tmp_path)) == []
 
 
-def test_what_a_killed_starter_left_is_ended_by_the_next(tmp_path: Path) -> None:
+def test_processes_end_orphan_of_an_earlier_starter_is_ended(tmp_path: Path) -> None:
     environment = {"PATH": os.environ["PATH"]}
     orphan = processes.spawn(["sleep", "60"], mark="here", environment=environment, output=tmp_path / "out")
     processes.end("here")
@@ -147,15 +147,15 @@ def trapping(trap: str, mark: str, folder: Path) -> subprocess.Popen[bytes]:
     return shell
 
 
-def test_what_ignores_termination_is_killed(tmp_path: Path) -> None:
+def test_processes_end_process_ignoring_sigterm_is_killed(tmp_path: Path) -> None:
     deaf = trapping("", "deaf", tmp_path)
     processes.end("deaf", [deaf], patience=0.5)
     assert deaf.returncode == -signal.SIGKILL
     assert processes.marked("deaf") == []
 
 
-def test_what_is_on_its_way_out_is_waited_for(tmp_path: Path) -> None:
+def test_processes_end_exiting_process_is_waited_for(tmp_path: Path) -> None:
     """A dying process loses its environment, and so its mark, a moment before it can be reaped."""
     dying = trapping("sleep 0.3; exit 3", "lost", tmp_path)
-    processes.end("found by nobody", [dying])
+    processes.end("another mark", [dying])
     assert dying.returncode == 3

@@ -38,7 +38,9 @@ def clip(*states: str | None, **fields: Any) -> Clip:
         (("success", "failed", "upstream_failed", "upstream_failed"), "failed", None),
     ],
 )
-def test_stage_and_percent(states: tuple[str | None, ...], stage: Stage, percent: int | None) -> None:
+def test_clips_task_states_set_stage_and_percent(
+    states: tuple[str | None, ...], stage: Stage, percent: int | None
+) -> None:
     assert (clip(*states).stage, clip(*states).percent) == (stage, percent)
 
 
@@ -50,19 +52,19 @@ def test_stage_and_percent(states: tuple[str | None, ...], stage: Stage, percent
         ({"start_date": "2026-01-01T12:00:00.5Z", "end_date": "2026-01-01T12:00:20+00:00"}, 19.5),
     ],
 )
-def test_seconds_run_from_the_first_start_to_the_last_end(fields: Mapping[str, str], seconds: float) -> None:
+def test_clips_start_and_end_dates_set_seconds(fields: Mapping[str, str], seconds: float) -> None:
     assert clip(*["success"] * 4, **fields).seconds == seconds
 
 
-def test_a_retry_is_said() -> None:
+def test_note_up_for_retry_names_the_task() -> None:
     assert clip("success", "success", "up_for_retry").note == "Airflow will try clip.upscale again"
 
 
-def test_a_service_that_does_not_tell_progress() -> None:
+def test_percent_service_without_progress_is_none() -> None:
     assert clips(1, by_place([{"task_id": GENERATE, "map_index": 0, "state": "running"}]), {}, NOW)[0].percent is None
 
 
-def test_each_clip_has_its_own_place() -> None:
+def test_clips_map_index_sets_the_place() -> None:
     instances = [{"task_id": GENERATE, "map_index": 1, "state": "running"}]
     assert [(one.number, one.stage) for one in clips(2, by_place(instances), {}, NOW)] == [
         (1, "queued"),

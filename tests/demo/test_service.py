@@ -1,4 +1,4 @@
-"""Money is spent only if somebody at a terminal says yes."""
+"""The demo spends money only if the user answers yes at a terminal."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from demo.story import CONF
 SECRET = "sk-real-0123456789"
 
 
-def test_without_a_terminal_the_sandbox_is_taken_and_said() -> None:
+def test_wants_real_without_terminal_is_false() -> None:
     said: list[str] = []
     assert not wants_real(CONF, say=said.append, ask=None)
     assert "no terminal" in said[0]
 
 
 @pytest.mark.parametrize(("answer", "real"), [("", False), ("no", False), ("y", True), (" YES ", True)])
-def test_at_a_terminal_only_a_yes_spends_money(answer: str, real: bool) -> None:
+def test_wants_real_at_a_terminal_needs_a_yes(answer: str, real: bool) -> None:
     said: list[str] = []
     assert wants_real(CONF, say=said.append, ask=lambda _question: answer) is real
     assert "four videos" in said[0]
@@ -27,19 +27,19 @@ def test_at_a_terminal_only_a_yes_spends_money(answer: str, real: bool) -> None:
     assert CONF["upscale_model"] in said[0]
 
 
-def test_the_end_of_the_input_is_no_yes() -> None:
+def test_wants_real_end_of_input_is_false() -> None:
     def end(_question: str) -> str:
         raise EOFError
 
     assert not wants_real(CONF, say=lambda _text: None, ask=end)
 
 
-def test_the_key_is_in_the_connection_and_nowhere_else() -> None:
+def test_service_api_key_is_only_in_the_connection() -> None:
     service = Service(SECRET)
     assert json.loads(service.connection) == {"conn_type": "lemondata", "password": SECRET}
     assert SECRET not in repr(service)
     assert json.loads(Service(SECRET, "http://127.0.0.1:1").connection)["host"] == "http://127.0.0.1:1"
 
 
-def test_the_real_service_is_not_asked_for_what_only_a_sandbox_has() -> None:
+def test_percents_and_costs_real_service_are_empty() -> None:
     assert (Service(SECRET).percents(), Service(SECRET).costs()) == ({}, {})

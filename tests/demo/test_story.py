@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped] # its stubs are a package of their own
 import pytest
 
 from demo.processes import MARK
@@ -45,7 +45,7 @@ def left_over(home: Path) -> list[psutil.Process]:
 
 
 @pytest.mark.e2e
-def test_to_its_end(demo: subprocess.Popen[str], tmp_path: Path) -> None:
+def test_demo_uninterrupted_writes_videos_and_contact_sheet(demo: subprocess.Popen[str], tmp_path: Path) -> None:
     output, _ = demo.communicate(timeout=150)
 
     assert demo.returncode == 0, output
@@ -66,7 +66,7 @@ def test_to_its_end(demo: subprocess.Popen[str], tmp_path: Path) -> None:
     ("number", "moment", "code"),
     [(signal.SIGINT, "Running", 130), (signal.SIGTERM, "waiting for api_server", 143)],
 )
-def test_interrupted(
+def test_demo_interrupted_exits_and_leaves_no_process(
     demo: subprocess.Popen[str], tmp_path: Path, number: signal.Signals, moment: str, code: int
 ) -> None:
     assert demo.stdout
@@ -83,7 +83,8 @@ def test_interrupted(
     assert left_over(tmp_path) == []
 
 
-def test_two_at_once(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_demo_started_twice_refuses_the_second(tmp_path: Path) -> None:
     (tmp_path / ".demo").mkdir()
     with (tmp_path / ".demo" / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
