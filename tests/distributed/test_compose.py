@@ -28,7 +28,7 @@ def environment(services: dict[str, Any]) -> dict[str, str]:
     return dict(services["worker"]["environment"])
 
 
-def test_it_is_the_set_up_that_is_tested(services, environment):
+def test_compose_services_are_the_tested_components(services, environment):
     components = {"api-server", "scheduler", "dag-processor", "triggerer", "worker"}
     assert set(services) == {"postgres", "redis", "init", *components}
     assert services["triggerer"]["deploy"]["replicas"] == len(TRIGGERERS)
@@ -38,17 +38,17 @@ def test_it_is_the_set_up_that_is_tested(services, environment):
     assert all("healthcheck" in service for name, service in services.items() if name != "init")
 
 
-def test_its_settings_are_known_to_airflow(services):
+def test_compose_settings_each_is_an_airflow_option(services):
     pytest.importorskip("airflow.providers.celery", reason="`make test-distributed` makes an environment that has it")
     from airflow.configuration import conf  # noqa: PLC0415 # after the home of these tests is set
 
-    options = {section: told["options"] for section, told in conf.configuration_description.items()}
+    options = {section: description["options"] for section, description in conf.configuration_description.items()}
     known = {f"AIRFLOW__{section}__{option}".upper() for section in options for option in options[section]}
     used = set(chain.from_iterable(service.get("environment", {}) for service in services.values()))
     assert {name for name in used if name.startswith("AIRFLOW__")} <= known
 
 
-def test_its_connection_can_be_read(environment):
+def test_compose_connection_read_has_key_and_triggerers(environment):
     from airflow.sdk import Connection  # noqa: PLC0415 # after the home of these tests is set
 
     from lemondata_provider.hooks.settings import ConnectionSettings  # noqa: PLC0415 # the same
@@ -58,13 +58,13 @@ def test_its_connection_can_be_read(environment):
     assert (read.api_key, read.triggerers) == (SAMPLE, len(TRIGGERERS))
 
 
-def test_there_is_no_secret_in_it(environment, services):
+def test_compose_secrets_each_comes_from_the_environment(environment, services):
     secrets = [environment[name] for name in environment if re.search("_CONN|KEY|SECRET|BACKEND|PASSWORD", name)]
     assert len(secrets) == 5
     assert all(SECRET.search(value) for value in [*secrets, services["postgres"]["environment"]["POSTGRES_PASSWORD"]])
 
 
-def test_it_has_the_airflow_that_is_tested(services):
+def test_compose_image_has_the_tested_airflow_version(services):
     version = re.search(r"^AIRFLOW := (.+)$", (ROOT / "Makefile").read_text(), re.MULTILINE)
     assert version
     (image,) = re.findall(r"FROM apache/airflow:(\S+)", services["worker"]["build"]["dockerfile_inline"])

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from statistics import mean, quantiles
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped] # its stubs are a package of their own
 import pytest
 from pydantic import TypeAdapter
 
@@ -41,7 +41,7 @@ class Kill:
 
     :param submitted: creates until then.
     :param running: the task instances that the worker was running.
-    :param in_flight: those of them whose submit nobody can know the end of: an intent is stored, and no id.
+    :param in_flight: those of them whose submit has an unknown end: an intent is stored, and no id.
     :param waiting: the task instances that waited in the triggerer.
     """
 
@@ -173,17 +173,17 @@ def is_half_way(airflow: LocalAirflow, sandbox: Sandbox) -> bool:
     """Half is submitted, and the worker that is to die is submitting some of the next just now."""
     if len(sandbox.ledger.creates) < PIECES / 2:
         return False
-    connections = [one for task in family(airflow, WORKERS[0]) for one in connections_of(task)]
-    return sum(one.raddr[1:] == (sandbox.port,) for one in connections) >= 2
+    ports = [one.raddr[1:] for task in family(airflow, WORKERS[0]) for one in connections_of(task)]
+    return ports.count((sandbox.port,)) >= 2
 
 
 def family(airflow: LocalAirflow, component: str) -> list[psutil.Process]:
-    return psutil.Process(airflow.components[component].pid).children(recursive=True)
+    return list(psutil.Process(airflow.components[component].pid).children(recursive=True))
 
 
 def connections_of(process: psutil.Process) -> list[Any]:
     with suppress(psutil.NoSuchProcess):
-        return process.net_connections()
+        return list(process.net_connections())
     return []
 
 
@@ -225,7 +225,7 @@ def kill(airflow: LocalAirflow, component: str) -> set[int]:
 
 def is_intent(records: dict[str, Any]) -> bool:
     record = records.get("lemondata_submit")
-    return bool(record) and record["task_id"] is None
+    return bool(record and record["task_id"] is None)
 
 
 def end_of(airflow: LocalAirflow, ti: dict[str, Any]) -> str:
@@ -249,23 +249,23 @@ def lags(sandbox: Sandbox) -> list[float]:
     return [times[0] - ends[task] for task, times in after.items() if times]
 
 
-def test_every_clip_came_out_or_ended_unknown(outcome: Outcome) -> None:
+def test_losses_every_clip_succeeds_or_ends_unknown(outcome: Outcome) -> None:
     strange = {key: end for key, end in outcome.ends.items() if end not in {SUCCESS, UNKNOWN, NOT_BEGUN}}
     assert strange == {}
     assert len({run for _, run, _, _ in outcome.ends if run.startswith("backfill")}) == DAYS
 
 
-def test_no_more_ended_unknown_than_were_being_submitted_when_the_worker_died(outcome: Outcome) -> None:
+def test_losses_unknown_ends_are_submits_in_flight_at_the_kill(outcome: Outcome) -> None:
     assert outcome.kill.running, "The kill found the worker idle"
     assert outcome.unknown <= outcome.kill.in_flight
 
 
-def test_no_piece_of_work_was_paid_for_twice(outcome: Outcome) -> None:
+def test_losses_every_clip_is_charged_at_most_once(outcome: Outcome) -> None:
     assert set(outcome.paid.values()) == {1}
     successes = sum(end == SUCCESS for end in outcome.ends.values())
     assert successes <= outcome.paid.total() <= successes + len(outcome.unknown)
 
 
-def test_this_is_what_was_measured(outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
+def test_losses_outcome_is_printed_as_a_table(outcome: Outcome, capsys: pytest.CaptureFixture[str]) -> None:
     with capsys.disabled():
         print("", outcome.table(), sep="\n")

@@ -38,7 +38,7 @@ def redis_size(url: str) -> int:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_to_the_starter_leaves_nothing_on_the_servers(databases, number):
+def test_databases_signal_to_the_starter_removes_them(databases, number):
     starter = subprocess.Popen(
         [sys.executable, "-c", BOTH], cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
     )
@@ -53,13 +53,13 @@ def test_a_signal_to_the_starter_leaves_nothing_on_the_servers(databases, number
     assert redis_size(redis) == 0
 
 
-def test_two_runs_at_a_time_do_not_meet(databases):
+def test_databases_second_run_gets_its_own(databases):
     with servers.postgres_database() as postgres, servers.redis_database() as redis:
         assert postgres != databases["AIRFLOW__DATABASE__SQL_ALCHEMY_CONN"]
         assert redis != databases["AIRFLOW__CELERY__BROKER_URL"]
 
 
-def test_a_missing_server_says_what_to_do(databases, monkeypatch):
+def test_databases_missing_server_raises_with_the_install_command(databases, monkeypatch):
     monkeypatch.setenv(servers.POSTGRES, "postgresql://postgres@127.0.0.1:1/postgres")
     monkeypatch.setenv(servers.REDIS, "redis://127.0.0.1:1")
     with pytest.raises(servers.ServerMissingError, match="apt-get install postgresql"), servers.postgres_database():
