@@ -53,9 +53,9 @@ class Seen:
     said: list[str] = field(default_factory=list)
 
 
-def outcomes(told: list[str]) -> list[str]:
+def outcomes(lines: list[str]) -> list[str]:
     """Return the lines that say whether a task at LemonData was cancelled."""
-    return [line for line in told if re.search("[Tt]ask ldtask_.* cancel", line) and "Exception" not in line]
+    return [line for line in lines if re.search("[Tt]ask ldtask_.* cancel", line) and "Exception" not in line]
 
 
 def until(done: Callable[[], Any], seconds: float, what: str) -> None:
@@ -96,15 +96,15 @@ class Matrix:
         self, name: str, instances: Iterable[Instance], over: Callable[[Instance, list[str]], bool]
     ) -> Iterator[None]:
         """Watch a kill: it happens in the block, and is over when ``over(instance, new lines of its log)``."""
-        before = {instance: (len(self.answers(instance)), len(self.told(instance))) for instance in instances}
+        before = {instance: (len(self.answers(instance)), len(self.log_lines(instance))) for instance in instances}
         yield
-        self.each(before, lambda instance: over(instance, self.told(instance)[before[instance][1] :]), name)
-        for instance, (answers, told) in before.items():
+        self.each(before, lambda instance: over(instance, self.log_lines(instance)[before[instance][1] :]), name)
+        for instance, (answers, logged) in before.items():
             seen = self.seen.setdefault((name, instance.kind, instance.cancels), Seen())
             now = self.answers(instance)
             self._counted[instance] = len(now)
             seen.answers += now[answers:]
-            seen.said += outcomes(self.told(instance)[told:])
+            seen.said += outcomes(self.log_lines(instance)[logged:])
 
     def each(self, instances: Iterable[Instance], done: Callable[[Instance], bool], what: str) -> None:
         left = list(instances)
@@ -116,7 +116,7 @@ class Matrix:
         try:
             until(none_left, 90, what)
         except AssertionError as error:
-            logs = {instance.task_id: self.told(instance) for instance in left}
+            logs = {instance.task_id: self.log_lines(instance) for instance in left}
             raise AssertionError(f"{error}: {json.dumps(logs, indent=1)}") from None
 
     def tasks(self, instance: Instance) -> list[str]:
@@ -137,10 +137,10 @@ class Matrix:
             call.time > instant and call.kind == "poll" and call.path.rpartition("/")[2] in tasks for call in calls
         )
 
-    def told(self, instance: Instance) -> list[str]:
-        """The lines in the logs of all its tries that speak of kills and tasks."""
+    def log_lines(self, instance: Instance) -> list[str]:
+        """Return the lines about kills and cancels in the logs of all its tries."""
         tries = range(1, self.ti(instance)["try_number"] + 1)
-        return [line for number in tries for line in self._log(instance, number) if _tells(line)]
+        return [line for number in tries for line in self._log(instance, number) if _is_about_the_kill(line)]
 
     def ti(self, instance: Instance) -> dict[str, Any]:
         found: dict[str, Any] = self.airflow.api("GET", instance.path)
@@ -186,7 +186,7 @@ class Matrix:
             return []
 
 
-def _tells(line: str) -> bool:
+def _is_about_the_kill(line: str) -> bool:
     return any(words in line for words in (ON_KILL, TRIGGER_ENDED, REATTACHED)) or bool(outcomes([line]))
 
 

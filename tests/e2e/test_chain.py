@@ -16,9 +16,10 @@ DURATION = 3
 def measure(url: str) -> tuple[int, int, float, float]:
     """Download and decode a video: width, height, seconds, and the seconds of one frame."""
     content = httpx.get(url, timeout=60).raise_for_status().content
-    with av.open(io.BytesIO(content)) as container:
+    with av.open(io.BytesIO(content), "r") as container:
         stream = container.streams.video[0]
         frames = sum(1 for _ in container.decode(stream))
+        assert stream.average_rate
         rate = float(stream.average_rate)
         return stream.width, stream.height, frames / rate, 1 / rate
 
@@ -32,7 +33,7 @@ def assert_upscaled(before: dict[str, Any], after: dict[str, Any], seconds: floa
 
 
 @pytest.mark.parametrize("upscale_model", ["topaz-video-upscale", "grok-imagine-upscale"])
-def test_two_prompts_become_two_clips_of_twice_the_size_with_two_creates_each(airflow, sandbox, upscale_model):
+def test_generate_then_upscale_two_prompts_doubles_the_size_with_two_creates_each(airflow, sandbox, upscale_model):
     sandbox.reset()
     conf = {"prompts": ["a cat in a garden", "a paper city"], "duration": DURATION, "upscale_model": upscale_model}
     dag_id = "lemondata_generate_then_upscale"
@@ -46,7 +47,7 @@ def test_two_prompts_become_two_clips_of_twice_the_size_with_two_creates_each(ai
     assert len(sandbox.ledger.creates) == 2 * len(conf["prompts"])
 
 
-def test_a_day_becomes_its_clip_with_two_creates(airflow, sandbox):
+def test_daily_clip_one_day_is_a_clip_with_two_creates(airflow, sandbox):
     sandbox.reset()
     dag_id = "lemondata_daily_clip"
     run_id = airflow.trigger(dag_id, logical_date=datetime(2026, 3, 14, tzinfo=timezone.utc))
@@ -64,7 +65,7 @@ def test_a_day_becomes_its_clip_with_two_creates(airflow, sandbox):
     assert (len(clips), len(upscales)) == (1, 1)
 
 
-def test_sixty_clips_all_come_out_however_often_airflow_fails_a_resumed_task(airflow, sandbox, capsys):
+def test_sixty_clips_airflow_fails_resumed_tasks_all_succeed(airflow, sandbox, capsys):
     sandbox.reset()
     run_id = airflow.trigger("sixty_clips")
     state = airflow.wait_for_run("sixty_clips", run_id, timeout=420)

@@ -1,4 +1,4 @@
-"""What Airflow's own connection form is told about our fields."""
+"""What Airflow's connection form gets about our fields."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 
 
-def test_the_form_gets_our_fields_with_titles_and_help_and_hides_the_rest(airflow: Any) -> None:
+def test_connection_form_lemondata_type_has_our_fields_and_hides_the_rest(airflow: Any) -> None:
     with httpx.Client(base_url=airflow.url, trust_env=False) as http:
         token = http.get("/auth/token").raise_for_status().json()["access_token"]
         answer = http.get("/ui/connections/hook_meta", headers={"Authorization": f"Bearer {token}"})

@@ -98,17 +98,17 @@ def expected(cell: Cell, lost: int) -> Outcome:
     return Outcome(paid if cell.durable else paid + lost, end, tries + lost)
 
 
-def test_every_point_was_reached(matrix):
+def test_crash_matrix_every_cell_is_killed_at_its_point(matrix):
     aimed_at = {piece: TRIGGERER if cell.point == DEFERRED else TASK_PROCESS for piece, cell in pieces(CELLS).items()}
     assert matrix.killed == aimed_at
 
 
-def test_a_durable_piece_of_work_is_paid_for_at_most_once(matrix):
+def test_crash_matrix_durable_task_is_charged_at_most_once(matrix):
     durable = {piece: matrix.ended[piece] for piece, cell in pieces(CELLS).items() if cell.durable}
     assert {piece: outcome for piece, outcome in durable.items() if outcome.creates > 1} == {}
 
 
-def test_every_piece_of_work_ends_as_its_cell_says_in_success_or_in_the_unknown_error(matrix, capsys):
+def test_crash_matrix_every_cell_ends_as_expected(matrix, capsys):
     with capsys.disabled():
         print(f"\n{table(matrix)}")
     wanted = {piece: expected(cell, matrix.lost[piece]) for piece, cell in pieces(CELLS).items()}

@@ -31,7 +31,7 @@ def clear(airflow: LocalAirflow, dag_id: str, run_id: str, *task_ids: str, downs
     )
 
 
-def test_an_api_server_that_is_away_right_after_the_post_costs_no_second_create(airflow, sandbox, capsys):
+def test_submit_api_server_down_after_the_post_is_charged_once(airflow, sandbox, capsys):
     sandbox.reset()
     dag_id, task_ids = "api_server_away", ("deferred", "in_the_worker")
     run_id = airflow.trigger(dag_id)
@@ -61,7 +61,7 @@ def test_an_api_server_that_is_away_right_after_the_post_costs_no_second_create(
             assert "it may have been charged" in airflow.failures(dag_id, run_id, task_id, tries)[0]
 
 
-def test_whoever_clears_a_deferred_task_pays_again_only_where_on_clear_says_so(airflow, sandbox):
+def test_on_clear_deferred_task_is_charged_again_only_for_regenerate(airflow, sandbox):
     sandbox.reset()
     sandbox.configure(generation_seconds=15)
     dag_id = "cleared_while_deferred"
@@ -83,7 +83,7 @@ def test_whoever_clears_a_deferred_task_pays_again_only_where_on_clear_says_so(a
     assert after == {KEY: after[KEY], f"{KEY}_before_{old['task_id']}": old}
 
 
-def test_a_mapped_task_whose_items_moved_fails_on_a_retry_and_submits_anew_when_cleared(airflow, sandbox):
+def test_mapped_task_items_reordered_fails_on_retry_and_submits_again_on_clear(airflow, sandbox):
     sandbox.reset()
     dag_id = "moved_items"
     items = airflow.home / "items.json"
@@ -98,7 +98,7 @@ def test_a_mapped_task_whose_items_moved_fails_on_a_retry_and_submits_anew_when_
     items.write_text(json.dumps([2, 1]))
     clear(airflow, dag_id, run_id, "items_retried")
     clear(airflow, dag_id, run_id, "items_cleared", downstream=True)
-    until(lambda: states(airflow, dag_id, run_id)["items_retried", -1] == "success", 60, "Listing the items anew")
+    until(lambda: states(airflow, dag_id, run_id)["items_retried", -1] == "success", 60, "Listing the items again")
     killer.kill()
     airflow.wait_for_run(dag_id, run_id, timeout=120)
 
@@ -112,7 +112,7 @@ def test_a_mapped_task_whose_items_moved_fails_on_a_retry_and_submits_anew_when_
         assert kept[KEY]["task_id"] == airflow.xcom(dag_id, run_id, "cleared", index)["task_id"]
 
 
-def test_a_hundred_clips_cost_a_hundred_creates_however_often_airflow_fails_a_resumed_task(airflow, sandbox, capsys):
+def test_hundred_clips_airflow_fails_resumed_tasks_are_charged_once_each(airflow, sandbox, capsys):
     sandbox.reset()
     sandbox.configure(generation_seconds=2)
     dag_id = "hundred_clips"

@@ -63,19 +63,19 @@ def matrix(airflow: LocalAirflow, sandbox: Any) -> Iterator[Matrix]:
         matrix.end_everything()
 
 
-def on_kill_is_over(one: Instance, told: list[str]) -> bool:
-    """Say whether on_kill of a trigger has told what came of it, where it does anything."""
-    return bool(outcomes(told)) or (is_cancelled(one, told) and not one.cancels)
+def on_kill_is_over(one: Instance, lines: list[str]) -> bool:
+    """Say whether on_kill of a trigger has ended: it has logged the outcome, if it cancels at all."""
+    return bool(outcomes(lines)) or (is_cancelled(one, lines) and not one.cancels)
 
 
-def is_cancelled(_: Instance, told: list[str]) -> bool:
+def is_cancelled(_: Instance, lines: list[str]) -> bool:
     """Say whether Airflow has cancelled a trigger; it often does so twice, and then some of its lines are missing."""
-    return any(ON_KILL in line or TRIGGER_ENDED in line for line in told) or bool(outcomes(told))
+    return any(ON_KILL in line or TRIGGER_ENDED in line for line in lines) or bool(outcomes(lines))
 
 
-def is_reattached(_: Instance, told: list[str]) -> bool:
+def is_reattached(_: Instance, lines: list[str]) -> bool:
     """Say whether a new try has found the task of an earlier one."""
-    return any(REATTACHED in line for line in told)
+    return any(REATTACHED in line for line in lines)
 
 
 def is_paid(matrix: Matrix, times: int) -> Callable[[Instance, list[str]], bool]:
@@ -185,10 +185,10 @@ def clear_in_worker(matrix: Matrix, failed: list[Instance]) -> None:
 def terminate(matrix: Matrix, name: str, instances: list[Instance], target: Callable[[Any], Any]) -> None:
     """Send SIGTERM; that ends no process: Airflow's handler asks on_kill, and goes on."""
 
-    def over(one: Instance, told: list[str]) -> bool:
+    def over(one: Instance, lines: list[str]) -> bool:
         return (
             process_of(matrix, one) == running[one]
-            and (bool(told) or not one.cancels)
+            and (bool(lines) or not one.cancels)
             and matrix.is_polled_since(one, instant)
         )
 
@@ -211,26 +211,26 @@ def process_of(matrix: Matrix, instance: Instance) -> psutil.Process:
 
 
 @pytest.mark.parametrize("row", DELETES)
-def test_where_somebody_ended_the_task_one_delete_is_sent_and_its_log_says_what_came_of_it(matrix, row):
+def test_cancel_on_kill_each_kill_sends_its_deletes_and_logs_the_outcome(matrix, row):
     seen = {kind: matrix.seen[row, kind, True] for kind in KINDS if (row, kind, True) in matrix.seen}
     assert {kind: one.answers for kind, one in seen.items()} == {kind: [KINDS[kind][0]] * DELETES[row] for kind in seen}
     for kind, one in seen.items():
         assert sum(line.endswith(KINDS[kind][1]) for line in one.said) == DELETES[row], kind
 
 
-def test_without_cancel_on_kill_nothing_is_ever_cancelled(matrix):
+def test_cancel_on_kill_off_sends_no_delete(matrix):
     answers = {row: seen.answers for row, seen in matrix.seen.items() if not row[2]}
     assert len(answers) == len(KINDS) * (len(DELETES) - 2)  # two rows are about a clear in a worker
     assert not any(answers.values())
 
 
-def test_a_drained_worker_says_that_it_leaves_the_task_alone(matrix):
+def test_cancel_on_kill_drained_worker_logs_that_the_task_is_not_cancelled(matrix):
     for row in ("in a worker: SIGTERM to the task process", "in a worker: SIGTERM to its supervisor"):
         said = [line for kind in KINDS for line in matrix.seen[row, kind, True].said]
         assert [line.endswith("is not cancelled: this task instance is running") for line in said] == [True] * 3
 
 
-def test_every_row_was_seen_and_this_is_what_came_of_it(matrix, capsys):
+def test_kill_matrix_every_row_is_seen_and_counted(matrix, capsys):
     with capsys.disabled():
         print("", matrix.table(DELETES), sep="\n")
     assert {row for row, _, _ in matrix.seen} == set(DELETES)

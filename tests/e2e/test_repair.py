@@ -1,10 +1,9 @@
-"""What a person does about a submit whose answer nobody saw, and what Airflow does about one that was refused."""
+"""How a user repairs a submit whose answer was lost, and what Airflow does about a refused one."""
 
 from __future__ import annotations
 
 import re
 import shlex
-from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
@@ -21,16 +20,16 @@ def delayed_run(airflow: Any, sandbox: Any) -> str:
     """Start a run whose submits are refused once, and asked to come back later: the other tests run meanwhile."""
     sandbox.reset()
     sandbox.fault("error", times=2, status=503, code="all_channels_failed", retryable=True, retry_after=ASKED_SECONDS)
-    run_id = airflow.trigger("refusals")
+    run_id: str = airflow.trigger("refusals")
     await_states(airflow, "refusals", run_id, {"up_for_retry"})
     return run_id
 
 
 @pytest.fixture(scope="module")
-def unknown_run(airflow: Any, sandbox: Any, delayed_run: str) -> Iterator[str]:
-    """A run whose two submits were accepted, and nobody saw the answers."""
+def unknown_run(airflow: Any, sandbox: Any, delayed_run: str) -> str:
+    """A run whose two submits were accepted, and whose answers were lost."""
     sandbox.fault("lost_answer", times=2)
-    run_id = airflow.trigger("repairs")
+    run_id: str = airflow.trigger("repairs")
     assert airflow.wait_for_run("repairs", run_id, timeout=60) == "failed"
     return run_id
 
@@ -68,9 +67,7 @@ def clear(airflow: Any, run_id: str, task_id: str) -> dict[str, Any]:
     return instance()
 
 
-def test_a_task_that_was_found_is_adopted_with_the_command_in_the_log_and_not_paid_for_again(
-    airflow, sandbox, unknown_run
-):
+def test_adopt_command_from_the_log_reattaches_without_a_second_charge(airflow, sandbox, unknown_run):
     (paid,) = creates(sandbox, "adopted")
     adopt = command(airflow, unknown_run, "adopted", -1, "adopt")
     assert adopt[-1] == "ID"
@@ -81,9 +78,7 @@ def test_a_task_that_was_found_is_adopted_with_the_command_in_the_log_and_not_pa
     assert creates(sandbox, "adopted") == [paid]
 
 
-def test_a_submit_that_left_no_task_is_forgotten_with_the_command_in_the_log_and_sent_again(
-    airflow, sandbox, unknown_run
-):
+def test_forget_command_from_the_log_submits_again(airflow, sandbox, unknown_run):
     (lost,) = creates(sandbox, "forgotten")
     forget = command(airflow, unknown_run, "forgotten", 0, "forget")
     assert "The submit is forgotten." in airflow.run(*forget)
@@ -94,7 +89,7 @@ def test_a_submit_that_left_no_task_is_forgotten_with_the_command_in_the_log_and
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, "invalid_api_key"), (402, "insufficient_balance")])
-def test_what_a_retry_would_only_repeat_fails_at_once_mapped_as_well(airflow, sandbox, delayed_run, status, code):
+def test_retry_policy_permanent_error_fails_at_once(airflow, sandbox, delayed_run, status, code):
     before = sandbox.ledger.requests("create", status)
     sandbox.fault("error", times=2, status=status, code=code)
     run_id = airflow.trigger("refusals")
@@ -105,9 +100,7 @@ def test_what_a_retry_would_only_repeat_fails_at_once_mapped_as_well(airflow, sa
     assert sandbox.ledger.requests("create", status) == before + 2
 
 
-def test_a_retry_waits_as_long_as_the_service_asked_and_not_as_the_dag_says_mapped_as_well(
-    airflow, sandbox, delayed_run
-):
+def test_retry_policy_retry_after_overrides_the_retry_delay(airflow, sandbox, delayed_run):
     assert airflow.wait_for_run("refusals", delayed_run, timeout=120) == "success"
     waited = {task_id: pause(airflow, delayed_run, task_id, index) for task_id, index in REFUSED.items()}
     print(f"\nAsked for {ASKED_SECONDS:g} s, waited {waited}")

@@ -39,13 +39,13 @@ def traces_in(content: bytes) -> list[str]:
     return [name for name, secret in wanted.items() if secret.encode() in content]
 
 
-def test_trigger_rows_hold_neither(finished_run):
+def test_trigger_rows_waiting_task_hold_neither_key_nor_payload(finished_run):
     assert finished_run
     assert any("ldtask_" in row for row in finished_run)
     assert traces_in("".join(finished_run).encode()) == []
 
 
-def test_the_database_holds_neither(finished_run, airflow):
+def test_database_finished_run_holds_neither_key_nor_payload(finished_run, airflow):
     with sqlite3.connect(airflow.home / "airflow.db") as database:
         dump = "\n".join(database.iterdump())
     assert "(3000 bytes, sha256 " in dump  # the search below reads the right place
@@ -54,12 +54,12 @@ def test_the_database_holds_neither(finished_run, airflow):
         assert traces_in(file.read_bytes()) == [], file.name
 
 
-def test_the_logs_hold_neither_and_show_what_was_sent(finished_run, airflow):
+def test_logs_finished_run_hold_neither_key_nor_payload(finished_run, airflow):
     logs = [path for path in (airflow.home / "logs").rglob("*") if path.is_file()]
     assert any("data:image/png;base64," in path.read_text(errors="replace") for path in logs)
     assert {path.name: traces_in(path.read_bytes()) for path in logs if traces_in(path.read_bytes())} == {}
 
 
-def test_everything_else_in_airflows_home_holds_neither(finished_run, airflow):
+def test_airflow_home_finished_run_holds_neither_key_nor_payload(finished_run, airflow):
     files = [path for path in airflow.home.rglob("*") if path.is_file() and path.suffix != ".pyc"]
     assert [str(path) for path in files if traces_in(path.read_bytes())] == []

@@ -1,4 +1,4 @@
-"""The real operator and sensor, which stop once at a named point, until somebody kills them or lets them go."""
+"""The real operator and sensor, which stop once at a named point until the test kills them or lets them go."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def stop_once(name: str) -> None:
     deadline = time.monotonic() + DEADLINE
     while not (folder / f"{name}.go").exists():
         if time.monotonic() > deadline:
-            raise TimeoutError(f"Nobody came to {name}")
+            raise TimeoutError(f"{name} was neither killed nor let go in {DEADLINE:g} s")
         time.sleep(0.05)
 
 

@@ -92,7 +92,7 @@ class Cell(NamedTuple):
 
     @property
     def lemondata_conn_id(self) -> str:
-        """Return where the videos come from: those that somebody waits for in a worker come quickly."""
+        """Return the connection: tasks that wait in a worker use the one whose videos are ready quickly."""
         return "lemondata_default" if self.way.deferrable else QUICK
 
 

@@ -1,6 +1,7 @@
 """Tasks that wait for ever: what is killed in every way by tests/e2e/test_kills.py."""
 
 from datetime import timedelta
+from typing import Any
 
 from airflow.sdk import DAG
 
@@ -17,7 +18,7 @@ RETRIES = {"retries": 2, "retry_delay": timedelta(seconds=1)}
 TIMEOUT = timedelta(seconds=40)
 
 
-def endless(way: str, cancels: tuple[bool, ...] = (True, False), **options: object) -> None:
+def endless(way: str, cancels: tuple[bool, ...] = (True, False), **options: Any) -> None:
     for kind, (model, word) in KINDS.items():
         for cancel_on_kill in cancels:
             task_id = f"{way}-{kind}-{'cancels' if cancel_on_kill else 'leaves'}"
