@@ -131,7 +131,7 @@ def test_overview_running_task_shows_its_state(api):
     assert len(row["prompt"]) == 60
 
 
-def test_reset_restores_settings_and_clears_tasks(api):
+def test_reset_changed_sandbox_restores_settings_and_clears_tasks(api):
     task = api.create()
     api.sandbox.configure(generation_seconds=99)
     api.sandbox.fault("error")
