@@ -13,7 +13,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-from demo.local_airflow import LocalAirflow
+from harness.local_airflow import LocalAirflow
 from lemondata_provider.sandbox.server import Sandbox
 from lemondata_provider.sandbox.settings import Settings
 

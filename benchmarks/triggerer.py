@@ -29,8 +29,8 @@ from rich.console import Console
 from rich.table import Table
 
 from benchmarks.orchestration import seconds
-from demo.local_airflow import LocalAirflow
-from demo.servers import ServerMissingError, postgres_database
+from harness.local_airflow import LocalAirflow
+from harness.servers import ServerMissingError, postgres_database
 from lemondata_provider.sandbox.server import Sandbox
 from lemondata_provider.sandbox.settings import Settings
 

@@ -1,1 +1,1 @@
-"""The demo, and the real but local Airflow that it, the end-to-end tests and the benchmarks run on."""
+"""The demo: a real Airflow generates two clips and upscales them."""

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import httpx
 
-from demo import processes, story
+from demo import story
+from harness import processes
 
 
 def main() -> int:

@@ -16,7 +16,7 @@ from typing import Any
 
 import httpx
 
-from demo import processes
+from harness import processes
 
 KEY = "LEMONDATA_API_KEY"
 """The environment variable that LemonData's own examples use."""

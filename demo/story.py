@@ -18,10 +18,11 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from demo import processes, progress, service
+from demo import progress, service
 from demo.contact_sheet import Section, Strip, draw, video_size
 from demo.display import Display
-from demo.local_airflow import LocalAirflow
+from harness import processes
+from harness.local_airflow import LocalAirflow
 
 DAGS = Path(__file__).parents[1] / "dags"
 DAG = "lemondata_generate_then_upscale"

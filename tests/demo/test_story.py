@@ -12,8 +12,8 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped] # its stubs are a package of their own
 import pytest
 
-from demo.processes import MARK
 from demo.service import KEY
+from harness.processes import MARK
 
 ROOT = Path(__file__).parents[2]
 SECRET = "sk-real-0123456789"

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from demo import servers
-from demo.local_airflow import COMPONENTS, LocalAirflow
+from harness import servers
+from harness.local_airflow import COMPONENTS, LocalAirflow
 from lemondata_provider.sandbox.server import Sandbox
 from lemondata_provider.sandbox.settings import Settings
 

@@ -16,7 +16,7 @@ import psutil  # type: ignore[import-untyped] # its stubs are a package of their
 import pytest
 from pydantic import TypeAdapter
 
-from demo.local_airflow import LocalAirflow
+from harness.local_airflow import LocalAirflow
 from lemondata_provider.sandbox.server import Sandbox
 from tests.distributed.conftest import TRIGGERERS, WORKERS
 from tests.e2e.evidence import stored

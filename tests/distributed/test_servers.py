@@ -10,11 +10,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from demo import servers
+from harness import servers
 
 BOTH = """
 import time
-from demo import servers
+from harness import servers
 with servers.postgres_database() as postgres, servers.redis_database() as redis:
     print(postgres, redis, flush=True)
     time.sleep(60)

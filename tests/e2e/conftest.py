@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from demo.local_airflow import LocalAirflow
+from harness.local_airflow import LocalAirflow
 from lemondata_provider.sandbox.server import Sandbox
 from lemondata_provider.sandbox.settings import Settings
 

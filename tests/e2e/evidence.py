@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from demo.local_airflow import LocalAirflow
+from harness.local_airflow import LocalAirflow
 from lemondata_provider.sandbox.server import Sandbox
 from tests.e2e.killer import Piece
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 
-from demo.local_airflow import LocalAirflow
+from harness.local_airflow import LocalAirflow
 from lemondata_provider.sandbox.server import Sandbox
 
 ON_KILL = "invoking on_kill"  # these two are Airflow's words in the log of a trigger

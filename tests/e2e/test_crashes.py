@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pytest
 
-from demo.local_airflow import LocalAirflow
+from harness.local_airflow import LocalAirflow
 from lemondata_provider.sandbox.server import Sandbox
 from lemondata_provider.sandbox.settings import Settings
 from tests.e2e.dags.crash_cells import CELLS, DAG_IDS, DEFERRED, QUICK, Cell, Outcome

@@ -6,7 +6,7 @@ import json
 import time
 from collections import Counter
 
-from demo.local_airflow import LocalAirflow
+from harness.local_airflow import LocalAirflow
 from tests.e2e.dags.crash_cells import RETRIES
 from tests.e2e.evidence import creates, mismatches, polled, states, stored
 from tests.e2e.killer import Killer, until

@@ -12,8 +12,8 @@ from typing import Any
 import psutil  # type: ignore[import-untyped] # its stubs are a package of their own
 import pytest
 
-from demo import processes
-from demo.local_airflow import LocalAirflow
+from harness import processes
+from harness.local_airflow import LocalAirflow
 from tests.e2e.kill_matrix import ON_KILL, REATTACHED, TRIGGER_ENDED, Instance, Matrix, outcomes
 
 KINDS = {

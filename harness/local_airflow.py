@@ -14,8 +14,8 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Any
 
-from demo import processes
-from demo.airflow_api import AirflowApi
+from harness import processes
+from harness.airflow_api import AirflowApi
 
 COMPONENTS: Mapping[str, tuple[str, ...]] = MappingProxyType(
     {

@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
-from demo import processes
+from harness import processes
 
 POSTGRES = "LEMONDATA_TEST_POSTGRES"
 """The environment variable with the URL of a PostgreSQL server, of a role that may create databases."""

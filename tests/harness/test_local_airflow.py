@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from demo import processes
-from demo.local_airflow import COMPONENTS, LocalAirflow
+from harness import processes
+from harness.local_airflow import COMPONENTS, LocalAirflow
 
 pytestmark = pytest.mark.e2e
 
@@ -105,7 +105,7 @@ def test_local_airflow_signal_to_the_starter_ends_every_process(
 ) -> None:
     script = f"""
         from pathlib import Path
-        from demo.local_airflow import LocalAirflow
+        from harness.local_airflow import LocalAirflow
         with LocalAirflow(home=Path({str(tmp_path)!r}), dags=Path({str(dags)!r})):
             pass
     """
