@@ -62,7 +62,8 @@ def refusal_answer(refusal: Refusal, settings: Settings) -> Json:
     """The body of an error answer."""
     if settings.http_error_form == "string":
         return {"error": refusal.message}
-    return {"error": _disturbed(refusal.error, settings, {"message", "type", "code"})}
+    error = {name: value for name, value in refusal.error.items() if value is not None}
+    return {"error": _disturbed(error, settings, {"message", "type", "code"})}
 
 
 def transaction_id(task: Task) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,7 +21,7 @@ from starlette.routing import Route
 
 from lemondata_provider.sandbox.answers import refusal_answer
 from lemondata_provider.sandbox.faults import Fault, FaultError
-from lemondata_provider.sandbox.models import find_model, inventory, list_models, price_list
+from lemondata_provider.sandbox.models import NEWEST, find_model, inventory, list_models, model_price, price_list
 from lemondata_provider.sandbox.refusals import Refusal
 from lemondata_provider.sandbox.service import Service
 from lemondata_provider.sandbox.settings import SettingError
@@ -65,11 +66,16 @@ def _answering(service: Service, answer: Api) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         headers: dict[str, str] = {}
         try:
-            caller, headers = service.admit(request.headers.get("authorization", ""))
-            response = JSONResponse(await answer(service, request, caller), headers=headers)
+            caller, headers = service.admit(request.headers.get("authorization", ""), is_public=answer in PUBLIC)
+            content = await answer(service, request, caller)
+            response = JSONResponse(content, headers=headers)
+            if service.settings.edition == NEWEST and answer is _create:
+                response.headers["X-Task-ID"] = content.get("task_id") or content.get("id") or ""
         except Refusal as refusal:
             body = refusal_answer(refusal, service.settings)
             response = JSONResponse(body, refusal.status, {**headers, **refusal.headers})
+        if service.settings.edition == NEWEST:
+            response.headers["X-Request-ID"] = f"req_{uuid.uuid4().hex}"
         await asyncio.sleep(service.settings.answer_delay)
         return response
 
@@ -137,24 +143,28 @@ async def _cancel(service: Service, request: Request, caller: str) -> Any:
     return service.cancel(request.path_params["task_id"], caller, _base_url(request))
 
 
-async def _models(_service: Service, request: Request, _caller: str) -> Any:
+async def _models(service: Service, request: Request, _caller: str) -> Any:
     names = ("category", "recommended_for", "provider")
-    return list_models(*(request.query_params.get(name, "") for name in names))
+    query = {name: request.query_params.get(name, "") for name in names}
+    return list_models(**query, edition=service.settings.edition)
 
 
 async def _model(service: Service, request: Request, _caller: str) -> Any:
-    return find_model(request.path_params["model"], service.settings).detail()
+    return find_model(request.path_params["model"], service.settings).detail(service.settings.edition)
 
 
 async def _model_pricing(service: Service, request: Request, _caller: str) -> Any:
     model = find_model(request.path_params["model"], service.settings)
-    return price_list([model], service.settings, service.clock())
+    return model_price(model, service.settings, service.clock())
 
 
 async def _pricing(service: Service, request: Request, _caller: str) -> Any:
     name = request.query_params.get("model")
     models = [find_model(name, service.settings)] if name else inventory().values()
     return price_list(models, service.settings, service.clock())
+
+
+PUBLIC = (_models, _model, _pricing, _model_pricing)  # the newest edition wants no key for them
 
 
 async def _health(_service: Service, _request: Request) -> Any:

@@ -6,6 +6,7 @@ import difflib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
+from datetime import datetime, timezone
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -15,6 +16,26 @@ from lemondata_provider.sandbox.refusals import Refusal
 from lemondata_provider.sandbox.settings import Settings
 
 _LISTED_SINCE = 1_760_000_000
+NEWEST = "2026-09"
+EXTENSION = {"2026-03": "lemondata", "2026-05": "lemondata", NEWEST: "tokenlab"}
+ENDPOINT = "/v1/videos/generations"
+# What the newest edition shows of every model beside what concerns a video.
+_NAMES: dict[str, Any] = {"aliases": [], "capabilities": ["video"]}
+_DISCOVERY: dict[str, Any] = {
+    **_NAMES,
+    "max_input_tokens": None,
+    "max_output_tokens": None,
+    "has_complex_pricing": False,
+    "lifecycle": {
+        "stage": "active",
+        **dict.fromkeys(("reason", "replacement_model", "released_at", "deprecated_at", "retired_at", "sunset_at")),
+        "latest": False,
+        "latest_source": "none",
+        "latest_window_days": None,
+    },
+    "commercial": {"user_charge_policy": "paid", "free_reason": None, "free_until": None},
+    "badges": [],
+}
 
 
 @dataclass(frozen=True)
@@ -34,25 +55,37 @@ class Model:
         """What a video of so many seconds costs, in USD."""
         return Decimal(self.price) * (duration if self.pricing_unit == "per_second" else 1)
 
-    def summary(self) -> dict[str, Any]:
+    def summary(self, edition: str = NEWEST) -> dict[str, Any]:
         """The model as the list shows it."""
+        extension = {
+            "category": "video",
+            "pricing_unit": self.pricing_unit,
+            "agent_preferences": {"recommended_for": ["video"]},
+        }
+        operations = list(self.supported_operations)
+        if edition == NEWEST:
+            endpoints = dict.fromkeys(operations, ENDPOINT)
+            extension |= _DISCOVERY
+            extension["pricing"] = self.offer("range")["pricing_summary"]
+            extension["request_format_summary"] = {
+                "public_operations": operations,
+                "request_endpoint": ENDPOINT,
+                "request_endpoint_by_operation": endpoints,
+            }
+        else:
+            extension["supported_operations"] = operations
+            extension["public_contract_summary"] = f"{self.owned_by}: {', '.join(operations)}"
         return {
             "id": self.id,
             "object": "model",
             "created": _LISTED_SINCE,
             "owned_by": self.owned_by,
-            "lemondata": {
-                "category": "video",
-                "pricing_unit": self.pricing_unit,
-                "supported_operations": list(self.supported_operations),
-                "public_contract_summary": f"{self.owned_by}: {', '.join(self.supported_operations)}",
-                "agent_preferences": {"recommended_for": ["video"]},
-            },
+            EXTENSION[edition]: extension,
         }
 
-    def detail(self) -> dict[str, Any]:
+    def detail(self, edition: str = NEWEST) -> dict[str, Any]:
         """The model with its public contract."""
-        summary = self.summary()
+        summary = self.summary(edition)
         contract = {
             name: value
             for name, value in asdict(self).items()
@@ -68,12 +101,37 @@ class Model:
             "seed",
             "output_audio",
         ]
-        summary["lemondata"]["public_contract"] = {**contract, "supported_parameters": parameters}
+        extension = summary[EXTENSION[edition]]
+        if edition != NEWEST:
+            extension["public_contract"] = {**contract, "supported_parameters": parameters}
+            return summary
+        limits = {
+            "allowed_durations": [str(seconds) for seconds in self.allowed_durations],
+            "allowed_resolutions": list(self.allowed_resolutions),
+            "allowed_aspect_ratios": list(self.allowed_aspect_ratios),
+        }
+        extension["supported_operations"] = list(self.supported_operations)
+        extension["accepted_request_formats"] = []
+        extension["request_format_details"] = {
+            "public_operations": list(self.supported_operations),
+            "supported_parameters": parameters,
+            "operation_constraints": [{"operation": operation, **limits} for operation in self.supported_operations],
+        }
         return summary
 
     def offer(self, form: str) -> dict[str, Any]:
         """The price of the model, as one or the other edition of the documentation writes it."""
         per_request = self.price if self.pricing_unit == "per_request" else None
+        if form == "range":
+            summary = {"unit": self.pricing_unit.removeprefix("per_"), "min_price": "0.01", "max_price": self.price}
+            return {
+                "model": self.id,
+                "provider": self.owned_by,
+                **_NAMES,
+                "has_complex_pricing": True,
+                "is_lock_price": False,
+                "pricing_summary": summary,
+            }
         if form == "old":
             pricing = {
                 "is_lock_price": per_request is not None,
@@ -84,6 +142,7 @@ class Model:
         return {
             "model": self.id,
             "provider": self.owned_by,
+            **_NAMES,
             "is_lock_price": per_request is not None,
             "lock_price_per_request": per_request,
             "pricing_summary": {"pricing_unit": self.pricing_unit, self.pricing_unit: self.price},
@@ -118,7 +177,9 @@ def find_model(name: str, settings: Settings) -> Model:
     )
 
 
-def list_models(category: str = "", recommended_for: str = "", provider: str = "") -> dict[str, Any]:
+def list_models(
+    category: str = "", recommended_for: str = "", provider: str = "", edition: str = NEWEST
+) -> dict[str, Any]:
     """The list of models; every one is a video model, an unknown category has none."""
     wanted = {category or "video", recommended_for or "video"} == {"video"}
     found = [
@@ -126,15 +187,34 @@ def list_models(category: str = "", recommended_for: str = "", provider: str = "
         for model in inventory().values()
         if wanted and (not provider or model.owned_by.lower() == provider.lower())
     ]
-    return {"object": "list", "data": [model.summary() for model in found]}
+    return {"object": "list", "data": [model.summary(edition) for model in found]}
 
 
 def price_list(models: Iterable[Model], settings: Settings, now: float) -> dict[str, Any]:
     """The prices of these models."""
-    data = [model.offer(settings.pricing_form) for model in models]
-    if settings.pricing_form == "old":
+    form = "old" if settings.edition == "2026-03" else settings.pricing_form
+    data = [model.offer(form) for model in models]
+    if form == "old":
         return {"object": "list", "data": data}
-    return {"object": "pricing", "updated_at": int(now), "currency": "USD", "data": data}
+    updated = datetime.fromtimestamp(now, timezone.utc).isoformat()
+    return {"object": "pricing", "updated_at": updated, "currency": "USD", "data": data}
+
+
+def model_price(model: Model, settings: Settings, now: float) -> dict[str, Any]:
+    """The price of one model, as its own endpoint tells it."""
+    if settings.edition != NEWEST or settings.pricing_form == "old":
+        return price_list([model], settings, now)
+    offer = model.offer(settings.pricing_form)
+    summary = offer["pricing_summary"]
+    scalar = {name: value for name, value in summary.items() if name in ("per_request", "per_second")}
+    return {
+        "model": model.id,
+        "pricing_unit": model.pricing_unit,
+        "has_complex_pricing": offer.get("has_complex_pricing", False),
+        "supported_operations": list(model.supported_operations),
+        "pricing_summary": summary if not scalar else None,
+        "scalar_pricing": scalar,
+    }
 
 
 def _frozen(value: Any) -> Any:

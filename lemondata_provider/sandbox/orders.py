@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from lemondata_provider.sandbox.models import Model, find_model
+from lemondata_provider.sandbox.models import NEWEST, Model, find_model
 from lemondata_provider.sandbox.refusals import Refusal
 from lemondata_provider.sandbox.settings import Settings
 
@@ -22,13 +22,21 @@ INPUTS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     "audio-to-video": (("audio_url",),),
     "video-extension": (("video_url",),),
 }
-# Where two editions of the documentation give two ranges, the wider one counts.
+# Where two pages of an edition give two ranges, the wider one counts.
 _BOUNDS = {"duration": (-1, 60), "fps": (1, 120), "cfg_scale": (0, 30), "motion_strength": (0, 100)}
 _WORDS = {
     "aspect_ratio": ("16:9", "9:16", "1:1", "4:3", "3:4", "21:9", "adaptive"),
     "resolution": ("360p", "480p", "540p", "720p", "768p", "1080p", "4k"),
     "reference_image_type": ("asset", "style"),
 }
+# What the editions before 2026-07 take.
+_OLD_BOUNDS = {**_BOUNDS, "duration": (1, 60)}
+_OLD_WORDS = {
+    **_WORDS,
+    "aspect_ratio": ("16:9", "9:16", "1:1", "4:3", "3:4"),
+    "resolution": ("720p", "1080p", "4k"),
+}
+_MAX_REFERENCES, _OLD_MAX_REFERENCES = 9, 3
 _TEXTS = (
     *(
         "model",
@@ -73,8 +81,9 @@ def take_order(body: object, settings: Settings) -> Order:
     """The order that a request body holds; refuses what the API refuses."""
     if not isinstance(body, dict):
         raise _invalid("The request body must be a JSON object.")
-    _check_types(body)
-    model = find_model(body.get("model") or "sora-2", settings)
+    is_old = settings.edition != NEWEST
+    _check_types(body, is_old)
+    model = find_model(body.get("model") or ("sora-2" if is_old else "veo3.1"), settings)
     operation = _operation(body, model)
     _check_inputs(body, operation)
     if settings.strict_contract:
@@ -106,7 +115,7 @@ def _invalid(message: str, **hints: Any) -> Refusal:
     return Refusal(400, "invalid_request_error", message, **hints)
 
 
-def _check_types(body: Mapping[str, Any]) -> None:
+def _check_types(body: Mapping[str, Any], is_old: bool) -> None:
     given = {name: value for name, value in body.items() if value is not None}
     for names, kind, words in _KINDS:
         for name in given.keys() & set(names):
@@ -115,20 +124,23 @@ def _check_types(body: Mapping[str, Any]) -> None:
     references = given.get("reference_images", [])
     if not isinstance(references, list) or not all(isinstance(item, str) for item in references):
         raise _invalid("reference_images must be a list of strings.", param="reference_images")
-    if len(references) > 9:
-        raise _invalid("reference_images takes at most 9 images.", param="reference_images")
-    _check_ranges(given)
+    maximum = _OLD_MAX_REFERENCES if is_old else _MAX_REFERENCES
+    if len(references) > maximum:
+        raise _invalid(f"reference_images takes at most {maximum} images.", param="reference_images")
+    _check_ranges(given, *((_OLD_BOUNDS, _OLD_WORDS) if is_old else (_BOUNDS, _WORDS)))
 
 
-def _check_ranges(given: Mapping[str, Any]) -> None:
-    for name in given.keys() & _BOUNDS.keys():
-        low, high = _BOUNDS[name]
+def _check_ranges(
+    given: Mapping[str, Any], bounds: Mapping[str, tuple[int, int]], words: Mapping[str, tuple[str, ...]]
+) -> None:
+    for name in given.keys() & bounds.keys():
+        low, high = bounds[name]
         number = given[name]
         if isinstance(number, bool) or not isinstance(number, int | float) or not low <= number <= high:
             raise _invalid(f"{name} must be a number from {low} to {high}.", param=name)
-    for name in given.keys() & _WORDS.keys():
-        if given[name] not in _WORDS[name]:
-            raise _invalid(f"{name} must be one of {', '.join(_WORDS[name])}.", param=name)
+    for name in given.keys() & words.keys():
+        if given[name] not in words[name]:
+            raise _invalid(f"{name} must be one of {', '.join(words[name])}.", param=name)
 
 
 def _operation(body: Mapping[str, Any], model: Model) -> str:

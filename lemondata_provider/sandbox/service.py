@@ -17,6 +17,7 @@ from lemondata_provider.sandbox.faults import Faults
 from lemondata_provider.sandbox.files import Files
 from lemondata_provider.sandbox.ledger import Create, Ledger, without_payloads
 from lemondata_provider.sandbox.limits import Window
+from lemondata_provider.sandbox.models import NEWEST
 from lemondata_provider.sandbox.orders import Order, take_order
 from lemondata_provider.sandbox.refusals import Refusal
 from lemondata_provider.sandbox.settings import Settings
@@ -60,9 +61,11 @@ class Service:
             self.faults.clear()
             self.ledger.clear()
 
-    def admit(self, authorization: str) -> tuple[str, dict[str, str]]:
+    def admit(self, authorization: str, *, is_public: bool = False) -> tuple[str, dict[str, str]]:
         """Who calls, and the rate limit headers for the answer; refuses strangers and who calls too often."""
         settings = self.settings
+        if is_public and not authorization and settings.edition == NEWEST:
+            return "", {}
         key = authorization.removeprefix("Bearer ").strip()
         if key in settings.expired_keys:
             raise Refusal(401, "expired_api_key", "This API key has expired.", retryable=False)

@@ -35,6 +35,9 @@ class Settings:
     answer_delay: float = 0.0  # seconds before each API answer
     forget_after: float | None = None  # seconds after creation when a task becomes unknown: 404
 
+    # The edition of the documentation that requests and answers follow
+    edition: Literal["2026-03", "2026-05", "2026-09"] = "2026-09"
+
     # The shape of the answers: each variation of the documentation, and what no documentation promises
     path_prefix: str = ""  # a gateway's prefix, such as "/gateway": every path is reachable below it too
     id_field: Literal["both", "id", "task_id", "none"] = "both"  # which names the identity has
@@ -56,7 +59,7 @@ class Settings:
     http_error_form: Literal["object", "string"] = "object"  # `error` of a refused request
     unknown_fields: bool = False  # adds undocumented fields, some nested
     wrong_types: bool = False  # optional fields have the wrong type; identity, status and URLs stay right
-    pricing_form: Literal["new", "old"] = "new"  # which edition /v1/pricing follows
+    pricing_form: Literal["new", "old", "range"] = "new"  # of /v1/pricing; range: only a smallest and a largest price
     model_not_found_status: Literal[400, 404] = 400  # editions differ
 
     # The videos

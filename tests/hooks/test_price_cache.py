@@ -192,6 +192,7 @@ def test_get_prices_impatient_slow_answer_times_out(monkeypatch, sandbox, hook):
 def test_list_models_sandbox_returns_its_models(sandbox, hook):
     assert len(hook.list_models()) == len(hook.list_models(recommended_for="video")) > 30
     assert hook.list_models(category="image") == []
+    sandbox.configure(edition="2026-05")
     assert hook.get_model("sora-2").public_contract["allowed_durations"] == [4, 8, 12]
 
 

@@ -15,16 +15,17 @@ def test_app_models_and_pricing_paths_answer_the_inventory(api):
     assert [one["id"] for one in get("/v1/models", params={"category": "video"}).json()["data"]] == [*models]
     of_xai = get("/v1/models", params={"recommended_for": "video", "provider": "xAI"}).json()["data"]
     assert [one["id"] for one in of_xai] == [name for name, model in models.items() if model.owned_by == "xAI"]
-    contract = get("/v1/models/veo3.1").json()["lemondata"]["public_contract"]
-    assert contract["allowed_durations"] == [4, 6, 8]
+    contract = get("/v1/models/veo3.1").json()["tokenlab"]["request_format_details"]
+    assert contract["operation_constraints"][0]["allowed_durations"] == ["4", "6", "8"]
     assert get("/v1/models/veo9").json()["error"]["code"] == "model_not_found"
     assert [one["model"] for one in get("/v1/pricing").json()["data"]] == [*models]
     one = get("/v1/pricing", params={"model": "sora-2"}).json()
     assert one["data"][0]["pricing_summary"]["per_second"] == "0.10"
-    assert get("/v1/models/sora-2/pricing").json()["data"] == one["data"]
-    api.sandbox.configure(pricing_form="old")
+    assert get("/v1/models/sora-2/pricing").json()["scalar_pricing"] == {"per_second": "0.10"}
+    api.sandbox.configure(edition="2026-05", pricing_form="old")
+    assert get("/v1/models/veo3.1").json()["lemondata"]["public_contract"]["allowed_durations"] == [4, 6, 8]
     assert get("/v1/pricing?model=sora-2").json()["object"] == "list"
-    assert api.sandbox.ledger.requests("models", 200) == 7
+    assert api.sandbox.ledger.requests("models", 200) == 8
 
 
 def test_create_invalid_request_is_not_charged(api):

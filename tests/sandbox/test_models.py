@@ -63,7 +63,11 @@ def test_list_models_filters_return_matching_models():
 def test_price_list_each_form_follows_its_edition():
     models = [inventory()["sora-2"], inventory()["hailuo-2.3-fast"]]
     new = price_list(models, Settings(), 100.5)
-    assert (new["object"], new["updated_at"], new["currency"]) == ("pricing", 100, "USD")
+    assert (new["object"], new["updated_at"], new["currency"]) == (
+        "pricing",
+        "1970-01-01T00:01:40.500000+00:00",
+        "USD",
+    )
     assert [offer["lock_price_per_request"] for offer in new["data"]] == [None, "0.19"]
     old = price_list(models, Settings(pricing_form="old"), 100.5)
     assert old["object"] == "list"

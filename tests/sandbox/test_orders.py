@@ -34,8 +34,24 @@ def test_take_order_missing_operation_is_inferred_from_the_inputs(operation, bod
 
 def test_take_order_missing_fields_have_defaults():
     order = take_order({"prompt": "x", "seed": None}, Settings())
-    assert (order.model, order.duration, order.fps, order.resolution) == ("sora-2", 4, 12, "720p")
-    assert (order.aspect_ratio, order.seed, order.output_audio) == ("16:9", 0, False)
+    assert (order.model, order.duration, order.fps, order.resolution) == ("veo3.1", 4, 12, "720p")
+    assert (order.aspect_ratio, order.seed, order.output_audio) == ("16:9", 0, True)
+    assert take_order({"prompt": "x"}, Settings(edition="2026-05")).model == "sora-2"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"duration": -1},
+        {"resolution": "480p"},
+        {"aspect_ratio": "21:9"},
+        {"operation": "reference-to-video", "reference_images": [URL] * 4},
+    ],
+)
+def test_take_order_value_of_the_newest_edition_is_refused_by_earlier_ones(fields):
+    body = {"model": "seedance-2.0", "prompt": "x", **fields}
+    assert take_order(body, Settings())
+    assert refused(body, Settings(edition="2026-05"))
 
 
 @pytest.mark.parametrize(
@@ -95,9 +111,11 @@ def test_take_order_unsupported_operation_is_refused_with_the_supported_ones(fie
     ],
 )
 def test_take_order_strict_contract_refuses_values_outside_the_contract(name, value, hint):
-    body = {"prompt": "x", name: value}
+    body = {"model": "sora-2", "prompt": "x", name: value}
     assert take_order(body, Settings())
     refusal = refused(body, Settings(strict_contract=True))
     assert refusal.error["param"] == name
     assert value not in refusal.error[hint]
-    assert take_order({"prompt": "x", "duration": 8, "resolution": "720p"}, Settings(strict_contract=True))
+    assert take_order(
+        {"model": "sora-2", "prompt": "x", "duration": 8, "resolution": "720p"}, Settings(strict_contract=True)
+    )

@@ -19,8 +19,15 @@ def code(answer: httpx.Response) -> tuple[int, str]:
 )
 @pytest.mark.parametrize("path", ["/v1/models", "/v1/pricing", "/v1/tasks/x"])
 def test_admit_invalid_key_is_refused(api, authorization, expected, path):
-    api.sandbox.configure(expired_keys=["sk-old"])
+    api.sandbox.configure(expired_keys=["sk-old"], edition="2026-05")
     assert code(api.http.get(path, headers={"Authorization": authorization})) == (401, expected)
+
+
+@pytest.mark.parametrize("path", ["/v1/models", "/v1/models/veo3.1", "/v1/pricing", "/v1/models/veo3.1/pricing"])
+def test_admit_without_a_key_lets_discovery_in_and_nothing_else(api, path):
+    assert api.http.get(path, headers={"Authorization": ""}).status_code == 200
+    assert code(api.http.get(path, headers={"Authorization": "Bearer sk-wrong"})) == (401, "invalid_api_key")
+    assert code(api.http.get("/v1/tasks/x", headers={"Authorization": ""})) == (401, "invalid_api_key")
 
 
 def test_create_balance_too_low_is_refused(api):
