@@ -1,131 +1,96 @@
-"""One policy in real time, in a process of its own: `python -m benchmarks.polling_parts.live RUN`, RUN as JSON."""
+"""Task triggers in real time, as the triggerer runs them: all in one event loop."""
+
+from __future__ import annotations
 
 import asyncio
 import json
-import logging
 import os
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from pathlib import Path
-from tempfile import TemporaryDirectory
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import httpx
 
 from benchmarks.polling_parts.scenarios import chance_of, generation_times
-from benchmarks.polling_parts.service import NONE
+from benchmarks.polling_parts.service import LIMIT
 from benchmarks.polling_parts.simulation import Outcome
+from lemondata_provider.api.wire import LIMITS
 
-LONGEST = 780.0  # seconds; what was not found until then counts as found then
-ROOT = Path(__file__).parents[2]
+if TYPE_CHECKING:
+    from lemondata_provider.triggers.task import TaskTrigger
 
-
-@dataclass(frozen=True)
-class Run:
-    """A burst in real time.
-
-    :param policy: a name of POLICIES.
-    :param size: how many tasks.
-    :param progress: a name of PROGRESS.
-    :param seed: shuffles the generation times.
-    """
-
-    policy: str
-    size: int
-    progress: str = NONE
-    seed: int = 1
-
-    @property
-    def key(self) -> str:
-        return f"sk-{self.policy}-{self.size}-{self.progress}-{self.seed}".replace("_", "-")
+DEADLINE = 86_400.0  # seconds
+SECONDS = 200.0  # of a burst
+COUNTED = 180.0  # longer generations do not count: they would double the duration
 
 
-@contextmanager
-def environment() -> Iterator[dict[str, str]]:
-    """The environment of a process that has an Airflow of its own."""
-    with TemporaryDirectory() as home:
-        logging_level = {"AIRFLOW__LOGGING__LOGGING_LEVEL": "ERROR"}
-        yield {"PATH": os.environ["PATH"], "AIRFLOW_HOME": home, **logging_level}
+class Created(NamedTuple):
+    """A created task; times are Unix seconds."""
+
+    number: int
+    created: float
+    ends: float
 
 
-@contextmanager
-def serving() -> Iterator[str]:
-    """The service in its own process; its URL."""
-    command = [sys.executable, "-m", "benchmarks.polling_parts.server"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, cwd=ROOT) as server:
-        assert server.stdout
-        try:
-            yield f"http://127.0.0.1:{server.stdout.readline().strip()}"
-        finally:
-            server.terminate()
+@asynccontextmanager
+async def account(url: str, name: str, **burst: Any) -> AsyncIterator[tuple[httpx.AsyncClient, list[Created]]]:
+    """Create tasks with a key of their own; return a client with that key, and the tasks."""
+    headers = {"Authorization": f"Bearer sk-{name}"}
+    async with httpx.AsyncClient(base_url=url, headers=headers, limits=LIMITS, timeout=30) as client:
+        tasks = (await client.post("/burst", json=burst)).json()
+        yield client, [Created(number, *times) for number, times in enumerate(tasks)]
 
 
-def run_all(runs: list[Run], url: str) -> dict[Run, Outcome]:
-    """Run at the same time, each with a key of its own; the bursts begin when all processes are ready."""
-    with environment() as variables:
-        processes = [
-            subprocess.Popen(
-                [sys.executable, "-m", "benchmarks.polling_parts.live", json.dumps(asdict(run)), url],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                cwd=ROOT,
-                env=variables,
-            )
-            for run in runs
-        ]
-        try:
-            for process in processes:
-                _read_until("ready", process)
-            for process in processes:
-                assert process.stdin
-                process.stdin.write("go\n")
-                process.stdin.flush()
-            # Whatever else they log is before the last line.
-            last_lines = [process.communicate()[0].splitlines()[-1] for process in processes]
-        finally:
-            for process in processes:
-                process.kill()
-    return {run: Outcome(**json.loads(line)) for run, line in zip(runs, last_lines, strict=True)}
+def connect(url: str, name: str, requests_per_minute: int = LIMIT) -> None:
+    """Define the Airflow connection for the key of an account."""
+    extra = {"requests_per_minute": requests_per_minute}
+    connection = {"conn_type": "lemondata", "host": url, "password": f"sk-{name}", "extra": extra}
+    os.environ[f"AIRFLOW_CONN_{name.upper()}"] = json.dumps(connection)
 
 
-def _read_until(word: str, process: subprocess.Popen[str]) -> None:
-    assert process.stdout
-    while (line := process.stdout.readline()) != f"{word}\n":
-        assert line, "the process ended"
+def trigger_of(task: Created, name: str, **options: Any) -> TaskTrigger:
+    from lemondata_provider.triggers.task import TaskTrigger  # noqa: PLC0415 # imports Airflow
+
+    return TaskTrigger(
+        task_id=str(task.number),
+        poll_url=f"/v1/tasks/{task.number}",
+        deadline=time.time() + DEADLINE,
+        lemondata_conn_id=name,
+        model="sora-2",
+        created=task.created,
+        **options,
+    )
 
 
-def cost(what: str, url: str) -> dict[str, float]:
-    """Measure one of the costs, in a process of its own."""
-    with environment() as variables:
-        command = [sys.executable, "-m", "benchmarks.polling_parts.costs", what, url]
-        answer = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=variables)
-    measured: dict[str, float] = json.loads(answer.stdout.splitlines()[-1])
-    return measured
+async def event_of(trigger: TaskTrigger) -> Any:
+    (event,) = [event.payload async for event in trigger.run()]
+    return event
 
 
-async def perform(run: Run, url: str) -> Outcome:
-    """Create the tasks, and wait for all of them."""
-    from benchmarks.polling_parts.triggers import POLICIES, Created, Site  # noqa: PLC0415 # they import Airflow
+async def bursts(url: str, size: int, runs: Sequence[tuple[str, int]]) -> list[Outcome]:
+    """Run a burst for each pair of progress and seed, all at the same time."""
+    return await asyncio.gather(*(_burst(url, size, progress, seed) for progress, seed in runs))
 
-    site, found = Site(url, run.key), {}
-    print("ready", flush=True)
-    sys.stdin.readline()
-    body = {"seconds": generation_times(run.size, chance_of(run.seed)), "progress": run.progress}
-    async with httpx.AsyncClient(base_url=url, headers=site.headers) as client:
-        tasks = [Created(**task) for task in (await client.post("/burst", json=body)).json()["tasks"]]
-        watching = POLICIES[run.policy](site, tasks, lambda task_id: found.setdefault(task_id, time.time()))
-        try:
-            await asyncio.wait_for(watching, LONGEST)
-        except asyncio.TimeoutError:
-            logging.error("%s: %d of %d found", run, len(found), run.size)
+
+async def _burst(url: str, size: int, progress: str, seed: int) -> Outcome:
+    name = f"{progress}{seed}"
+    connect(url, name)
+    detected: dict[int, float] = {}
+
+    async def wait_for(task: Created) -> None:
+        event = await event_of(trigger_of(task, name, last_request_at=task.created))
+        if event["error"] is None:
+            detected[task.number] = time.time()
+
+    seconds = generation_times(size, chance_of(seed))
+    async with account(url, name, seconds=seconds, progress=progress) as (client, tasks):
+        waits = [asyncio.create_task(wait_for(task)) for task in tasks]
+        await asyncio.wait(waits, timeout=SECONDS)
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
         ledger = (await client.get("/ledger")).json()
-    lags = [found.get(task.id, time.time()) - task.ends for task in tasks]
-    return Outcome(lags, ledger["polls"], ledger["refused"])
-
-
-if __name__ == "__main__":
-    print(json.dumps(asdict(asyncio.run(perform(Run(**json.loads(sys.argv[1])), sys.argv[2])))))
+    counted = [task for task in tasks if seconds[task.number] <= COUNTED]
+    lags = {task.number: detected.get(task.number, time.time()) - task.ends for task in counted}
+    return Outcome(lags, ledger["refused"])

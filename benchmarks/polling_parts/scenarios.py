@@ -1,4 +1,4 @@
-"""How many tasks there are, when they come and how long they take."""
+"""How many tasks there are, when they are created and how long they generate."""
 
 import math
 from collections.abc import Callable
@@ -10,26 +10,25 @@ MEDIAN = 90.0  # seconds of a generation, log-normal
 SIGMA = 0.5
 MEAN = MEDIAN * math.exp(SIGMA**2 / 2)
 CREATE_SECONDS = 0.001  # between two creates of a burst
-WARM_UP = 600.0  # of a steady state; what is created then does not count
+WARM_UP = 600.0  # of a steady load; tasks created before do not count
 MEASURED = 1200.0
-AFTERWARDS = 300.0  # the load goes on while the last ones that count are waited for
+AFTERWARDS = 300.0  # the load continues until the last counted tasks have ended
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """A load.
+    """
+    A load.
 
-    :param arrivals: from a seed to the instants of the creates, in seconds.
-    :param since: what is created from then on counts.
-    :param until: what is created later does not count.
-    :param creates_count: whether the creates are in the window of the rate limit.
+    :param arrivals: from a generator of random numbers to the instants of the creates, in seconds.
+    :param since: tasks created earlier do not count.
+    :param until: tasks created from then on do not count.
     """
 
     name: str
     arrivals: Callable[[Random], list[float]]
     since: float = 0.0
     until: float = math.inf
-    creates_count: bool = True
 
 
 def chance_of(seed: int) -> Random:
@@ -37,33 +36,24 @@ def chance_of(seed: int) -> Random:
 
 
 def generation_times(count: int, chance: Random) -> list[float]:
-    """The quantiles of the distribution, shuffled: the mean of a burst shall not be luck."""
+    """Return the quantiles of the distribution, shuffled: the mean of a burst must not depend on the seed."""
     normal = NormalDist(math.log(MEDIAN), SIGMA)
     seconds = [math.exp(normal.inv_cdf((number + 0.5) / count)) for number in range(count)]
     chance.shuffle(seconds)
     return seconds
 
 
-def creates_per_minute(in_flight: float) -> float:
-    return in_flight / MEAN * 60
-
-
-def burst(count: int, *, creates_count: bool = True) -> Scenario:
+def burst(count: int) -> Scenario:
     arrivals = [number * CREATE_SECONDS for number in range(count)]
-    name = f"burst of {count:,}" + ("" if creates_count else " alone")
-    return Scenario(name, lambda _: arrivals, creates_count=creates_count)
+    return Scenario(f"burst of {count:,}", lambda _: arrivals)
 
 
 def steady(in_flight: int) -> Scenario:
     def arrivals(chance: Random) -> list[float]:
         instants, now = [], 0.0
         while now < WARM_UP + MEASURED + AFTERWARDS:
-            now += chance.expovariate(creates_per_minute(in_flight) / 60)
+            now += chance.expovariate(in_flight / MEAN)
             instants.append(now)
         return instants
 
-    return Scenario(f"steady, {in_flight} in flight", arrivals, since=WARM_UP, until=WARM_UP + MEASURED)
-
-
-BURST, BIG_BURST, BIG_BURST_ALONE = burst(200), burst(1000), burst(1000, creates_count=False)
-STEADY, BIG_STEADY = steady(200), steady(500)
+    return Scenario(f"steady {in_flight} in flight", arrivals, since=WARM_UP, until=WARM_UP + MEASURED)

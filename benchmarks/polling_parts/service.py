@@ -1,4 +1,4 @@
-"""The service that is polled: what it answers, and whom it refuses; the same in real and in simulated time."""
+"""The polled service: its answers and its rate limit; the same in real and in simulated time."""
 
 import math
 from collections.abc import Callable
@@ -15,7 +15,7 @@ NONE = "none"
 
 _GUESSES = Random(0)  # noqa: S311 # no secret
 
-# What is told as progress when this part of the generation time has passed.
+# The progress that an answer has after this part of the generation time.
 PROGRESS: dict[str, Callable[[float], float | None]] = {
     NONE: lambda _: None,
     TRUTHFUL: lambda part: 100 * part,
@@ -33,11 +33,12 @@ FALSE_PROGRESS = tuple(name for name in PROGRESS if name not in (NONE, TRUTHFUL)
 
 @dataclass(frozen=True, slots=True)
 class Work:
-    """One task as the service knows it; times are Unix seconds.
+    """
+    One task at the service; times are Unix seconds.
 
     :param created: when it was created.
-    :param seconds: how long it takes.
-    :param progress: what it tells of its progress, a name of PROGRESS.
+    :param seconds: how long it generates.
+    :param progress: a name of PROGRESS.
     """
 
     id: str
@@ -50,9 +51,9 @@ class Work:
         return self.created + self.seconds
 
     def answer(self, now: float) -> dict[str, Any]:
-        """What a poll of it is answered, as the contract has it."""
+        """Return the answer to a poll, as LemonData documents it."""
         ended = now >= self.ends
-        told = PROGRESS[self.progress]((now - self.created) / self.seconds)
+        progress = PROGRESS[self.progress]((now - self.created) / self.seconds)
         answer: dict[str, Any] = {
             "id": self.id,
             "poll_url": f"/v1/tasks/{self.id}",
@@ -61,34 +62,24 @@ class Work:
             "created": int(self.created),
             "updated": int(self.ends if ended else self.created),
         }
-        if told is not None:
-            answer["progress"] = 100 if ended else min(99, int(told))
+        if progress is not None:
+            answer["progress"] = 100 if ended else min(99, int(progress))
         if ended:
             answer["video_url"] = f"https://cdn.example.com/{self.id}.mp4"
         return answer
 
 
 class Key:
-    """One API key: its window, and what was asked with it."""
+    """The rate limit of one API key, and the count of its requests."""
 
     def __init__(self, limit: int = LIMIT) -> None:
         self.limit = limit
+        self.requests = self.refused = 0
         self._window = Window()
-        self.forget()
 
-    def forget(self) -> None:
-        """Count from here on."""
-        self.polls = self.polls_refused = self.creates_refused = 0
-
-    def create(self, now: float) -> int:
-        """Let a create in and return 0, or return the seconds of its Retry-After."""
+    def request(self, now: float) -> int:
+        """Accept a request and return 0, or return the seconds of its Retry-After."""
         wait = self._window.wait(now, self.limit, WINDOW)
-        self.creates_refused += wait > 0
-        return wait
-
-    def poll(self, now: float) -> int:
-        """Let a poll in and return 0, or return the seconds of its Retry-After."""
-        wait = self._window.wait(now, self.limit, WINDOW)
-        self.polls += 1
-        self.polls_refused += wait > 0
+        self.requests += 1
+        self.refused += wait > 0
         return wait
