@@ -20,7 +20,7 @@ help:
 	@echo "make test   lint and all tests, on Airflow $(FLOOR) and $(AIRFLOW)"
 	@echo "make test-distributed"
 	@echo "            two triggerers and two workers on PostgreSQL and Redis; the tests kill one of each"
-	@echo "make bench  the benchmarks, each prints one table"
+	@echo "make bench  the benchmarks: each prints one table, and fails if it misses a bound"
 	@echo "make pins   rewrite the pinned sets in .ci/"
 	@echo "make clean  delete the environments and all build output"
 
@@ -44,7 +44,7 @@ test-distributed: .venv-distributed/$(READY)
 lint: .venv/$(READY)
 	@.ci/lint
 
-bench: .venv-bench/$(READY)
+bench: .venv/$(READY)
 	@env -u LEMONDATA_API_KEY .ci/bench
 
 pins: .venv/$(READY)
@@ -63,7 +63,5 @@ SOURCES := $(shell find lemondata_provider -type f -not -name '*.pyc')
 	@.ci/venv "$(PYTHON)" .venv-floor $< --editable $(READY)
 .venv-wheel/$(READY): .ci/airflow-$(AIRFLOW).txt $(INPUTS) $(SOURCES)
 	@.ci/venv "$(PYTHON)" .venv-wheel $< --wheel $(READY)
-.venv-bench/$(READY): .ci/bench.txt $(INPUTS) $(SOURCES)
-	@.ci/venv "$(PYTHON)" .venv-bench $< --wheel $(READY)
 .venv-distributed/$(READY): .ci/distributed.txt $(INPUTS) $(SOURCES)
 	@.ci/venv "$(PYTHON)" .venv-distributed $< --wheel $(READY)
