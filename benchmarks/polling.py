@@ -16,6 +16,7 @@ from benchmarks.polling_parts.server import serving
 from benchmarks.polling_parts.service import FALSE_PROGRESS, NONE, TRUTHFUL
 from benchmarks.polling_parts.simulation import Outcome, simulate
 from benchmarks.report import Report
+from harness import processes
 
 T = TypeVar("T")
 
@@ -83,7 +84,7 @@ def main() -> int:
     for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
         del os.environ[name]
     report = Report("Many tasks at a time", NOTE)
-    with TemporaryDirectory() as home, serving() as url:
+    with processes.exit_on_termination(), TemporaryDirectory() as home, serving() as url:
         os.environ.update(AIRFLOW_HOME=home, AIRFLOW__LOGGING__LOGGING_LEVEL="ERROR")
         add_costs(report, url)
         runs = [(progress, seed) for progress in (NONE, TRUTHFUL) for seed in SEEDS]

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from lemondata_provider.triggers.task import TaskTrigger
 
 DEADLINE = 86_400.0  # seconds
-SECONDS = 200.0  # of a burst
-COUNTED = 180.0  # longer generations do not count: they would double the duration
+SECONDS = 160.0  # of a burst
+COUNTED = 145.0  # longer generations do not count: they would double the duration
 
 
 class Created(NamedTuple):
