@@ -17,12 +17,13 @@ from airflow.sdk.exceptions import (
 )
 
 from lemondata_provider.api.errors import ConfigurationError, InvalidRequestError
+from lemondata_provider.hooks.exceptions import LemonDataFailException
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.sensors.task import TaskSensor
 from lemondata_provider.triggers.task import TaskTrigger
 
 
-def submitted(context: dict[str, Any], prompt: str = "a cat", **fields: Any) -> dict[str, Any]:
+def submitted(context: Any, prompt: str = "a cat", **fields: Any) -> dict[str, Any]:
     return SubmitVideoOperator(task_id="submit", model="sora-2", prompt=prompt, **fields).execute(context)
 
 
@@ -30,7 +31,7 @@ def sensor(poll_url: Any, **arguments: Any) -> TaskSensor:
     return TaskSensor(task_id="wait", poll_url=poll_url, **{"poke_interval": 0.05, "timeout": 20, **arguments})
 
 
-async def run_deferred(op: TaskSensor, context: dict[str, Any]) -> Any:
+async def run_deferred(op: TaskSensor, context: Any) -> Any:
     """Run a sensor as Airflow does: defer, run the trigger, resume."""
     step: Callable[[], Any] = lambda: op.execute(context)  # noqa: E731 # reads best as the first of several steps
     while True:
@@ -39,12 +40,12 @@ async def run_deferred(op: TaskSensor, context: dict[str, Any]) -> Any:
         except TaskDeferred as deferral:
             trigger = TaskTrigger(**deferral.trigger.serialize()[1])
             events = [event.payload async for event in trigger.run()]
-            kwargs = {"event": events[0], **deferral.kwargs}
+            kwargs = {"event": events[0], **(deferral.kwargs or {})}
             step = lambda: op.resume_execution("execute_complete", kwargs, context)  # noqa: B023,E731 # used at once
 
 
-def run_rescheduled(op: TaskSensor, context: dict[str, Any]) -> Any:
-    """Run a sensor as Airflow does: again and again, each time as if in a new process."""
+def run_rescheduled(op: TaskSensor, context: Any) -> Any:
+    """Run a sensor as Airflow does: poll after poll, each time as if in a new process."""
     context["ti"].first_reschedule = datetime.now(timezone.utc)
     while True:
         try:
@@ -53,7 +54,7 @@ def run_rescheduled(op: TaskSensor, context: dict[str, Any]) -> Any:
             time.sleep(max(0.0, (reschedule.reschedule_date - datetime.now(timezone.utc)).total_seconds()))
 
 
-async def run(op: TaskSensor, context: dict[str, Any], mode: str) -> Any:
+async def run(op: TaskSensor, context: Any, mode: str) -> Any:
     if mode == "deferred":
         return await run_deferred(op, context)
     return run_rescheduled(op, context) if mode == "reschedule" else op.execute(context)
@@ -69,7 +70,7 @@ MODES = pytest.mark.parametrize("mode", ["deferred", "poke", "reschedule"])
 
 @MODES
 @pytest.mark.parametrize("whole", [True, False], ids=["result of the submit", "poll URL"])
-async def test_it_returns_the_finished_result(sandbox, context, mode, whole):
+async def test_execute_task_completes_returns_the_result(sandbox, context, mode, whole):
     submit = submitted(context, operation="text-to-video")
     result = await run(in_mode(submit if whole else submit["poll_url"], mode), context, mode)
     assert result["status"] == "completed"
@@ -80,15 +81,15 @@ async def test_it_returns_the_finished_result(sandbox, context, mode, whole):
 
 
 @MODES
-async def test_a_failed_generation_fails_it_with_the_reason_and_no_retry(sandbox, context, mode):
+async def test_execute_failed_task_fails_with_the_reason_and_no_retry(sandbox, context, mode):
     submit = submitted(context, "[fail:too dark]")
-    with pytest.raises(AirflowFailException, match="too dark") as failure:
+    with pytest.raises(LemonDataFailException, match="too dark") as failure:
         await run(in_mode(submit, mode), context, mode)
     assert failure.value.poll_url == submit["poll_url"]
 
 
 @MODES
-async def test_a_cancelled_task_fails_it(sandbox, context, mode):
+async def test_execute_cancelled_task_fails_with_the_reason(sandbox, context, mode):
     sandbox.configure(failed_word="cancelled")
     submit = submitted(context, "[fail:stopped by a person]")
     with pytest.raises(AirflowFailException, match="stopped by a person"):
@@ -98,7 +99,7 @@ async def test_a_cancelled_task_fails_it(sandbox, context, mode):
 @MODES
 @pytest.mark.parametrize("option", ["soft_fail", "never_fail"])
 @pytest.mark.parametrize("end", ["failed generation", "deadline"])
-async def test_soft_fail_and_never_fail_skip(sandbox, context, mode, option, end):
+async def test_soft_fail_and_never_fail_failed_task_or_timeout_skip(sandbox, context, mode, option, end):
     submit = submitted(context, "[forever]" if end == "deadline" else "[fail]")
     timeout = 0.3 if end == "deadline" else 20
     with pytest.raises(AirflowSkipException):
@@ -106,13 +107,13 @@ async def test_soft_fail_and_never_fail_skip(sandbox, context, mode, option, end
 
 
 @MODES
-async def test_the_deadline_is_a_sensor_timeout(sandbox, context, mode):
+async def test_timeout_pending_task_raises_sensor_timeout(sandbox, context, mode):
     with pytest.raises(AirflowSensorTimeout):
         await run(in_mode(submitted(context, "[forever]"), mode, timeout=0.3), context, mode)
 
 
 @MODES
-async def test_never_fail_skips_what_a_retry_may_mend_and_soft_fail_does_not(context, mode):
+async def test_never_fail_retryable_error_skips_and_soft_fail_raises(context, mode):
     with pytest.raises(AirflowSkipException):
         await run(in_mode("/v1/tasks/t", mode, lemondata_conn_id="nowhere", never_fail=True), context, mode)
     with pytest.raises(ConfigurationError, match="'nowhere' is not defined"):
@@ -120,25 +121,25 @@ async def test_never_fail_skips_what_a_retry_may_mend_and_soft_fail_does_not(con
 
 
 @MODES
-async def test_silent_fail_waits_on_through_what_a_retry_may_mend(sandbox, context, mode, monkeypatch):
+async def test_silent_fail_retryable_error_keeps_polling(sandbox, context, mode, monkeypatch):
     submit = submitted(context)
     monkeypatch.setenv("AIRFLOW_CONN_BROKEN", '{"conn_type": "lemondata", "password": ""}')
-    mended = threading.Timer(1.0, monkeypatch.setenv, ("AIRFLOW_CONN_BROKEN", sandbox.connection_uri))
-    mended.start()
+    repaired = threading.Timer(1.0, monkeypatch.setenv, ("AIRFLOW_CONN_BROKEN", sandbox.connection_uri))
+    repaired.start()
     result = await run(in_mode(submit, mode, lemondata_conn_id="broken", silent_fail=True), context, mode)
-    mended.join()
+    repaired.join()
     assert result["status"] == "completed"
 
 
 @MODES
-async def test_silent_fail_still_ends_at_the_deadline(context, mode):
+async def test_silent_fail_at_the_deadline_raises_sensor_timeout(context, mode):
     op = in_mode("/v1/tasks/t", mode, lemondata_conn_id="nowhere", silent_fail=True, timeout=0.5)
     with pytest.raises(AirflowSensorTimeout):
         await run(op, context, mode)
 
 
 @MODES
-async def test_a_key_that_is_refused_three_times_fails_it(sandbox, context, mode):
+async def test_execute_key_refused_three_times_fails(sandbox, context, mode):
     submit = submitted(context, "[forever]")
     sandbox.fault("error", on="poll", times=-1, status=401, code="invalid_api_key")
     with pytest.raises(AirflowFailException, match="401 invalid_api_key"):
@@ -146,7 +147,7 @@ async def test_a_key_that_is_refused_three_times_fails_it(sandbox, context, mode
     assert sandbox.ledger.requests("poll") >= 3
 
 
-def test_deferred_it_holds_no_worker_while_the_service_has_trouble(sandbox, context):
+def test_execute_deferrable_first_poll_fails_defers(sandbox, context):
     submit = submitted(context)
     sandbox.fault("error", on="poll", times=-1, status=500)
     with pytest.raises(TaskDeferred):
@@ -154,7 +155,7 @@ def test_deferred_it_holds_no_worker_while_the_service_has_trouble(sandbox, cont
     assert sandbox.ledger.requests("poll") == 1
 
 
-async def test_deferred_it_polls_once_in_the_worker_and_hands_over(sandbox, context):
+async def test_execute_deferrable_pending_task_polls_once_and_defers(sandbox, context):
     submit = submitted(context, "[forever]")
     before = time.time()
     with pytest.raises(TaskDeferred) as deferral:
@@ -166,7 +167,7 @@ async def test_deferred_it_polls_once_in_the_worker_and_hands_over(sandbox, cont
     assert before + 99 < kwargs["deadline"] < time.time() + 100
 
 
-async def test_a_task_that_has_ended_needs_no_trigger(sandbox, context):
+async def test_execute_deferrable_completed_task_returns_without_deferring(sandbox, context):
     submit = submitted(context)
     await run(in_mode(submit, "poke"), context, "poke")
     assert sensor(submit).execute(context)["status"] == "completed"
@@ -186,7 +187,7 @@ async def test_a_task_that_has_ended_needs_no_trigger(sandbox, context):
         "data:image/png;base64,QUJD/REVG",
     ],
 )
-def test_what_is_no_poll_url_is_refused_in_one_sentence_and_nothing_is_sent(sandbox, context, poll_url):
+def test_poll_url_invalid_fails_and_sends_no_request(sandbox, context, poll_url):
     with pytest.raises(AirflowFailException, match="poll_url must be a poll URL such as") as refused:
         sensor(poll_url).execute(context)
     assert "QUJD" not in str(refused.value)
@@ -195,27 +196,28 @@ def test_what_is_no_poll_url_is_refused_in_one_sentence_and_nothing_is_sent(sand
 
 @pytest.mark.parametrize("field", ["timeout", "poke_interval"])
 @pytest.mark.parametrize("value", [0, -1, float("inf"), None, "5"])
-def test_times_that_make_no_sense_are_refused_when_the_dag_is_read(field, value):
+def test_init_invalid_timeout_or_poke_interval_raises(field, value):
     with pytest.raises(InvalidRequestError, match=f"{field} must be a number of seconds above 0"):
         sensor("/v1/tasks/t", **{field: value})
 
 
-def test_times_may_be_timedeltas():
+def test_init_timedeltas_become_seconds():
     op = sensor("/v1/tasks/t", timeout=timedelta(minutes=2), poke_interval=timedelta(seconds=7))
     assert (op.timeout, op.poke_interval) == (120, 7)
 
 
-def test_the_poll_url_is_templated_and_inline_media_put_there_by_mistake_is_not_shown(sandbox, context):
-    submit = submitted(context)
+def test_poll_url_template_is_rendered_and_inline_media_is_shortened(sandbox, context):
     dag = DAG("rendering")
     op = sensor("{{ wanted }}", dag=dag)
-    op.render_template_fields({"wanted": submit["poll_url"]}, dag.get_template_env())
-    assert op.poll_url == submit["poll_url"]
+    context["wanted"] = submitted(context)["poll_url"]
+    op.render_template_fields(context, dag.get_template_env())
+    assert op.poll_url == context["wanted"]
     op.poll_url = "{{ wanted }}"
-    op.render_template_fields({"wanted": "data:image/png;base64,QUJDREVG"}, dag.get_template_env())
+    context["wanted"] = "data:image/png;base64,QUJDREVG"
+    op.render_template_fields(context, dag.get_template_env())
     assert "QUJDREVG" not in str(op.poll_url)
 
 
-def test_it_resumes_without_its_deadline_as_airflow_dags_test_does(context):
+def test_execute_complete_without_deadline_returns_the_result(context):
     event = {"task_id": "t", "poll_url": "/v1/tasks/t", "result": {"task_id": "t", "video_url": "https://x.test/v.mp4"}}
     assert sensor("/v1/tasks/t").execute_complete(context, event=event)["task_id"] == "t"
