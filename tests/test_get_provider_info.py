@@ -23,7 +23,7 @@ PACKAGE = "airflow-provider-lemondata"
 @pytest.fixture
 def manager() -> Any:
     """Return what Airflow knows of all providers."""
-    return ProvidersManager()  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
+    return ProvidersManager()
 
 
 def test_provider_info_matches_the_schema_of_airflow() -> None:
