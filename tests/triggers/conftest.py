@@ -1,4 +1,4 @@
-"""A service to poll and statistics to tell, new for each test."""
+"""A fake service and fake metrics, new for each test."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What stands in for the rest of the world where hubs are tested: a service, its clients, and Airflow's statistics."""
+"""Fakes for the tests of the hubs: a service, its clients, and Airflow's metrics."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def answer(task_id: str, status: str = "completed", **fields: Any) -> Task:
 
 
 class FakeTaskService:
-    """What every client that it makes talks to: says how each task is, and counts who asked."""
+    """LemonData for every client that it makes: returns the state of each task, and counts the polls."""
 
     def __init__(self) -> None:
         self.ends: dict[str, Any] = {}  # what comes instead of "processing", by task
@@ -41,7 +41,7 @@ class FakeTaskService:
         self.clients: list[Client] = []
         self.in_flight = self.most_in_flight = 0
 
-    def client(self, **options: Any) -> Client:
+    def client(self, **options: Any) -> Any:
         self.clients.append(Client(self, options))
         return self.clients[-1]
 
@@ -69,6 +69,7 @@ class Client:
             end = end()
         if isinstance(end, BaseException):
             raise end
+        assert isinstance(end, Task)
         return end
 
     async def close(self) -> None:

@@ -8,13 +8,14 @@ from typing import Any
 import pytest
 
 from lemondata_provider.api.errors import AuthenticationError, ConfigurationError, ConnectionFailedError
+from lemondata_provider.api.polling import Completed
 from lemondata_provider.triggers.hub_registry import HubRegistry, registry_for_running_loop
 from lemondata_provider.triggers.poll_hub import PollHub
 from tests.triggers.doubles import FakeTaskService, Metrics, answer, settings, until, waiting
 
 
 class Connections:
-    """What the connections say, and how often they were looked up."""
+    """The settings of each connection, and how often each was read."""
 
     def __init__(self) -> None:
         self.say: dict[str, Any] = {}
@@ -23,10 +24,10 @@ class Connections:
     async def look_up(self, conn_id: str) -> Any:
         self.asked[conn_id] += 1
         await asyncio.sleep(0.01)
-        said = self.say.get(conn_id, settings())
-        if isinstance(said, Exception):
-            raise said
-        return said
+        result = self.say.get(conn_id, settings())
+        if isinstance(result, Exception):
+            raise result
+        return result
 
 
 @pytest.fixture
@@ -39,7 +40,7 @@ def hubs(service: FakeTaskService, connections: Connections, metrics: Metrics) -
     return HubRegistry(connections.look_up, metrics, partial(PollHub, make_client=service.client))
 
 
-async def test_a_connection_is_polled_up_once_for_all_who_wait_with_it(hubs, service, connections):
+async def test_wait_for_many_tasks_of_a_connection_reads_it_once(hubs, service, connections):
     names = [str(number) for number in range(30)]
     service.ends = {name: answer(name) for name in names}
     await asyncio.gather(*(hubs.wait_for(waiting(name)) for name in names))
@@ -47,7 +48,7 @@ async def test_a_connection_is_polled_up_once_for_all_who_wait_with_it(hubs, ser
     assert len(service.clients) == 1
 
 
-async def test_connections_with_one_key_share_a_hub_and_others_do_not(hubs, service, connections):
+async def test_wait_for_connections_with_one_key_share_a_hub(hubs, service, connections):
     connections.say = {"a": settings(), "b": settings(timeout=5.0), "c": settings(api_key="sk-another-key")}
     waits = [asyncio.ensure_future(hubs.wait_for(waiting(name, lemondata_conn_id=name))) for name in "abc"]
     await until(lambda: len(service.asked) == 3)
@@ -56,20 +57,18 @@ async def test_connections_with_one_key_share_a_hub_and_others_do_not(hubs, serv
     await asyncio.gather(*waits)
 
 
-async def test_a_key_that_was_refused_is_polled_up_again_and_the_new_one_used(hubs, service, connections):
+async def test_wait_for_refused_key_reads_the_connection_and_uses_the_new_key(hubs, service, connections):
     def refuse() -> Exception:
         connections.say["lemondata_default"] = settings(api_key="sk-the-new-key")
         return AuthenticationError("no", status=401)
 
     service.ends["one"] = [refuse]
     connections.say["lemondata_default"] = settings(api_key="sk-the-old-key")
-    assert (await hubs.wait_for(waiting(poll_interval=0.3))).task.id == "one"
+    assert await hubs.wait_for(waiting(poll_interval=0.3)) == Completed(answer("one"))
     assert [client.options["api_key"] for client in service.clients] == ["sk-the-old-key", "sk-the-new-key"]
 
 
-async def test_a_refused_wait_goes_on_when_its_connection_was_polled_up_however_long_that_takes(
-    hubs, service, connections
-):
+async def test_wait_for_refused_key_and_slow_connection_waits_for_the_new_key(hubs, service, connections):
     async def slowly(conn_id: str) -> Any:
         connections.asked[conn_id] += 1
         await asyncio.sleep(0.3 if connections.asked[conn_id] > 1 else 0)
@@ -83,7 +82,7 @@ async def test_a_refused_wait_goes_on_when_its_connection_was_polled_up_however_
     assert connections.asked["lemondata_default"] == 2
 
 
-async def test_a_lookup_that_takes_longer_than_a_poll_may_loses_no_wait(service, connections, metrics):
+async def test_wait_for_connection_slower_than_the_poll_timeout_returns_the_task(service, connections, metrics):
     async def slowly(conn_id: str) -> Any:
         connections.asked[conn_id] += 1
         await asyncio.sleep(0.3 if connections.asked[conn_id] > 1 else 0)
@@ -91,11 +90,11 @@ async def test_a_lookup_that_takes_longer_than_a_poll_may_loses_no_wait(service,
 
     hubs = HubRegistry(slowly, metrics, partial(PollHub, make_client=service.client, poll_timeout=0.1))
     service.ends["one"] = [AuthenticationError("no", status=401)]
-    assert (await asyncio.wait_for(hubs.wait_for(waiting()), 5)).task.id == "one"
+    assert await asyncio.wait_for(hubs.wait_for(waiting()), 5) == Completed(answer("one"))
     assert connections.asked["lemondata_default"] == 2
 
 
-async def test_a_connection_that_was_changed_while_nobody_waited_is_used(hubs, service, connections):
+async def test_wait_for_connection_changed_between_waits_uses_the_new_settings(hubs, service, connections):
     service.ends = {"one": answer("one"), "two": answer("two")}
     await hubs.wait_for(waiting("one"))
     connections.say["lemondata_default"] = settings(timeout=7.0, triggerers=2)
@@ -104,7 +103,7 @@ async def test_a_connection_that_was_changed_while_nobody_waited_is_used(hubs, s
 
 
 @pytest.mark.parametrize("trouble", [OverflowError("too large"), ValueError("Invalid IPv6 URL"), OSError()])
-async def test_whatever_a_poll_up_raises_the_next_ones_are_made(service, connections, metrics, trouble):
+async def test_refresh_connection_raises_any_error_is_repeated(service, connections, metrics, trouble):
     hubs = HubRegistry(connections.look_up, metrics, partial(PollHub, make_client=service.client), refresh_seconds=0.02)
     ending = asyncio.ensure_future(hubs.wait_for(waiting()))
     await until(lambda: service.asked["one"] >= 1)
@@ -114,10 +113,10 @@ async def test_whatever_a_poll_up_raises_the_next_ones_are_made(service, connect
     connections.say["lemondata_default"] = settings(api_key="sk-the-new-key")
     await until(lambda: len(service.clients) == 2)
     service.ends["one"] = answer("one")
-    assert (await ending).task.id == "one"
+    assert await ending == Completed(answer("one"))
 
 
-async def test_a_changed_connection_is_noticed_without_a_refusal(service, connections, metrics):
+async def test_refresh_changed_connection_makes_a_new_client(service, connections, metrics):
     hubs = HubRegistry(connections.look_up, metrics, partial(PollHub, make_client=service.client), refresh_seconds=0.05)
     ending = asyncio.ensure_future(hubs.wait_for(waiting()))
     await until(lambda: service.asked["one"] >= 1)
@@ -127,45 +126,45 @@ async def test_a_changed_connection_is_noticed_without_a_refusal(service, connec
     await until(lambda: len(service.clients) == 3)
     assert service.clients[2].options["timeout"] == 3.0
     service.ends["one"] = answer("one")
-    assert (await ending).task.id == "one"
+    assert await ending == Completed(answer("one"))
 
 
-async def test_a_connection_that_cannot_be_looked_up_any_more_changes_nothing(service, connections, metrics, caplog):
+async def test_refresh_secrets_backend_fails_keeps_the_settings(service, connections, metrics, caplog):
     hubs = HubRegistry(connections.look_up, metrics, partial(PollHub, make_client=service.client), refresh_seconds=0.05)
     ending = asyncio.ensure_future(hubs.wait_for(waiting()))
     await until(lambda: service.asked["one"] >= 1)
     connections.say["lemondata_default"] = ConnectionFailedError("the secrets backend is away")
     await until(lambda: "the secrets backend is away; the last known settings stay in use" in caplog.text)
     service.ends["one"] = answer("one")
-    assert (await ending).task.id == "one"
+    assert await ending == Completed(answer("one"))
 
 
-async def test_a_connection_that_cannot_be_used_ends_the_wait_after_three_polls(hubs, connections):
+async def test_wait_for_invalid_connection_fails_after_three_reads(hubs, connections):
     connections.say["lemondata_default"] = ConfigurationError("The API key is empty")
     ended = await hubs.wait_for(waiting())
     assert "The API key is empty" in str(ended.error)
     assert connections.asked["lemondata_default"] == 3
 
 
-async def test_a_secrets_backend_that_is_away_for_a_while_ends_no_wait(hubs, service, connections):
+async def test_wait_for_secrets_backend_fails_for_a_while_returns_the_task(hubs, service, connections):
     connections.say["lemondata_default"] = ConnectionFailedError("the secrets backend is away")
     service.ends["one"] = answer("one")
     ending = asyncio.ensure_future(hubs.wait_for(waiting()))
     await until(lambda: connections.asked["lemondata_default"] >= 4)
     del connections.say["lemondata_default"]
-    assert (await ending).task.id == "one"
+    assert await ending == Completed(answer("one"))
 
 
-async def test_a_poll_up_that_one_wait_is_cancelled_in_serves_the_others(hubs, service):
+async def test_wait_for_cancelled_while_reading_the_connection_serves_the_others(hubs, service):
     service.ends["two"] = answer("two")
     first = asyncio.ensure_future(hubs.wait_for(waiting("one")))
     second = asyncio.ensure_future(hubs.wait_for(waiting("two")))
     await asyncio.sleep(0)
     first.cancel()
-    assert (await second).task.id == "two"
+    assert await second == Completed(answer("two"))
 
 
-async def test_nothing_runs_when_nobody_waits_and_the_level_is_told(hubs, service, metrics):
+async def test_wait_for_last_task_ends_leaves_no_asyncio_task_and_a_gauge_of_zero(hubs, service, metrics):
     before = asyncio.all_tasks()
     service.ends = {"one": answer("one"), "two": answer("two")}
     await asyncio.gather(hubs.wait_for(waiting("one")), hubs.wait_for(waiting("two")))
@@ -174,7 +173,7 @@ async def test_nothing_runs_when_nobody_waits_and_the_level_is_told(hubs, servic
     assert (max(levels), levels[-1]) == (2, 0)
 
 
-def test_each_event_loop_has_its_own_and_a_closed_one_is_forgotten():
+def test_registry_for_running_loop_each_event_loop_has_its_own():
     async def mine() -> Any:
         return registry_for_running_loop(), registry_for_running_loop()
 

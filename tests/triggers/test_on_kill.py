@@ -1,4 +1,4 @@
-"""A killed trigger cancels its task at LemonData if somebody ended the Airflow task, and never otherwise."""
+"""A killed trigger cancels its task at LemonData only if a user ended the Airflow task."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import time
 from contextlib import suppress
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import structlog
@@ -16,7 +17,7 @@ from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.triggers.task import TaskTrigger
 
-TI = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)
+TI: Any = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)
 
 
 def killed(cancel_on_kill: bool = True, model: str = "seedance-2.0", prompt: str = "[queued]") -> TaskTrigger:
@@ -43,7 +44,7 @@ def killed(cancel_on_kill: bool = True, model: str = "seedance-2.0", prompt: str
         ("failed", False, 0),
     ],
 )
-async def test_the_state_of_the_task_instance_decides(sandbox, supervisor, state, cancel_on_kill, deletes):
+async def test_on_kill_each_task_instance_state_cancels_or_not(sandbox, supervisor, state, cancel_on_kill, deletes):
     supervisor.states = {"r": {"t": state}}
     trigger = killed(cancel_on_kill)
     await trigger.on_kill()
@@ -59,7 +60,7 @@ async def test_the_state_of_the_task_instance_decides(sandbox, supervisor, state
         ("sora-2", "[queued]", "tasks of this model cannot be cancelled; it goes on, and is charged"),
     ],
 )
-async def test_the_log_says_what_came_of_it(sandbox, supervisor, model, prompt, said):
+async def test_on_kill_each_outcome_is_logged(sandbox, supervisor, model, prompt, said):
     sandbox.configure(pending_seconds=0)
     supervisor.states = {"r": {"t": "failed"}}
     trigger = killed(model=model, prompt=prompt)
@@ -68,7 +69,7 @@ async def test_the_log_says_what_came_of_it(sandbox, supervisor, model, prompt, 
     assert said in str(logs[-1]["event"])
 
 
-async def test_in_doubt_nothing_is_cancelled(sandbox, supervisor):
+async def test_on_kill_state_unavailable_cancels_nothing(sandbox, supervisor):
     supervisor.refuses = True
     with structlog.testing.capture_logs() as logs:
         await killed().on_kill()
@@ -76,7 +77,7 @@ async def test_in_doubt_nothing_is_cancelled(sandbox, supervisor):
     assert "Airflow did not return the state" in str(logs[-1])
 
 
-async def test_it_goes_on_where_airflow_cuts_it_short(sandbox, supervisor):
+async def test_on_kill_interrupted_by_airflow_still_cancels(sandbox, supervisor):
     supervisor.states = {"r": {"t": "failed"}}
     trigger = killed()
     sandbox.fault("slow", on="cancel", seconds=0.3)
@@ -91,7 +92,7 @@ async def test_it_goes_on_where_airflow_cuts_it_short(sandbox, supervisor):
     assert sandbox.ledger.creates[0].cancelled
 
 
-async def test_it_cancels_once_also_where_airflow_does_not_come_to_call_it(sandbox, supervisor):
+async def test_run_cancelled_by_user_cancels_once_even_without_on_kill(sandbox, supervisor):
     supervisor.states = {"r": {"t": "failed"}}
     trigger = killed()
     running = asyncio.ensure_future(anext(trigger.run()))
@@ -106,7 +107,7 @@ async def test_it_cancels_once_also_where_airflow_does_not_come_to_call_it(sandb
     assert sandbox.ledger.requests("cancel") == 1
 
 
-async def test_a_triggerer_that_stops_does_not_even_ask(sandbox, supervisor):
+async def test_run_triggerer_stops_does_not_ask_for_the_state(sandbox, supervisor):
     trigger = killed()
     running = asyncio.ensure_future(anext(trigger.run()))
     await asyncio.sleep(0.05)
@@ -116,7 +117,7 @@ async def test_a_triggerer_that_stops_does_not_even_ask(sandbox, supervisor):
     assert trigger._cancelling is None
 
 
-async def test_a_service_that_does_not_answer_holds_the_triggerer_for_a_limited_time(sandbox, supervisor):
+async def test_on_kill_hanging_service_times_out(sandbox, supervisor):
     supervisor.states = {"r": {"t": "failed"}}
     trigger = killed()
     trigger.cancel_timeout = 0.3

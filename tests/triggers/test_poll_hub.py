@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from lemondata_provider.api.errors import AuthenticationError, RateLimitError, ServiceError
+from lemondata_provider.api.polling import Completed
 from lemondata_provider.api.rate_limiter import RateLimit
 from lemondata_provider.api.task import Task
 from lemondata_provider.triggers.poll_hub import MAX_FORECASTS, PollHub
@@ -19,7 +20,7 @@ def hub(service: FakeTaskService, metrics: Metrics) -> PollHub:
     return PollHub(settings(), metrics, make_client=service.client)
 
 
-async def test_all_waits_share_one_client_and_each_gets_its_own_end(hub, service):
+async def test_wait_for_many_tasks_share_one_client_and_get_their_own_result(hub, service):
     names = [f"task{number}" for number in range(20)]
     service.ends = {name: [answer(name, "processing"), answer(name)] for name in names}
     ended = await asyncio.gather(*(hub.wait_for(waiting(name)) for name in names))
@@ -28,17 +29,17 @@ async def test_all_waits_share_one_client_and_each_gets_its_own_end(hub, service
     assert len(service.clients) == 1
 
 
-async def test_it_ends_with_its_last_wait_and_begins_again(hub, service):
+async def test_wait_for_last_task_ends_closes_the_client_and_the_next_one_opens_another(hub, service):
     service.ends["one"] = answer("one")
     before = asyncio.all_tasks()
     for _ in range(2):
-        assert (await hub.wait_for(waiting())).task.id == "one"
+        assert await hub.wait_for(waiting()) == Completed(answer("one"))
         await until(lambda: asyncio.all_tasks() == before)
     assert [client.closed for client in service.clients] == [True, True]
     assert (len(hub), hub._schedule.next_at(0.0)) == (0, None)
 
 
-async def test_parked_waits_have_no_timer_of_their_own(hub, service):
+async def test_wait_for_many_tasks_share_one_timer(hub, service):
     parked = [asyncio.ensure_future(hub.wait_for(waiting(str(n), poll_interval=3600))) for n in range(500)]
     await asyncio.sleep(0)
     loop: Any = asyncio.get_running_loop()
@@ -50,28 +51,28 @@ async def test_parked_waits_have_no_timer_of_their_own(hub, service):
     assert len(hub) == 0
 
 
-async def test_an_answer_that_does_not_come_delays_nobody_else(hub, service):
+async def test_wait_for_hanging_polls_delay_no_other_task(hub, service):
     stuck = [asyncio.ensure_future(hub.wait_for(waiting(f"stuck{number}"))) for number in range(40)]
     service.delays = {f"stuck{number}": 60 for number in range(40)}
     await until(lambda: service.in_flight == 40)
     service.ends["quick"] = answer("quick")
-    assert (await asyncio.wait_for(hub.wait_for(waiting("quick")), 2)).task.id == "quick"
+    assert await asyncio.wait_for(hub.wait_for(waiting("quick")), 2) == Completed(answer("quick"))
     for wait in stuck:
         wait.cancel()
     await asyncio.gather(*stuck, return_exceptions=True)
 
 
-async def test_an_answer_that_is_too_slow_is_given_up_and_asked_for_again(service, metrics):
+async def test_wait_for_poll_times_out_is_polled_again(service, metrics):
     hub = PollHub(settings(), metrics, make_client=service.client, poll_timeout=0.05)
     service.delays["one"] = 60
     ending = asyncio.ensure_future(hub.wait_for(waiting()))
     await until(lambda: service.asked["one"] >= 2)
     service.delays.clear()
     service.ends["one"] = answer("one")
-    assert (await ending).task.id == "one"
+    assert await ending == Completed(answer("one"))
 
 
-async def test_polls_are_paced_and_never_come_in_a_burst(service, metrics):
+async def test_wait_for_many_tasks_spread_their_polls_within_the_rate_limit(service, metrics):
     hub = PollHub(settings(requests_per_minute=6000.0), metrics, make_client=service.client)  # 97 a second
     waits = [asyncio.ensure_future(hub.wait_for(waiting(str(number)), last_request_at=0.0)) for number in range(50)]
     await until(lambda: len(service.times) >= 60)
@@ -82,7 +83,7 @@ async def test_polls_are_paced_and_never_come_in_a_burst(service, metrics):
     await asyncio.gather(*waits, return_exceptions=True)
 
 
-async def test_a_429_holds_everybody_for_as_long_as_it_says(hub, service, metrics):
+async def test_wait_for_429_pauses_all_polls_for_its_retry_after(hub, service, metrics):
     service.ends["refused"] = [RateLimitError("too many", status=429, retry_after=0.4)]
     others = [asyncio.ensure_future(hub.wait_for(waiting(str(number)))) for number in range(5)]
     refused = asyncio.ensure_future(hub.wait_for(waiting("refused")))
@@ -90,13 +91,13 @@ async def test_a_429_holds_everybody_for_as_long_as_it_says(hub, service, metric
     at = service.times[-1]
     await until(lambda: service.times[-1] > at + 0.1)
     assert min(asked for asked in service.times if asked > at + 0.01) >= at + 0.4 - 0.02
-    assert (await refused).task.id == "refused"
+    assert await refused == Completed(answer("refused"))
     for other in others:
         other.cancel()
     await asyncio.gather(*others, return_exceptions=True)
 
 
-async def test_a_429_that_asks_for_a_year_holds_nobody_past_the_deadline_of_its_task(hub, service, metrics):
+async def test_wait_for_429_with_huge_retry_after_pauses_two_minutes_at_most(hub, service, metrics):
     service.ends["one"] = [RateLimitError("too many", status=429, retry_after=3e7)]
     waits = asyncio.ensure_future(hub.wait_for(waiting()))
     await until(lambda: metrics.counts["lemondata.rate_limited"] == 1)
@@ -106,7 +107,7 @@ async def test_a_429_that_asks_for_a_year_holds_nobody_past_the_deadline_of_its_
     await asyncio.gather(waits, return_exceptions=True)
 
 
-async def test_the_headers_of_an_answer_tell_what_others_use(service, metrics):
+async def test_on_rate_limit_headers_lower_remaining_lowers_the_rate(service, metrics):
     hub = PollHub(settings(requests_per_minute=1000.0), metrics, make_client=service.client)
     service.ends["one"] = answer("one")
     await hub.wait_for(waiting(), last_request_at=0.0)
@@ -114,7 +115,7 @@ async def test_the_headers_of_an_answer_tell_what_others_use(service, metrics):
     assert hub._limiter.rate() == pytest.approx((970 - 899) / 60)
 
 
-async def test_a_wait_whose_request_was_just_sent_uses_the_budget_and_one_of_long_ago_does_not(service, metrics):
+async def test_wait_for_recent_last_request_counts_against_the_rate_limit_and_an_old_one_does_not(service, metrics):
     hub = PollHub(settings(requests_per_minute=1000.0), metrics, make_client=service.client)
     service.ends = {"one": answer("one"), "two": answer("two")}
     for name, last_request_at in [("one", time.time()), ("two", time.time() - 300), ("two", None)]:
@@ -122,7 +123,7 @@ async def test_a_wait_whose_request_was_just_sent_uses_the_budget_and_one_of_lon
     assert hub._limiter.rate() == pytest.approx((970 - 1) / 60)
 
 
-async def test_released_waits_poll_up_their_connection_again_and_others_stay(hub, service):
+async def test_detach_one_connection_returns_none_to_its_waits_only(hub, service):
     gone = asyncio.ensure_future(hub.wait_for(waiting("one", lemondata_conn_id="changed")))
     stays = asyncio.ensure_future(hub.wait_for(waiting("two", lemondata_conn_id="other")))
     await until(lambda: len(hub) == 2)
@@ -130,43 +131,43 @@ async def test_released_waits_poll_up_their_connection_again_and_others_stay(hub
     assert await gone is None
     assert not stays.done()
     service.ends["two"] = answer("two")
-    assert (await stays).task.id == "two"
+    assert await stays == Completed(answer("two"))
 
 
-async def test_a_connection_that_changed_all_but_its_key_gets_a_new_client_and_a_new_pace(hub, service):
+async def test_apply_settings_same_key_changes_client_and_rate_limit(hub, service):
     ending = asyncio.ensure_future(hub.wait_for(waiting()))
     await until(lambda: service.asked["one"] >= 1)
     hub.apply_settings(settings(timeout=7.0, requests_per_minute=60_000.0, triggerers=2))
     assert hub._limiter.allowed == 0.97 * 30_000
     await until(lambda: len(service.clients) == 2)
     service.ends["one"] = answer("one")
-    assert (await ending).task.id == "one"
+    assert await ending == Completed(answer("one"))
     assert [client.options["timeout"] for client in service.clients] == [60.0, 7.0]
     await until(lambda: all(client.closed for client in service.clients))
 
 
-async def test_who_was_refused_is_told(service, metrics):
-    told: list[str] = []
+async def test_on_key_refused_401_is_called_once_with_the_connection(service, metrics):
+    refused: list[str] = []
 
-    async def tell(conn_id: str) -> None:
-        told.append(conn_id)
+    async def on_key_refused(conn_id: str) -> None:
+        refused.append(conn_id)
 
-    hub = PollHub(settings(), metrics, on_key_refused=tell, make_client=service.client)
+    hub = PollHub(settings(), metrics, on_key_refused=on_key_refused, make_client=service.client)
     service.ends["one"] = [AuthenticationError("no", status=401), ServiceError("busy", status=500)]
     await hub.wait_for(waiting(lemondata_conn_id="mine"))
-    assert told == ["mine"]
+    assert refused == ["mine"]
 
 
-async def test_a_client_that_breaks_is_replaced_and_ends_no_wait(hub, service, caplog):
-    service.ends = {"one": [RuntimeError("nobody thought of this")], "two": [answer("two", "processing")]}
+async def test_wait_for_client_breaks_uses_a_new_client(hub, service, caplog):
+    service.ends = {"one": [RuntimeError("an unforeseen error")], "two": [answer("two", "processing")]}
     ended = await asyncio.gather(hub.wait_for(waiting("one")), hub.wait_for(waiting("two")))
     assert [end.task.id for end in ended] == ["one", "two"]
     assert len(service.clients) == 2
-    assert "The client broke: RuntimeError: nobody thought of this" in caplog.text
+    assert "The client broke: RuntimeError: an unforeseen error" in caplog.text
     await until(lambda: all(client.closed for client in service.clients))
 
 
-async def test_many_that_one_broken_client_fails_share_the_next_one(hub, service):
+async def test_wait_for_client_breaks_under_many_polls_makes_one_new_client(hub, service):
     names = [str(number) for number in range(20)]
     service.ends = {name: [RuntimeError("the connection pool is gone")] for name in names}
     service.delays = dict.fromkeys(names, 0.2)
@@ -175,7 +176,7 @@ async def test_many_that_one_broken_client_fails_share_the_next_one(hub, service
     assert len(service.clients) == 2
 
 
-def test_it_runs_in_an_event_loop_whose_timers_do_not_tell_when(service, metrics):
+def test_wait_for_uvloop_timers_without_when_returns_the_task(service, metrics):
     uvloop = pytest.importorskip("uvloop", reason="there is none for Windows")
     hub = PollHub(settings(), metrics, make_client=service.client)
     service.ends["one"] = [answer("one", "processing")]
@@ -193,7 +194,7 @@ def test_it_runs_in_an_event_loop_whose_timers_do_not_tell_when(service, metrics
         loop.close()
 
 
-async def test_statistics_that_cannot_be_told_end_no_wait(service):
+async def test_wait_for_metrics_raise_returns_the_task(service):
     class Broken(Metrics):
         def incr(self, *_: Any, **__: Any) -> None:
             raise OSError("no route to the statsd host")
@@ -201,17 +202,17 @@ async def test_statistics_that_cannot_be_told_end_no_wait(service):
         gauge = timing = incr
 
     hub = PollHub(settings(), Broken(), make_client=service.client)
-    service.ends["one"] = answer("one", created=time.time() - 100, updated=time.time() - 10)
-    assert (await hub.wait_for(waiting())).task.id == "one"
+    service.ends["one"] = measured = answer("one", created=time.time() - 100, updated=time.time() - 10)
+    assert await hub.wait_for(waiting()) == Completed(measured)
 
 
-async def test_a_wait_that_cannot_begin_leaves_nothing_behind(hub):
+async def test_wait_for_invalid_deadline_raises_and_keeps_no_wait(hub):
     with pytest.raises(TypeError):
         await hub.wait_for(waiting(deadline=None))
     assert len(hub) == 0
 
 
-async def test_a_cancelled_wait_is_no_trouble_worth_a_warning(hub, service, caplog):
+async def test_wait_for_cancelled_logs_nothing(hub, service, caplog):
     service.delays["one"] = 60
     wait = asyncio.ensure_future(hub.wait_for(waiting()))
     await until(lambda: service.in_flight == 1)
@@ -220,7 +221,7 @@ async def test_a_cancelled_wait_is_no_trouble_worth_a_warning(hub, service, capl
     assert caplog.messages == []
 
 
-async def test_a_schedule_that_breaks_ends_every_wait(hub):
+async def test_wait_for_schedule_raises_ends_every_wait(hub):
     def broken(now: float) -> float:
         raise ArithmeticError("a bug")
 
@@ -229,44 +230,48 @@ async def test_a_schedule_that_breaks_ends_every_wait(hub):
         await asyncio.wait_for(hub.wait_for(waiting()), 2)
 
 
-async def test_what_is_told_of_a_task_is_told_in_the_context_of_its_trigger(service, metrics):
+async def test_wait_for_each_poll_runs_in_the_context_of_its_trigger(service, metrics):
     trigger: contextvars.ContextVar[str] = contextvars.ContextVar("trigger")
     seen: list[str] = []
+
+    class ContextClient(Client):
+        async def send_once(self, call: Any) -> Task:
+            seen.append(f"{trigger.get('no trigger')} asks for {call.error_context['task_id']}")
+            return await super().send_once(call)
+
+    def make_client(**options: Any) -> Any:
+        return ContextClient(service, options)
+
+    hub = PollHub(settings(), metrics, make_client=make_client)
 
     async def wait_for(name: str) -> None:
         trigger.set(name)
         await hub.wait_for(waiting(name))
 
-    class Telling(Client):
-        async def send_once(self, call: Any) -> Task:
-            seen.append(f"{trigger.get('nobody')} asks for {call.error_context['task_id']}")
-            return await super().send_once(call)
-
-    hub = PollHub(settings(), metrics, make_client=lambda **options: Telling(service, options))
     service.ends = {"a": answer("a"), "b": answer("b")}
     await asyncio.gather(*(asyncio.ensure_future(wait_for(name)) for name in "ab"))
     assert sorted(seen) == ["a asks for a", "b asks for b"]
 
 
-async def test_more_tasks_than_requests_in_a_minute_are_warned_of_once_with_numbers(service, metrics, caplog):
+async def test_wait_for_more_tasks_than_requests_per_minute_logs_one_warning(service, metrics, caplog):
     hub = PollHub(settings(requests_per_minute=100.0), metrics, make_client=service.client)
     waits = [asyncio.ensure_future(hub.wait_for(waiting(str(number)), last_request_at=0.0)) for number in range(150)]
     await until(lambda: len(service.times) >= 1)
-    told = [message for message in caplog.messages if "detected late" in message]
-    assert len(told) == 1
-    assert "150 tasks wait with 97 requests a minute: one poll of each takes 93 s" in told[0]
+    warnings = [message for message in caplog.messages if "detected late" in message]
+    assert len(warnings) == 1
+    assert "150 tasks wait with 97 requests a minute: one poll of each takes 93 s" in warnings[0]
     for wait in waits:
         wait.cancel()
     await asyncio.gather(*waits, return_exceptions=True)
 
 
-async def test_what_is_learned_is_bounded(hub, service):
+async def test_wait_for_many_models_keeps_max_forecasts(hub, service):
     service.ends = {str(number): answer(str(number)) for number in range(MAX_FORECASTS + 10)}
     await asyncio.gather(*(hub.wait_for(waiting(str(n), model=f"model{n}")) for n in range(MAX_FORECASTS + 10)))
     assert len(hub._forecasts) == MAX_FORECASTS
 
 
-async def test_ends_are_measured_by_model(hub, service, metrics):
+async def test_wait_for_task_ends_records_timings_by_model(hub, service, metrics):
     now = time.time()
     service.ends["one"] = answer("one", created=now - 100, updated=now - 10)
     await hub.wait_for(waiting(model="sora-2"))

@@ -36,35 +36,48 @@ async def event_of(trigger: TaskTrigger) -> TaskEvent:
     return read_event(payload, trigger.wait.task_id, trigger.wait.poll_url)
 
 
-async def test_a_finished_task_is_one_event_with_its_result(sandbox):
+async def result_of(trigger: TaskTrigger) -> dict[str, Any]:
+    result = (await event_of(trigger)).result
+    assert result is not None
+    return result
+
+
+async def error_of(trigger: TaskTrigger) -> LemonDataError:
+    error = (await event_of(trigger)).exception()
+    assert error is not None
+    return error
+
+
+async def test_run_completed_task_yields_one_event_with_its_result(sandbox):
     task = submit()
     event = await event_of(trigger_for(task))
     assert event.exception() is None
+    assert event.result is not None
     assert event.result["status"] == "completed"
-    assert event.result["video_url"].endswith(".mp4")
+    assert str(event.result["video_url"]).endswith(".mp4")
     assert event.result["task_id"] == task.id
 
 
-async def test_it_starts_again_from_what_it_serializes(sandbox):
+async def test_serialize_new_trigger_of_it_is_the_same_and_runs(sandbox):
     task = submit()
     path, kwargs = trigger_for(task).serialize()
     assert path == "lemondata_provider.triggers.task.TaskTrigger"
     again = TaskTrigger(**json.loads(json.dumps(kwargs)))
     assert again.serialize() == (path, kwargs)
-    assert (await event_of(again)).result["status"] == "completed"
+    assert (await result_of(again))["status"] == "completed"
     assert sandbox.api_key not in str(kwargs)
 
 
-async def test_the_triggerer_may_put_the_id_of_the_airflow_task_on_it(sandbox):
+async def test_run_task_id_set_by_the_triggerer_polls_the_same_task(sandbox):
     task = submit()
     trigger = trigger_for(task)
     trigger.task_id = "id_of_the_airflow_task"
-    assert (await event_of(trigger)).result["task_id"] == task.id
+    assert (await result_of(trigger))["task_id"] == task.id
 
 
-async def test_a_failed_task_is_an_event_with_the_reason_of_the_api(sandbox):
+async def test_run_failed_task_yields_an_event_with_the_reason(sandbox):
     task = submit("[fail:the prompt was refused by the safety filter]")
-    error = (await event_of(trigger_for(task))).exception()
+    error = await error_of(trigger_for(task))
     assert type(error).__name__ == "TaskFailedError"
     assert "the prompt was refused by the safety filter" in str(error)
     assert (error.task_id, error.poll_url, error.final) == (task.id, task.poll_url, True)
@@ -87,27 +100,27 @@ async def test_a_failed_task_is_an_event_with_the_reason_of_the_api(sandbox):
         ("redirect", {"status": 302, "location": "/v1/nowhere"}),
     ],
 )
-async def test_passing_trouble_never_ends_the_wait(sandbox, fault, details):
+async def test_run_temporary_errors_keeps_polling(sandbox, fault, details):
     task = submit()
     sandbox.fault(fault, on="poll", times=2, **details)
-    assert (await event_of(trigger_for(task))).result["status"] == "completed"
+    assert (await result_of(trigger_for(task)))["status"] == "completed"
 
 
-async def test_each_poll_is_one_request_on_the_wire(sandbox):
+async def test_run_failed_polls_send_one_request_each(sandbox):
     task = submit("[forever]")
     sandbox.fault("error", on="poll", times=-1, status=500)
     started = time.monotonic()
-    error = (await event_of(trigger_for(task, seconds=1.0, poll_interval=0.2))).exception()
+    error = await error_of(trigger_for(task, seconds=1.0, poll_interval=0.2))
     polls = sandbox.ledger.requests("poll")
     assert type(error).__name__ == "TaskTimeoutError"
     assert polls <= (time.monotonic() - started) / 0.1 + 1
     assert polls >= 2
 
 
-async def test_a_deadline_that_has_passed_still_gets_one_poll(sandbox):
+async def test_run_deadline_in_the_past_polls_once(sandbox):
     task = submit()
     await until_completed(sandbox)
-    assert (await event_of(trigger_for(task, seconds=-5, poll_interval=60))).result["status"] == "completed"
+    assert (await result_of(trigger_for(task, seconds=-5, poll_interval=60)))["status"] == "completed"
 
 
 async def until_completed(sandbox: Any) -> None:
@@ -117,31 +130,31 @@ async def until_completed(sandbox: Any) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_the_deadline_ends_the_wait_and_leaves_the_task_to_be_picked_up(sandbox):
+async def test_run_at_the_deadline_yields_a_timeout_that_names_the_sensor(sandbox):
     task = submit("[forever]")
-    error = (await event_of(trigger_for(task, seconds=0.3))).exception()
+    error = await error_of(trigger_for(task, seconds=0.3))
     assert type(error).__name__ == "TaskTimeoutError"
     assert f"TaskSensor(poll_url='{task.poll_url}')" in str(error)
     assert error.poll_url == task.poll_url
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, "invalid_api_key"), (403, "access_denied")])
-async def test_a_key_that_is_refused_three_times_ends_the_wait(sandbox, status, code):
+async def test_run_key_refused_three_times_yields_the_error(sandbox, status, code):
     task = submit()
     sandbox.fault("error", on="poll", times=-1, status=status, code=code)
-    error = (await event_of(trigger_for(task))).exception()
+    error = await error_of(trigger_for(task))
     assert (error.status, error.code, error.poll_url) == (status, code, task.poll_url)
     assert sandbox.ledger.requests("poll") == 3
 
 
-async def test_a_key_that_was_changed_meanwhile_is_used(sandbox, monkeypatch):
+async def test_run_key_changed_while_polling_uses_the_new_key(sandbox, monkeypatch):
     task = submit()
     sandbox.configure(api_key="sk-the-new-key")
     trigger = trigger_for(task, poll_interval=0.3)
-    waiting = asyncio.create_task(event_of(trigger))
+    waiting = asyncio.create_task(result_of(trigger))
     await until(lambda: sandbox.ledger.requests("poll") >= 1)
     monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", sandbox.connection_uri)
-    assert (await waiting).result["status"] == "completed"
+    assert (await waiting)["status"] == "completed"
 
 
 async def until(done: Any) -> None:
@@ -151,9 +164,9 @@ async def until(done: Any) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_a_connection_that_cannot_be_used_ends_the_wait_after_three_polls(sandbox):
+async def test_run_undefined_connection_yields_a_retryable_error(sandbox):
     task = submit()
-    error = (await event_of(trigger_for(task, lemondata_conn_id="nowhere"))).exception()
+    error = await error_of(trigger_for(task, lemondata_conn_id="nowhere"))
     assert "Connection 'nowhere' is not defined" in str(error)
     assert (error.final, error.poll_url) == (False, task.poll_url)
 
@@ -169,31 +182,31 @@ class WithClient(TaskTrigger):
         return HubRegistry(make_hub=partial(PollHub, make_client=self.make_client, poll_timeout=self.poll_timeout))
 
 
-async def test_something_unforeseen_becomes_an_event_and_no_exception(sandbox):
+async def test_run_unforeseen_exception_yields_an_event(sandbox):
     class Broken(TaskTrigger):
         @property
         def registry(self) -> HubRegistry:
-            raise RuntimeError("nobody thought of this")
+            raise RuntimeError("an unforeseen error")
 
     task = submit()
     given = trigger_for(task).serialize()[1]
-    error = (await event_of(Broken(**given))).exception()
-    assert "RuntimeError: nobody thought of this" in str(error)
+    error = await error_of(Broken(**given))
+    assert "RuntimeError: an unforeseen error" in str(error)
     assert (error.task_id, error.poll_url) == (task.id, task.poll_url)
 
 
-async def test_a_poll_whose_answer_never_ends_is_given_up(sandbox):
+async def test_run_hanging_poll_times_out_and_polls_again(sandbox):
     class Impatient(WithClient):
         make_client = AsyncClient
         poll_timeout = 0.2
 
     task = submit()
     sandbox.fault("hang", on="poll")
-    assert (await event_of(Impatient(**trigger_for(task).serialize()[1]))).result["status"] == "completed"
+    assert (await result_of(Impatient(**trigger_for(task).serialize()[1])))["status"] == "completed"
     assert sandbox.ledger.requests("poll") >= 2
 
 
-async def test_a_connection_that_cannot_be_closed_loses_no_result(sandbox):
+async def test_run_client_close_raises_still_yields_the_result(sandbox):
     class Unclosable(AsyncClient):
         async def close(self) -> None:
             await super().close()
@@ -202,10 +215,10 @@ async def test_a_connection_that_cannot_be_closed_loses_no_result(sandbox):
     class Stuck(WithClient):
         make_client = Unclosable
 
-    assert (await event_of(Stuck(**trigger_for(submit()).serialize()[1]))).result["status"] == "completed"
+    assert (await result_of(Stuck(**trigger_for(submit()).serialize()[1])))["status"] == "completed"
 
 
-async def test_cancelling_it_leaves_no_event_and_no_open_connection(sandbox):
+async def test_run_cancelled_yields_no_event_and_closes_the_client(sandbox):
     closed = []
 
     class Counted(AsyncClient):
@@ -232,17 +245,17 @@ async def test_cancelling_it_leaves_no_event_and_no_open_connection(sandbox):
     await until(lambda: len(closed) == 1)
 
 
-async def test_progress_is_told_and_not_every_poll(sandbox, caplog):
+async def test_run_progress_is_logged_less_often_than_polled(sandbox, caplog):
     sandbox.configure(generation_seconds=1.0)
     with caplog.at_level("INFO"):
         await event_of(trigger_for(submit(), poll_interval=0.02))
-    told = [message for message in caplog.messages if "is processing" in message]
-    assert 1 <= len(told) <= 11
-    assert sandbox.ledger.requests("poll") > len(told)
+    logged = [message for message in caplog.messages if "is processing" in message]
+    assert 1 <= len(logged) <= 11
+    assert sandbox.ledger.requests("poll") > len(logged)
     assert sandbox.api_key not in caplog.text
 
 
-async def test_fifty_triggers_on_a_slow_service_leave_the_event_loop_responsive(sandbox, monkeypatch):
+async def test_run_fifty_triggers_on_a_slow_service_keep_the_event_loop_responsive(sandbox, monkeypatch):
     vip = {**json.loads(sandbox.connection_uri), "extra": {"requests_per_minute": 10_000}}
     monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", json.dumps(vip))
     tasks = [submit() for _ in range(50)]
@@ -276,7 +289,7 @@ async def test_fifty_triggers_on_a_slow_service_leave_the_event_loop_responsive(
         {"task_id": "ldtask_2", "poll_url": "/v1/tasks/ldtask_2", "result": {"status": "completed"}},
     ],
 )
-def test_an_event_of_another_shape_or_task_is_refused_and_names_the_poll_url(event):
+def test_read_event_invalid_event_or_other_task_raises_error_with_the_poll_url(event):
     with pytest.raises(LemonDataError, match="an unusable event") as refused:
         read_event(event, "ldtask_1", "/v1/tasks/ldtask_1")
     assert refused.value.poll_url == "/v1/tasks/ldtask_1"
