@@ -6,6 +6,8 @@ from typing import Any
 
 import httpx
 
+from lemondata_provider.get_provider_info import get_provider_info
+
 
 def test_connection_form_lemondata_type_has_our_fields_and_hides_the_rest(airflow: Any) -> None:
     with httpx.Client(base_url=airflow.url, trust_env=False) as http:
@@ -22,5 +24,6 @@ def test_connection_form_lemondata_type_has_our_fields_and_hides_the_rest(airflo
     }
     assert standard["password"]["title"] == "API key"
     assert standard["host"]["title"] == "Base URL"
-    assert set(ours["extra_fields"]) == {"timeout", "requests_per_minute", "triggerers", "verify"}
+    (connection_type,) = get_provider_info()["connection-types"]
+    assert set(ours["extra_fields"]) == {*connection_type["conn-fields"]}
     assert all(field["description"] for field in ours["extra_fields"].values())
