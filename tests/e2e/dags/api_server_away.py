@@ -12,6 +12,7 @@ def api_server_away():
     for task_id, deferrable in (("deferred", True), ("in_the_worker", False)):
         StoppingSubmit(
             task_id=task_id,
+            model="sora-2",
             prompt=f"API server away, {task_id}",
             stop_at=BEFORE_STORE,
             wait_for_completion=True,

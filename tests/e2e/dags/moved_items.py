@@ -20,7 +20,7 @@ def moved_items():
             return [f"{name} {number}" for number in numbers]
 
         StoppingSubmit.partial(
-            task_id=name, stop_at=stop_at, wait_for_completion=True, deferrable=False, poll_interval=1
+            task_id=name, model="sora-2", stop_at=stop_at, wait_for_completion=True, deferrable=False, poll_interval=1
         ).expand(prompt=items(name))
 
 
