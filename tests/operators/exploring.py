@@ -22,7 +22,10 @@ CREATES = ("answered", "lost", "refused", "refused for longer", "refused for a m
 LAST_CREATES = CREATES[:4]  # what the client does not repeat
 TROUBLES = ("none", "one poll is lost", "the key is refused")
 LIVES = ("completed", "failed", "forgotten", "endless")
-TIMES = {"poll_interval": 1e-6, "timeout": 600.0}  # between submit and first poll the operator sleeps in earnest
+TIMES: dict[str, Any] = {
+    "poll_interval": 1e-6,
+    "timeout": 600.0,
+}  # between submit and first poll the operator sleeps in earnest
 POLL_SECONDS = 350.0  # on the clock of a process, so that two polls lead to the deadline
 MAX_POLLS = 5  # until the deadline, a lost one, and those for a doubt
 
@@ -120,7 +123,7 @@ class Process:
         self.values: dict[str, Any] = json.loads(world.store or "{}")
         self.tasks = world.tasks
         self._found = len(self.tasks)
-        self.told: list[str] = []
+        self.log: list[str] = []
         self.now = time.time()
         self.creates = self.polls = 0
         self._may_pay_again, self._troubles, self._choose, self._killed = may_pay_again, troubles, chooser, killed
@@ -131,7 +134,7 @@ class Process:
         return World(json.dumps(self.values, sort_keys=True) if self.durable else None, self.tasks)
 
     @property
-    def context(self) -> dict[str, Any]:
+    def context(self) -> Any:
         return {"ti": self, **({"task_state_store": self} if self.durable else {})}
 
     @property
@@ -140,11 +143,11 @@ class Process:
 
     def may_be_killed_before(self, what: str) -> None:
         if self.durable:  # without a store, nothing can know what a killed process paid for
-            self._killed[(self._choose.chosen, len(self.told))] = (self.world, (*self.told, "killed"))
-        self.told.append(what)
+            self._killed[(self._choose.chosen, len(self.log))] = (self.world, (*self.log, "killed"))
+        self.log.append(what)
 
     def violates(self, what: str) -> NoReturn:
-        raise Violated(f"{what}; {self.told} with {self.values} and {self.tasks}")
+        raise Violated(f"{what}; {self.log} with {self.values} and {self.tasks}")
 
     # --- the task instance and its store
 
@@ -172,7 +175,7 @@ class Process:
         self.may_be_killed_before(f"{request.method} {request.url.path}")
         answers = {"POST": self._answer_create, "GET": self._answer_poll}
         answer = answers.get(request.method, lambda _: refusal(409, "task_not_cancellable"))(request)
-        self.told[-1] += f" -> {answer.status_code}"
+        self.log[-1] += f" -> {answer.status_code}"
         return answer
 
     def _answer_create(self, request: httpx.Request) -> httpx.Response:

@@ -17,10 +17,11 @@ from typing import Any
 import airflow.sdk
 import pytest
 import structlog
-from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import TaskDeferred
 
 from lemondata_provider.api.errors import LemonDataError, SubmitUnknownError
 from lemondata_provider.api.polling import PollAgain, PollResult, TaskPoller
+from lemondata_provider.hooks.exceptions import LemonDataFailException
 from lemondata_provider.operators.record import KEY
 from lemondata_provider.triggers.events import TaskEvent
 from lemondata_provider.triggers.task import TaskTrigger
@@ -55,15 +56,20 @@ class Situation:
         world, given = replace(self.world, store=_timeless(self.world.store)), _timeless(self.given)
         return self.does, world, self.tries, self.max_tries, given
 
-    def retried(self, world: World, *told: str) -> Situation | None:
-        left = {"does": "execute", "tries": self.tries - 1, "given": "{}"}
-        return replace(self, world=world, trail=(*self.trail, *told), **left) if self.tries else None
+    def retried(self, world: World, *log: str) -> Situation | None:
+        left: dict[str, Any] = {"does": "execute", "tries": self.tries - 1, "given": "{}"}
+        return replace(self, world=world, trail=(*self.trail, *log), **left) if self.tries else None
 
-    def cleared(self, world: World, *told: str) -> Iterator[Situation]:
+    def cleared(self, world: World, *log: str) -> Iterator[Situation]:
         """Say what a clear leads to, if it is the first: Airflow adds the tries that are gone to max_tries."""
-        left = {"does": "execute", "tries": max(self.tries - 1, 0), "max_tries": RETRIES + 3, "given": "{}"}
+        left: dict[str, Any] = {
+            "does": "execute",
+            "tries": max(self.tries - 1, 0),
+            "max_tries": RETRIES + 3,
+            "given": "{}",
+        }
         if self.max_tries == RETRIES:
-            yield replace(self, world=world.cleared, trail=(*self.trail, *told, "cleared"), **left)
+            yield replace(self, world=world.cleared, trail=(*self.trail, *log, "cleared"), **left)
 
 
 def _timeless(text: str | None) -> str | None:
@@ -75,7 +81,7 @@ class Word:
     """
     What the user allows to be paid for again.
 
-    :param options: how the operator is told.
+    :param options: the options of the operator.
     :param may_pay_again: which tasks may have another one beside them.
     :param begin: the world at first.
     :param keeps_all: whether the store knows of everything that is paid for.
@@ -111,7 +117,7 @@ class Explorer:
         while True:
             rules = (self.word.may_pay_again, self.word.troubles)
             process = Process(situation.world, situation.max_tries, *rules, chooser, killed)
-            process.told.extend(situation.trail)
+            process.log.extend(situation.trail)
             yield from self._after(situation, process, *self._run(situation, process))
             self.processes += 1
             if not chooser.next_path():
@@ -120,7 +126,7 @@ class Explorer:
             yield from self._after_kill(replace(situation, trail=()), world, trail)
 
     def _run(self, situation: Situation, process: Process) -> tuple[str, Any]:
-        """Run one process to its end, and return what Airflow hears of it."""
+        """Run one process to its end, and return what Airflow gets from it."""
         self.operator.hook.process = process
         given = json.loads(situation.given)
         try:
@@ -133,7 +139,7 @@ class Explorer:
         except TaskDeferred as deferral:
             trigger = deferral.trigger.serialize()[1]
             return "wait", {"trigger": trigger, "method": deferral.method_name, "kwargs": deferral.kwargs}
-        except (AirflowFailException, LemonDataError) as error:
+        except (LemonDataFailException, LemonDataError) as error:
             return "raised", error
 
     def _event(self, trigger: dict[str, Any]) -> dict[str, Any]:
@@ -147,11 +153,11 @@ class Explorer:
     def _after(self, situation: Situation, process: Process, how: str, what: Any) -> Iterator[Situation | None]:
         process.may_be_killed_before(f"{how} {what if how == 'raised' else ''}")
         self._check_kept(process, how)
-        trail, world = tuple(process.told), process.world
+        trail, world = tuple(process.log), process.world
         if how in ("wait", "resume"):
             yield replace(situation, does=how, world=world, given=json.dumps(what), trail=trail)
             return
-        error = what.error if isinstance(what, AirflowFailException) else what
+        error = what.error if isinstance(what, LemonDataFailException) else what
         self.ends[type(error).__name__] += 1
         if how == "returned":
             self._check_result(process, what)
@@ -171,7 +177,7 @@ class Explorer:
             yield again
 
     def _check_kept(self, process: Process, how: str) -> None:
-        """What is paid for is in the store: by its id, or else as a request whose answer nobody saw."""
+        """What is paid for is in the store: by its id, or else as a request whose answer was lost."""
         unnamed = {task for task in process.tasks if not process.world.names(task)}
         unseen = process.tasks[-1:] if KEY in process.values and how == "raised" else ()
         if self.word.keeps_all and unnamed.difference(unseen):
@@ -229,7 +235,7 @@ LEAST = {  # situations, processes, paths
 
 
 @pytest.mark.parametrize(("mode", "said"), LEAST)
-def test_no_path_pays_twice_without_the_users_word_or_loses_what_is_paid_for(mode, said, request):
+def test_execute_every_path_pays_once_unless_allowed_and_loses_no_paid_task(mode, said, request):
     word = WORDS[said]
     if word.begin.store is not None and not hasattr(airflow.sdk, "NEVER_EXPIRE"):
         pytest.skip("this Airflow has no task state store")  # 3.2, on a user's machine as here

@@ -25,7 +25,7 @@ def operator(**fields: Any) -> SubmitVideoOperator:
     ],
     ids=lambda refusal: refusal["code"],
 )
-def test_the_next_model_is_tried_where_one_cannot_be_had_and_the_result_names_it(sandbox, context, refusal):
+def test_fallback_models_first_unavailable_uses_the_next_and_the_result_names_it(sandbox, context, refusal):
     sandbox.fault("error", **refusal)
     with structlog.testing.capture_logs() as logs:
         result = operator(model="veo3", fallback_models=["sora-2", "seedance-2.0"]).execute(context)
@@ -34,7 +34,7 @@ def test_the_next_model_is_tried_where_one_cannot_be_had_and_the_result_names_it
     assert "Model veo3 is not available: " in str(logs)
 
 
-def test_the_models_are_tried_in_order_and_the_last_refusal_is_told(sandbox, context):
+def test_fallback_models_all_unavailable_raises_the_last_refusal(sandbox, context):
     with pytest.raises((APIError, AirflowFailException), match="model_not_found: The model 'c' does not exist"):
         operator(model="a", fallback_models=["b", "c"]).execute(context)
     assert sandbox.ledger.requests("create", 400) == 3
@@ -42,7 +42,7 @@ def test_the_models_are_tried_in_order_and_the_last_refusal_is_told(sandbox, con
 
 
 @pytest.mark.parametrize("fault", ["lost_answer", "error"])
-def test_any_other_trouble_is_no_reason_for_another_model(sandbox, context, fault):
+def test_fallback_models_other_errors_submit_no_other_model(sandbox, context, fault):
     details = {"status": 402, "code": "insufficient_balance"} if fault == "error" else {}
     sandbox.fault(fault, **details)
     with pytest.raises((APIError, AirflowFailException)):
@@ -50,27 +50,27 @@ def test_any_other_trouble_is_no_reason_for_another_model(sandbox, context, faul
     assert sandbox.ledger.requests("create") == 1
 
 
-def test_without_fallback_models_there_is_none(sandbox, context):
+def test_fallback_models_not_set_unavailable_model_fails(sandbox, context):
     with pytest.raises((ModelNotFoundError, AirflowFailException)):
         operator(model="a").execute(context)
     assert sandbox.ledger.requests("create") == 1
 
 
 @pytest.mark.parametrize("given", ["sora-2", [1], [""], {"a": 1}])
-def test_what_is_no_list_of_names_is_refused_before_anything_is_sent(sandbox, context, given):
+def test_fallback_models_invalid_fails_and_sends_no_request(sandbox, context, given):
     with pytest.raises(AirflowFailException, match="fallback_models must be a list of names of models"):
         operator(fallback_models=given).execute(context)
     assert sandbox.ledger.requests() == 0
 
 
-def test_a_finished_video_names_the_model_that_made_it(sandbox, context):
+def test_fallback_models_completed_result_names_the_used_model(sandbox, context):
     result = operator(model="a", fallback_models=["seedance-2.0"], wait_for_completion=True, deferrable=False).execute(
         context
     )
     assert (result["status"], result["model"]) == ("completed", "seedance-2.0")
 
 
-def test_what_a_retry_may_mend_is_not_hidden_by_what_it_may_not(sandbox, context):
+def test_fallback_models_retryable_and_final_refusals_raise_the_retryable_one(sandbox, context):
     sandbox.fault("error", status=503, code="all_channels_failed", retryable=True, retry_after=61)
     with pytest.raises(ServiceError) as refused:
         operator(model="veo3", fallback_models=["b"]).execute(context)

@@ -29,7 +29,7 @@ def operator(**fields: Any) -> SubmitVideoOperator:
 
 
 def refused(sandbox: Any, context: Any, **fields: Any) -> str:
-    """Return what is said of a request that must not be submitted."""
+    """Return the error of a request that must not be submitted."""
     with pytest.raises((InvalidRequestError, AirflowFailException)) as caught:
         operator(**fields).execute(context)
     assert not sandbox.ledger.creates
@@ -37,45 +37,45 @@ def refused(sandbox: Any, context: Any, **fields: Any) -> str:
     return str(caught.value)
 
 
-def test_the_estimate_is_in_the_result_and_asked_for_once(sandbox, context):
+def test_estimate_several_submits_sends_one_price_request(sandbox, context):
     results = [operator().execute(context) for _ in range(3)]
     assert [result["estimated_cost_usd"] for result in results] == ["0.80"] * 3
     assert sandbox.ledger.requests() == 4
 
 
-def test_a_sensor_that_takes_the_whole_result_hands_the_estimate_on(sandbox, context):
+def test_estimate_sensor_with_the_whole_result_returns_it(sandbox, context):
     sensor = TaskSensor(task_id="wait", poll_url=operator().execute(context), poke_interval=0.05, deferrable=False)
     assert sensor.execute(context)["estimated_cost_usd"] == "0.80"
 
 
 @pytest.mark.parametrize("fields", [UPSCALE, {"duration": None}], ids=["an upscale", "no duration"])
-def test_a_cost_that_is_unknown_is_none_and_no_reason_not_to_submit(sandbox, context, fields):
+def test_estimate_unknown_cost_submits_and_is_none(sandbox, context, fields):
     assert operator(**fields).execute(context)["estimated_cost_usd"] is None
 
 
 @pytest.mark.parametrize("maximum", [0.8, "0.80", 1])
-def test_what_costs_no_more_than_the_maximum_is_submitted(sandbox, context, maximum):
+def test_max_cost_usd_not_exceeded_submits(sandbox, context, maximum):
     assert operator(max_cost_usd=maximum).execute(context)["estimated_cost_usd"] == "0.80"
 
 
-def test_what_would_cost_more_is_refused_with_the_price_and_what_fits(sandbox, context):
-    told = refused(sandbox, context, max_cost_usd=0.5)
-    assert told == (
+def test_max_cost_usd_exceeded_raises_with_price_and_longest_duration(sandbox, context):
+    message = refused(sandbox, context, max_cost_usd=0.5)
+    assert message == (
         "'sora-2' would cost 0.80 USD (8 s at 0.10 a second), and max_cost_usd is 0.5. Nothing was submitted. "
         "At most 5 s of it fit."
     )
     assert "fit" not in refused(sandbox, context, max_cost_usd="0.1", model="kling-v2.6-pro")
 
 
-def test_an_unknown_cost_is_refused_under_a_maximum_unless_it_is_allowed(sandbox, context):
-    told = refused(sandbox, context, max_cost_usd=100, **UPSCALE)
-    assert "0.05 a second, and the video is as long as its source" in told
-    assert 'unknown_cost="allow"' in told
+def test_max_cost_usd_unknown_cost_raises_unless_allowed(sandbox, context):
+    message = refused(sandbox, context, max_cost_usd=100, **UPSCALE)
+    assert "0.05 a second, and the video is as long as its source" in message
+    assert 'unknown_cost="allow"' in message
     operator(max_cost_usd=100, unknown_cost="allow", **UPSCALE).execute(context)
     assert len(sandbox.ledger.creates) == 1
 
 
-def test_each_fallback_model_is_held_against_its_own_price(sandbox, context):
+def test_max_cost_usd_fallback_model_is_compared_with_its_own_price(sandbox, context):
     sandbox.fault("error", status=403, code="model_not_allowed", times=2)
     with pytest.raises((InvalidRequestError, AirflowFailException), match=re.escape("'sora-2-pro' would cost 2.40")):
         operator(model="wan-2.5", max_cost_usd=1, fallback_models=["sora-2-pro"]).execute(context)
@@ -84,7 +84,7 @@ def test_each_fallback_model_is_held_against_its_own_price(sandbox, context):
 
 
 @pytest.mark.parametrize("fault", ["reset", "html_502", "half_json"])
-def test_trouble_with_a_price_that_nobody_needs_stops_nothing(sandbox, context, fault):
+def test_estimate_price_request_fails_submits_without_max_cost_usd(sandbox, context, fault):
     sandbox.fault(fault, on="models", times=-1)
     began = time.monotonic()
     assert operator().execute(context)["estimated_cost_usd"] is None
@@ -92,7 +92,7 @@ def test_trouble_with_a_price_that_nobody_needs_stops_nothing(sandbox, context, 
     assert time.monotonic() - began < 2
 
 
-def test_a_refused_question_for_a_needed_price_is_an_error_that_was_not_sent(sandbox, context):
+def test_max_cost_usd_price_request_refused_raises_and_sends_no_create(sandbox, context):
     sandbox.fault("error", on="models", status=401, code="invalid_api_key", times=-1)
     with pytest.raises((LemonDataError, AirflowFailException), match="invalid_api_key"):
         operator(max_cost_usd=1).execute(context)
@@ -101,8 +101,8 @@ def test_a_refused_question_for_a_needed_price_is_an_error_that_was_not_sent(san
     assert len(sandbox.ledger.creates) == 1
 
 
-class Deaf(LemonDataHook):
-    """A hook that never gets an answer to its questions."""
+class HookWithoutPrices(LemonDataHook):
+    """A hook whose price requests fail."""
 
     def __init__(self, error: type[LemonDataError]) -> None:
         super().__init__()
@@ -113,32 +113,35 @@ class Deaf(LemonDataHook):
 
 
 @pytest.mark.parametrize("name", ["AnswerLostError", "UnreadableAnswerError", "ServiceError"])
-def test_an_answer_that_got_lost_before_the_submit_does_not_poll_like_a_lost_submit(name):
+def test_check_lost_price_answer_raises_nothing_was_submitted(name):
     error = getattr(errors, name)
-    careful = SubmitGuards(max_cost_usd=Decimal(1))
+    guards = SubmitGuards(max_cost_usd=Decimal(1))
     with pytest.raises(ConnectionFailedError, match="nothing was submitted: no answer"):
-        careful.check(Deaf(error), VideoRequest.checked(model="sora-2", prompt="a"))
+        guards.check(HookWithoutPrices(error), VideoRequest.checked(model="sora-2", prompt="a"))
 
 
-@pytest.mark.parametrize("told", [True, False, None])
-def test_what_the_service_says_of_a_retry_outlives_the_translation(told):
-    trouble = errors.ServiceError("down", status=503, code="all_channels_failed", hints={"retryable": told})
-    found = _not_submitted(trouble)
-    assert (type(found), found.final) == (ConnectionFailedError, trouble.final)
-    assert (found.status, found.code, found.hints) == (503, "all_channels_failed", trouble.hints)
+@pytest.mark.parametrize("retryable", [True, False, None])
+def test_not_submitted_retryable_hint_is_kept(retryable):
+    error = errors.ServiceError("down", status=503, code="all_channels_failed", hints={"retryable": retryable})
+    translated = _not_submitted(error)
+    assert (type(translated), translated.final) == (ConnectionFailedError, error.final)
+    assert (translated.status, translated.code, translated.hints) == (503, "all_channels_failed", error.hints)
 
 
 @pytest.mark.parametrize(
     ("option", "value"),
     [
-        *[("max_cost_usd", value) for value in (-1, "cheap", float("nan"), float("inf"), True, [], "{{ x }}", 10**400)],
+        *[("max_cost_usd", value) for value in (-1, float("nan"), float("inf"), True, 10**400)],
+        ("max_cost_usd", "cheap"),
+        ("max_cost_usd", []),
+        ("max_cost_usd", "{{ x }}"),
         ("unknown_cost", "maybe"),
         ("unknown_cost", None),
         ("check_live", "yes"),
         ("check_live", None),
     ],
 )
-def test_what_cannot_be_meant_is_refused_in_the_constructor(option, value):
+def test_init_invalid_guard_option_raises(option, value):
     with pytest.raises(InvalidRequestError, match=option):
         operator(**{option: value})
 
@@ -159,7 +162,7 @@ def submission(store: TaskStateStore, guards: SubmitGuards) -> Submission:
     )
 
 
-def test_a_retry_that_finds_its_task_asks_nothing_and_still_knows_the_estimate(sandbox):
+def test_submit_or_reattach_retry_sends_no_price_request_and_keeps_the_estimate(sandbox):
     store = TaskStateStore()
     submission(store, SubmitGuards(check_live=True)).submit_or_reattach()
     asked = sandbox.ledger.requests("models")
@@ -168,7 +171,7 @@ def test_a_retry_that_finds_its_task_asks_nothing_and_still_knows_the_estimate(s
     assert (retry.record.estimated_cost_usd, sandbox.ledger.requests("models")) == ("0.80", asked)
 
 
-def test_a_record_of_before_there_were_estimates_is_whole(sandbox):
+def test_submit_or_reattach_record_without_estimate_is_valid(sandbox):
     store = TaskStateStore()
     submission(store, SubmitGuards()).submit_or_reattach()
     del store[KEY]["estimated_cost_usd"]
@@ -178,35 +181,35 @@ def test_a_record_of_before_there_were_estimates_is_whole(sandbox):
     assert len(sandbox.ledger.creates) == 1
 
 
-def test_a_refusal_leaves_no_intent_behind(sandbox):
+def test_submit_or_reattach_max_cost_exceeded_stores_no_intent(sandbox):
     store = TaskStateStore()
     with pytest.raises(InvalidRequestError):
         submission(store, SubmitGuards(max_cost_usd=Decimal(0))).submit_or_reattach()
     assert store == {}
 
 
-def test_the_contract_of_today_joins_the_checks(sandbox, context):
-    told = refused(sandbox, context, check_live=True, duration=7)
-    assert "duration 7 is not allowed (allowed: 4, 8, 12; nearest: 8)" in told
+def test_check_live_value_not_in_the_live_contract_raises(sandbox, context):
+    message = refused(sandbox, context, check_live=True, duration=7)
+    assert "duration 7 is not allowed (allowed: 4, 8, 12; nearest: 8)" in message
     operator(check_live=True).execute(context)
     assert len(sandbox.ledger.creates) == 1
 
 
-def test_a_model_that_is_not_there_today_is_refused_with_suggestions(sandbox, context):
-    told = refused(sandbox, context, check_live=True, model="sora-3")
-    assert "does not know the model 'sora-3' today" in told
-    assert "Did you mean 'sora-2'?" in told
+def test_check_live_unknown_model_raises_with_suggestions(sandbox, context):
+    message = refused(sandbox, context, check_live=True, model="sora-3")
+    assert "does not know the model 'sora-3' today" in message
+    assert "Did you mean 'sora-2'?" in message
     result = operator(check_live=True, model="sora-3", fallback_models=["sora-2"]).execute(context)
     assert result["model"] == "sora-2"
 
 
-def test_suggestions_come_from_our_catalog_where_the_service_makes_none(sandbox, context):
+def test_check_live_service_without_suggestions_suggests_from_the_catalog(sandbox, context):
     sandbox.fault("error", on="models", status=404, code="model_not_found")
     assert "Did you mean 'sora-2'?" in refused(sandbox, context, check_live=True, model="sora-3")
 
 
 @pytest.mark.parametrize("details", [{"status": 401}, {"status": 404, "code": "not_found"}, {"status": 503}])
-def test_an_inventory_that_cannot_be_asked_stops_nothing(sandbox, context, details):
+def test_check_live_models_request_fails_submits_with_a_warning(sandbox, context, details):
     sandbox.fault("error", on="models", times=-1, **details)
     with structlog.testing.capture_logs() as logs:
         operator(check_live=True, duration=7).execute(context)

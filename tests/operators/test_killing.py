@@ -11,7 +11,7 @@ import pytest
 import structlog
 from airflow.sdk.exceptions import AirflowFailException
 
-from lemondata_provider.hooks.exceptions import KilledError
+from lemondata_provider.hooks.exceptions import KilledError, LemonDataFailException
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.video import SubmitVideoOperator
 
@@ -58,24 +58,26 @@ def killed(context: Any, **fields: Any) -> None:
         ("failed", {"cancel_on_kill": False}, 0),
     ],
 )
-def test_the_state_of_the_task_instance_decides(sandbox, context, supervisor, state, options, deletes):
+def test_on_kill_each_task_instance_state_and_option_cancels_or_not(
+    sandbox, context, supervisor, state, options, deletes
+):
     supervisor.states = {"manual__1": {"submit": state}}
     killed(context, **options)
     assert sandbox.ledger.requests("cancel") == deletes
 
 
-def test_in_doubt_nothing_is_cancelled(sandbox, context, supervisor):
+def test_on_kill_state_unavailable_cancels_nothing(sandbox, context, supervisor):
     supervisor.refuses = True
     killed(context)
     assert sandbox.ledger.requests("cancel") == 0
 
 
-def test_before_it_began_there_is_nothing_to_cancel(supervisor):
+def test_on_kill_before_execute_does_not_ask_for_the_state(supervisor):
     operator().on_kill()
     assert supervisor.asked == []
 
 
-def test_a_task_that_has_returned_is_not_cancelled_any_more(sandbox, context, supervisor):
+def test_on_kill_after_execute_returned_cancels_nothing(sandbox, context, supervisor):
     supervisor.states = {"manual__1": {"submit": "success"}}  # which Airflow put there itself
     op = operator(wait_for_completion=False)
     op.execute(context)
@@ -84,7 +86,7 @@ def test_a_task_that_has_returned_is_not_cancelled_any_more(sandbox, context, su
 
 
 @pytest.mark.parametrize("cancel_on_kill", [True, False])
-def test_a_process_that_is_being_ended_begins_no_create(sandbox, context, cancel_on_kill):
+def test_on_kill_before_the_submit_sends_no_create(sandbox, context, cancel_on_kill):
     class Ending(SubmitVideoOperator):
         @cached_property
         def hook(self) -> LemonDataHook:
@@ -102,7 +104,7 @@ def test_a_process_that_is_being_ended_begins_no_create(sandbox, context, cancel
     assert sandbox.ledger.requests("create") == 0
 
 
-def test_a_kill_in_the_middle_of_a_request_to_airflow_does_not_wait_for_ever(sandbox, context, supervisor):
+def test_on_kill_during_a_request_to_airflow_times_out_and_cancels_later(sandbox, context, supervisor):
     """The thread that asks has to wait until the interrupted request has ended, which is after the signal handler."""
     busy = threading.Lock()
     answer = supervisor.send
@@ -113,16 +115,15 @@ def test_a_kill_in_the_middle_of_a_request_to_airflow_does_not_wait_for_ever(san
 
     supervisor.send = one_at_a_time
     supervisor.states = {"manual__1": {"submit": "failed"}}
-    op = operator(Killed)
+
+    class KilledDuringRequest(Killed):
+        def on_kill(self) -> None:
+            with busy:
+                super().on_kill()
+                assert sandbox.ledger.requests("cancel") == 0
+
+    op = operator(KilledDuringRequest)
     op.on_kill_seconds = 0.1
-    kill = op.on_kill
-
-    def in_the_middle() -> None:
-        with busy:
-            kill()
-            assert sandbox.ledger.requests("cancel") == 0
-
-    op.on_kill = in_the_middle
     with pytest.raises(Stop):
         op.execute(context)
     deadline = time.monotonic() + 10
@@ -135,15 +136,15 @@ def test_a_kill_in_the_middle_of_a_request_to_airflow_does_not_wait_for_ever(san
     ("on_timeout", "deletes", "said"),
     [("leave", 0, "waits for it without paying again"), ("cancel", 1, "was cancelled at LemonData before it began")],
 )
-def test_at_the_deadline_the_task_is_left_alone_or_cancelled(sandbox, context, on_timeout, deletes, said):
-    with pytest.raises(AirflowFailException, match="The deadline came before the video") as late:
+def test_on_timeout_deadline_in_the_worker_leaves_or_cancels_the_task(sandbox, context, on_timeout, deletes, said):
+    with pytest.raises(LemonDataFailException, match="The deadline came before the video") as late:
         operator(timeout=0.2, on_timeout=on_timeout).execute(context)
     assert said in str(late.value)
     assert late.value.poll_url in str(late.value)
     assert sandbox.ledger.requests("cancel") == deletes
 
 
-def test_a_deadline_that_came_in_the_triggerer_cancels_too(sandbox, context):
+def test_on_timeout_deadline_in_the_triggerer_cancels_the_task(sandbox, context):
     op = operator(wait_for_completion=False, on_timeout="cancel")
     submitted = op.execute(context)
     error = {"type": "TaskTimeoutError", "message": "late", "task_id": submitted["task_id"]}
@@ -162,7 +163,7 @@ def test_a_deadline_that_came_in_the_triggerer_cancels_too(sandbox, context):
         ("[queued]", {"cancel_on_kill": False}, []),
     ],
 )
-def test_a_new_try_cancels_the_task_that_it_replaces_unless_that_has_ended(
+def test_on_clear_regenerate_cancels_the_replaced_task_unless_it_ended(
     sandbox, context, task_state_store, prompt, options, answers
 ):
     sandbox.configure(pending_seconds=0, generation_seconds=0)

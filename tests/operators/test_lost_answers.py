@@ -19,7 +19,7 @@ from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.sandbox.server import Sandbox
 
 ACCEPTED = ("lost_answer", "hang", "html_502", "truncated_json", "half_json", "unreadable")
-NOT_ACCEPTED = ("reset", "html_502_before")  # from here it polls the same
+NOT_ACCEPTED = ("reset", "html_502_before")  # the client cannot see the difference
 NOT_NOW = {
     "429": {"status": 429, "code": "rate_limit_exceeded", "retry_after": 7},
     "503": {"status": 503, "code": "all_channels_failed", "retryable": True, "retry_after": 7},
@@ -33,7 +33,7 @@ def store(request: pytest.FixtureRequest) -> dict[str, Any] | None:
 
 
 class Hook(LemonDataHook):
-    """A hook whose client pauses as it is told to."""
+    """A hook whose client sleeps with ``pause``."""
 
     pause: Callable[[float], None]
 
@@ -50,7 +50,7 @@ class Operator(SubmitVideoOperator):
         return Hook(self.lemondata_conn_id)
 
 
-def submit(context: dict[str, Any], pause: Callable[[float], None]) -> dict[str, Any]:
+def submit(context: Any, pause: Callable[[float], None]) -> dict[str, Any]:
     operator = Operator(task_id="submit", model="sora-2", prompt="a cat")
     operator.hook.pause = pause
     return operator.execute(context)
@@ -60,7 +60,7 @@ def never(seconds: float) -> None:
     raise AssertionError("the create is repeated")
 
 
-def a_failed_try(context: dict[str, Any]) -> SubmitUnknownError:
+def a_failed_try(context: Any) -> SubmitUnknownError:
     with pytest.raises(LemonDataFailException) as failure:
         submit(context, pause=never)
     assert isinstance(failure.value.error, SubmitUnknownError)
@@ -70,7 +70,7 @@ def a_failed_try(context: dict[str, Any]) -> SubmitUnknownError:
 @pytest.mark.parametrize(
     ("fault", "paid"), [*((fault, 1) for fault in ACCEPTED), *((fault, 0) for fault in NOT_ACCEPTED)]
 )
-def test_a_create_whose_answer_is_lost_is_unknown_and_sent_once(
+def test_execute_lost_answer_raises_submit_unknown_and_sends_one_create(
     sandbox, context, store, fault, paid, monkeypatch: pytest.MonkeyPatch
 ):
     if fault == "hang":
@@ -91,7 +91,7 @@ def assert_paid_once(sandbox: Sandbox, store: dict[str, Any] | None, result: dic
 
 
 @pytest.mark.parametrize("refusal", NOT_NOW)
-def test_a_create_that_is_refused_for_now_is_sent_again_and_pays_once(sandbox, context, store, refusal):
+def test_execute_temporary_refusal_sends_the_create_again_and_pays_once(sandbox, context, store, refusal):
     sandbox.fault("error", times=2, **NOT_NOW[refusal])
     pauses: list[float] = []
     result = submit(context, pauses.append)
@@ -100,7 +100,9 @@ def test_a_create_that_is_refused_for_now_is_sent_again_and_pays_once(sandbox, c
     assert sandbox.ledger.requests("create") == 3
 
 
-def test_a_refused_connection_is_tried_again_and_pays_once(context, store, monkeypatch: pytest.MonkeyPatch):
+def test_execute_refused_connection_sends_the_create_again_and_pays_once(
+    context, store, monkeypatch: pytest.MonkeyPatch
+):
     with socket.socket() as silent:
         silent.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         silent.bind(("127.0.0.1", 0))  # and not listening; the sandbox may listen there nevertheless

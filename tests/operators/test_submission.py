@@ -34,7 +34,7 @@ WHOSE = TaskInstanceKey("clips", "submit", "manual__1")
 
 
 class SubmitService:
-    """LemonData as far as it matters here: what happens to each create, and the tasks that are paid for."""
+    """A fake LemonData: it counts the creates, and answers polls of its tasks."""
 
     def __init__(self, refuses: bool = False) -> None:
         self.refuses = refuses
@@ -56,7 +56,7 @@ class SubmitService:
 
 
 class Store:
-    """A store that is there."""
+    """A task state store in memory."""
 
     def __init__(self) -> None:
         self.values: dict[str, Any] = {}
@@ -69,6 +69,12 @@ class Store:
 
     def delete(self, key: str) -> None:
         del self.values[key]
+
+
+def record_in(store: Store, key: str = KEY) -> Record:
+    record = Record.read(store.values[key])
+    assert record is not None
+    return record
 
 
 class Hook(LemonDataHook):
@@ -90,8 +96,8 @@ def submission_of(service: SubmitService, store: Store, max_tries: int = 2, opti
     return Submission(Hook(service), [REQUEST], record, options, 5.0, store, WHOSE, sleep=lambda _: None)
 
 
-def a_try(service: SubmitService, store: Store, max_tries: int, options: Options) -> str:
-    """Run one try to its end, and say what a person would see of it."""
+def run_try(service: SubmitService, store: Store, max_tries: int, options: Options) -> str:
+    """Run one try to its end, and return its outcome in words."""
     try:
         poller, result = submission_of(service, store, max_tries, options).submit_or_reattach()
     except LemonDataError as error:
@@ -104,23 +110,23 @@ def a_try(service: SubmitService, store: Store, max_tries: int, options: Options
 STORED = Record(fingerprint(REQUEST.body()), 2, 4e9, answered=True, task_id="ldtask_0", poll_url="/v1/tasks/ldtask_0")
 
 
-def a_later_try(
+def run_later_try(
     max_tries: int, options: Options = DEFAULTS, **changes: Any
 ) -> tuple[SubmitService, dict[str, Any], str]:
-    """Run a try that finds ``STORED``, and return what came of it."""
+    """Run a try that finds ``STORED``, and return the service, the store and the outcome."""
     service, store = SubmitService(), Store()
     service.failed = changes.pop("failed", set())
     store.values[KEY] = replace(STORED, **changes).to_json()
-    end = a_try(service, store, max_tries, options)
+    end = run_try(service, store, max_tries, options)
     return service, store.values, end
 
 
-def test_a_retry_polls_the_task_that_is_paid_for():
-    service, _, end = a_later_try(max_tries=2)
+def test_submit_or_reattach_retry_polls_the_paid_task():
+    service, _, end = run_later_try(max_tries=2)
     assert (end, service.creates) == ("finished ldtask_0", [])
 
 
-def test_a_retry_that_wants_something_else_fails_and_names_the_fields():
+def test_submit_or_reattach_retry_with_changed_request_raises_and_names_the_fields():
     service, store = SubmitService(), Store()
     store.values[KEY] = replace(STORED, fingerprint={"model": "x", "seed": "y"}).to_json()
     record = replace(STORED, answered=False, task_id=None, poll_url=None)
@@ -131,8 +137,8 @@ def test_a_retry_that_wants_something_else_fails_and_names_the_fields():
     assert service.creates == []
 
 
-def test_a_clear_reuses_the_video_that_is_there_and_renews_the_record():
-    service, values, end = a_later_try(max_tries=5)
+def test_submit_or_reattach_clear_reuses_the_completed_task_and_updates_the_record():
+    service, values, end = run_later_try(max_tries=5)
     assert (end, service.creates) == ("finished ldtask_0", [])
     assert values[KEY]["max_tries"] == 5
 
@@ -146,16 +152,16 @@ def test_a_clear_reuses_the_video_that_is_there_and_renews_the_record():
     ],
     ids=["regenerate", "another request", "the video is not there"],
 )
-def test_a_clear_submits_anew_and_keeps_the_old_record(options, changes):
-    service, values, _ = a_later_try(5, options, **changes)
+def test_submit_or_reattach_clear_without_a_reusable_task_submits_and_keeps_the_old_record(options, changes):
+    service, values, _ = run_later_try(5, options, **changes)
     assert service.creates == ["ldtask_1"]
     assert values["lemondata_submit_before_ldtask_0"]["task_id"] == "ldtask_0"
     assert values[KEY]["task_id"] == "ldtask_1"
 
 
-def test_a_failed_generation_is_final_unless_the_user_wants_it_anew():
-    assert a_later_try(2, failed={"ldtask_0"})[2] == "failed"
-    service, _, _ = a_later_try(2, Options(resubmit_failed=True), failed={"ldtask_0"})
+def test_resubmit_failed_retry_of_a_failed_task_fails_or_submits_another():
+    assert run_later_try(2, failed={"ldtask_0"})[2] == "failed"
+    service, _, _ = run_later_try(2, Options(resubmit_failed=True), failed={"ldtask_0"})
     assert service.creates == ["ldtask_1"]
 
 
@@ -164,12 +170,12 @@ SPOILED = [{**STORED.to_json(), name: value} for name, value in CHANGES.items()]
 
 
 @pytest.mark.parametrize("stored", [{}, [], "x", {"version": 2}, *SPOILED])
-def test_a_record_that_cannot_be_read_is_never_taken_for_nothing(stored):
+def test_record_read_invalid_value_raises_submit_unknown(stored):
     with pytest.raises(SubmitUnknownError, match="under Task instance > Storage"):
         Record.read(stored)
 
 
-def test_signed_links_of_the_same_media_have_the_same_fingerprint():
+def test_fingerprint_signed_links_of_the_same_media_are_equal():
     first, second = (
         fingerprint({"image_url": f"https://x.test/a.png?sig={n}", "deep": [{"u": f"http://x.test/b?{n}"}]})
         for n in (1, 2)
@@ -178,7 +184,7 @@ def test_signed_links_of_the_same_media_have_the_same_fingerprint():
     assert first != fingerprint({"image_url": "https://x.test/c.png", "deep": []})
 
 
-def test_the_id_is_stored_through_an_outage_of_the_store():
+def test_store_task_outage_of_the_store_is_retried():
     class Outage(Store):
         refusals = 3
 
@@ -189,19 +195,19 @@ def test_the_id_is_stored_through_an_outage_of_the_store():
             super().set(key, value)
 
     service, store = SubmitService(), Outage()
-    assert a_try(service, store, 2, Options()).startswith("waiting")
+    assert run_try(service, store, 2, Options()).startswith("waiting")
     assert store.values[KEY]["task_id"] == "ldtask_1"
 
 
-def test_where_the_intent_cannot_be_taken_back_the_reason_is_still_told():
+def test_clear_intent_store_fails_still_raises_the_refusal():
     class Stuck(Store):
         def delete(self, key: str) -> None:
             raise RuntimeError("the API server is away")
 
-    assert a_try(SubmitService(refuses=True), Stuck(), 2, Options()) == "final"
+    assert run_try(SubmitService(refuses=True), Stuck(), 2, Options()) == "final"
 
 
-def test_a_signal_between_answer_and_store_waits_until_the_id_is_stored():
+def test_store_task_signal_after_the_answer_arrives_when_the_id_is_stored():
     class Signalled(Store):
         def set(self, key: str, value: Any) -> None:
             if value["task_id"]:
@@ -215,39 +221,39 @@ def test_a_signal_between_answer_and_store_waits_until_the_id_is_stored():
     store = Signalled()
     try:
         with pytest.raises(AirflowTaskTimeout):
-            a_try(SubmitService(), store, 2, Options())
+            run_try(SubmitService(), store, 2, Options())
     finally:
         signal.signal(signal.SIGALRM, before)
     assert store.values[KEY]["task_id"] == "ldtask_1"
 
 
-def test_it_works_in_a_thread_too_where_no_signals_arrive():
+def test_submit_or_reattach_outside_the_main_thread_submits():
     with ThreadPoolExecutor(1) as pool:
-        end = pool.submit(a_try, SubmitService(), Store(), 2, Options()).result(timeout=10)
+        end = pool.submit(run_try, SubmitService(), Store(), 2, Options()).result(timeout=10)
     assert end.startswith("waiting")
 
 
-def test_an_adopted_task_is_polled_and_its_wait_begins_anew():
+def test_submit_or_reattach_adopted_task_is_polled_with_a_new_deadline():
     service, store = SubmitService(), Store()
     intent = replace(STORED, fingerprint={"prompt": "x"}, deadline=1.0, answered=False, task_id=None, poll_url=None)
     store.values[KEY] = {**intent.to_json(), "task_id": "ldtask_7"}  # all that a person has to fill in
-    assert a_try(service, store, 5, Options(on_clear="regenerate")) == "finished ldtask_7"
+    assert run_try(service, store, 5, Options(on_clear="regenerate")) == "finished ldtask_7"
     assert service.creates == []
-    kept = Record.read(store.values[KEY])
+    kept = record_in(store)
     assert (kept.answered, kept.max_tries, kept.deadline, kept.fingerprint) == (True, 5, 4e9, STORED.fingerprint)
 
 
-def test_a_generation_that_is_submitted_anew_has_the_whole_time_again():
-    _, values, _ = a_later_try(2, Options(resubmit_failed=True), failed={"ldtask_0"}, deadline=1.0)
+def test_resubmit_failed_second_task_has_a_new_deadline():
+    _, values, _ = run_later_try(2, Options(resubmit_failed=True), failed={"ldtask_0"}, deadline=1.0)
     assert values[KEY]["deadline"] == 4e9
 
 
-def test_a_retry_keeps_the_deadline_and_a_clear_renews_it():
-    assert a_later_try(2, deadline=3e9)[1][KEY]["deadline"] == 3e9
-    assert a_later_try(5, deadline=3e9)[1][KEY]["deadline"] == 4e9
+def test_deadline_retry_keeps_it_and_clear_renews_it():
+    assert run_later_try(2, deadline=3e9)[1][KEY]["deadline"] == 3e9
+    assert run_later_try(5, deadline=3e9)[1][KEY]["deadline"] == 4e9
 
 
-def test_the_model_that_was_really_used_is_stored_and_another_one_on_a_retry_is_no_other_request():
+def test_submit_or_reattach_retry_with_another_model_keeps_the_used_model():
     service, store = SubmitService(), Store()
     store.values[KEY] = replace(STORED, model="seedance-2.0").to_json()
     record = Record(STORED.fingerprint, 2, 4e9, model="veo3")
@@ -256,13 +262,13 @@ def test_the_model_that_was_really_used_is_stored_and_another_one_on_a_retry_is_
     assert (service.creates, submission.record.model) == ([], "seedance-2.0")
 
 
-@pytest.mark.parametrize("found", [True, False], ids=["by a later try", "at once"])
-def test_a_lost_answer_names_the_key_and_the_commands_that_repair_it(found):
+@pytest.mark.parametrize("later", [True, False], ids=["by a later try", "at once"])
+def test_submit_or_reattach_lost_answer_raises_with_store_key_and_commands(later):
     service, store = SubmitService(), Store()
     service.loses = True
     record = Record(STORED.fingerprint, 2, 4e9)
     whose = TaskInstanceKey("clips", "submit", "manual__1", 3)
-    for _ in range(1 + found):
+    for _ in range(1 + later):
         submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, whose)
         with pytest.raises(SubmitUnknownError) as unknown:
             submission.submit_or_reattach()
@@ -272,7 +278,7 @@ def test_a_lost_answer_names_the_key_and_the_commands_that_repair_it(found):
     assert len(service.creates) == 1
 
 
-def test_a_resubmit_that_is_refused_leaves_what_is_known_of_the_unknown_submit_before():
+def test_on_unknown_submit_resubmit_refused_keeps_the_intent():
     service, store = SubmitService(), Store()
     service.loses = True
     for service.refuses in (False, True):
@@ -280,21 +286,21 @@ def test_a_resubmit_that_is_refused_leaves_what_is_known_of_the_unknown_submit_b
         with pytest.raises(LemonDataError):
             submission.submit_or_reattach()
     assert len(service.creates) == 1
-    assert Record.read(store.values[KEY]).is_intent
+    assert record_in(store).is_intent
 
 
-def test_a_resubmit_that_is_accepted_keeps_the_record_of_the_unknown_submit_before():
+def test_on_unknown_submit_resubmit_accepted_keeps_a_copy_of_the_intent():
     service, store = SubmitService(), Store()
     for service.loses in (True, False):
         submission = submission_of(service, store, options=Options(on_unknown_submit="resubmit"))
         with suppress(SubmitUnknownError):
             submission.submit_or_reattach()
     assert store.values[KEY]["task_id"] == "ldtask_2"
-    assert Record.read(store.values["lemondata_submit_before_unknown"]).is_intent
+    assert record_in(store, "lemondata_submit_before_unknown").is_intent
 
 
 @pytest.mark.parametrize(("word", "final"), [("fail", True), ("resubmit", False)])
-def test_a_lost_answer_is_final_unless_a_retry_is_to_submit_it_again(word, final):
+def test_on_unknown_submit_lost_answer_is_final_unless_resubmit(word, final):
     service = SubmitService()
     service.loses = True
     with pytest.raises(SubmitUnknownError) as unknown:
@@ -303,7 +309,7 @@ def test_a_lost_answer_is_final_unless_a_retry_is_to_submit_it_again(word, final
     assert ("a retry submits it again" in str(unknown.value)) is not final
 
 
-def test_a_clear_is_still_one_for_the_next_try_when_the_first_dies_before_its_poll():
+def test_submit_or_reattach_killed_before_the_first_poll_of_a_clear_leaves_the_record():
     class Dying(SubmitService):
         def handle(self, request: httpx.Request) -> httpx.Response:
             raise KeyboardInterrupt
@@ -316,7 +322,7 @@ def test_a_clear_is_still_one_for_the_next_try_when_the_first_dies_before_its_po
 
 
 @pytest.mark.parametrize("stored", [None, STORED], ids=["nothing", "a task"])
-def test_the_check_comes_before_a_submit_and_never_between_a_retry_and_its_task(stored):
+def test_check_refuses_raises_before_a_submit_and_is_not_called_on_a_retry(stored):
     def refuse() -> None:
         raise InvalidRequestError("sora-2 cannot do that")
 
@@ -334,7 +340,7 @@ def test_the_check_comes_before_a_submit_and_never_between_a_retry_and_its_task(
     assert service.creates == []
 
 
-def test_an_adopted_task_that_lemondata_does_not_know_can_still_be_put_right():
+def test_submit_or_reattach_adopted_task_not_found_stays_unanswered():
     class Unknown(Hook):
         def poll(self, poller: TaskPoller) -> PollResult:
             return Failed(TaskNotFoundError("404", task_id=poller.wait.task_id))
@@ -347,7 +353,7 @@ def test_an_adopted_task_that_lemondata_does_not_know_can_still_be_put_right():
     assert store.values[KEY]["answered"] is False
 
 
-def test_an_intent_that_may_have_been_stored_in_vain_is_taken_back():
+def test_store_intent_store_fails_clears_the_intent():
     class Flaky(Store):
         def set(self, key: str, value: Any) -> None:
             super().set(key, value)
@@ -359,13 +365,13 @@ def test_an_intent_that_may_have_been_stored_in_vain_is_taken_back():
     assert (store.values, service.creates) == ({}, [])
 
 
-def test_only_links_lose_their_query_in_the_fingerprint():
+def test_fingerprint_prompt_with_a_link_keeps_its_query():
     one, other = (fingerprint({"prompt": f"https://brand.example/style? a {animal}"}) for animal in ("cat", "dog"))
     assert one != other
     assert fingerprint({"prompt": "https://[draft] a cat", "newer_url": "https://[draft]?x"})
 
 
-def test_both_signals_that_were_held_back_arrive_and_the_one_that_raises_is_the_last():
+def test_deferred_signals_two_signals_arrive_and_the_raising_one_is_last():
     arrived: list[int] = []
 
     def too_late(number: int, _: Any) -> None:
@@ -387,7 +393,7 @@ def test_both_signals_that_were_held_back_arrive_and_the_one_that_raises_is_the_
     assert arrived == [signal.SIGTERM, signal.SIGALRM]
 
 
-def test_the_task_that_is_replaced_is_cancelled_only_when_another_one_may_be_submitted():
+def test_cancel_replaced_price_refused_does_not_touch_the_old_task():
     def refuse(_: VideoRequest) -> str:
         raise InvalidRequestError("it would cost too much")
 

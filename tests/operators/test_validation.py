@@ -29,14 +29,15 @@ def operator(**fields: Any) -> SubmitVideoOperator:
 
 def rendered(op: SubmitVideoOperator, **values: Any) -> SubmitVideoOperator:
     op.dag = dag = DAG("rendering")
-    op.render_template_fields(values, dag.get_template_env())
+    context: Any = values
+    op.render_template_fields(context, dag.get_template_env())
     return op
 
 
 def warnings_of(logs: list[Any]) -> list[str]:
     """Return our warnings; Airflow has one about tests, and there is one about Airflow 3.2."""
-    told = [str(entry) for entry in logs if entry["log_level"] == "warning"]
-    return [warning for warning in told if "Task Runner" not in warning and "task state store" not in warning]
+    warnings = [str(entry) for entry in logs if entry["log_level"] == "warning"]
+    return [warning for warning in warnings if "Task Runner" not in warning and "task state store" not in warning]
 
 
 def without_operation(example: dict[str, Any]) -> dict[str, Any]:
@@ -48,24 +49,24 @@ def without_operation(example: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["operation"])
 @pytest.mark.parametrize("validation", ["strict", "off"])
-def test_the_operation_that_is_meant_is_sent_and_returned(sandbox, context, example, validation):
+def test_operation_missing_is_inferred_sent_and_returned(sandbox, context, example, validation):
     result = operator(**without_operation(example), validation=validation).execute(context)
     assert result["operation"] == example["operation"]
     assert sandbox.ledger.creates[-1].body == example
 
 
-def test_what_is_only_known_after_rendering_is_inferred_then(sandbox, context):
+def test_operation_templated_fields_is_inferred_after_rendering(sandbox, context):
     op = operator(model="{{ model }}", prompt="x", image_url="{{ url }}")
     assert rendered(op, model="sora-2", url=IMAGE).execute(context)["operation"] == "image-to-video"
 
 
-def test_where_nothing_can_be_said_the_service_decides(sandbox, context):
+def test_operation_undecidable_is_not_sent(sandbox, context):
     op = operator(model="seedance-2.0", prompt="x", extra_params={"mesh_url": IMAGE})
     assert op.execute(context)["operation"] is None
     assert "operation" not in sandbox.ledger.creates[-1].body
 
 
-def test_a_fallback_model_does_what_was_meant_for_the_first_one(sandbox, context):
+def test_operation_fallback_model_is_that_of_the_first_model(sandbox, context):
     sandbox.fault("error", status=400, code="model_not_found")
     result = operator(model="sora-2-pro-storyboard", image_url=IMAGE, fallback_models=["veo3"]).execute(context)
     assert (result["model"], result["operation"]) == ("veo3", "image-to-video")
@@ -94,7 +95,7 @@ def test_a_fallback_model_does_what_was_meant_for_the_first_one(sandbox, context
         ({"model": "veo3.1", "reference_images": ["{{ url }}"] * 10}, {"url": IMAGE}, "at most 9 items"),
     ],
 )
-def test_what_came_from_templates_is_refused_before_anything_is_sent(sandbox, context, fields, values, sentence):
+def test_execute_invalid_rendered_fields_fails_and_sends_no_request(sandbox, context, fields, values, sentence):
     op = rendered(operator(**fields), **values)
     with pytest.raises(AirflowFailException, match=WAY_OUT) as refused:
         op.execute(context)
@@ -102,7 +103,7 @@ def test_what_came_from_templates_is_refused_before_anything_is_sent(sandbox, co
     assert sandbox.ledger.requests() == 0
 
 
-def test_a_fallback_model_that_cannot_do_it_is_refused_by_name(sandbox, context):
+def test_execute_fallback_model_without_the_operation_fails_and_names_it(sandbox, context):
     op = rendered(operator(prompt="x", fallback_models=["veo3", "{{ other }}"]), other="topaz-video-upscale")
     with pytest.raises(
         AirflowFailException, match="Fallback topaz-video-upscale does video-to-video, not text-to-video"
@@ -111,7 +112,7 @@ def test_a_fallback_model_that_cannot_do_it_is_refused_by_name(sandbox, context)
     assert sandbox.ledger.requests() == 0
 
 
-def test_with_warn_it_is_submitted_and_each_problem_is_logged_once(sandbox, context):
+def test_validation_warn_submits_and_logs_each_problem_once(sandbox, context):
     op = operator(prompt="x", duration=90, output_audio=True, fallback_models=["wan-9", "wan-2.5"], validation="warn")
     sandbox.configure(strict_contract=False)
     with structlog.testing.capture_logs() as logs, pytest.raises(Exception, match="duration must be a number"):
@@ -122,7 +123,7 @@ def test_with_warn_it_is_submitted_and_each_problem_is_logged_once(sandbox, cont
         assert sum(words in warning for warning in warnings) == (2 if words == "no stable audio toggle" else 1)
 
 
-def test_with_off_nothing_is_said(sandbox, context):
+def test_validation_off_submits_and_logs_nothing(sandbox, context):
     op = operator(model="seedance-2.0", prompt="x", output_audio=True, resolution="4K", validation="off")
     with structlog.testing.capture_logs() as logs, pytest.raises(Exception, match="resolution must be one of"):
         op.execute(context)
@@ -130,7 +131,7 @@ def test_with_off_nothing_is_said(sandbox, context):
     assert warnings_of(logs) == []
 
 
-def test_an_unknown_model_is_submitted_with_one_warning(sandbox, context):
+def test_validation_unknown_model_submits_with_one_warning(sandbox, context):
     with structlog.testing.capture_logs() as logs, pytest.raises(APIError, match="model_not_found"):
         operator(model="wan-2.66", prompt="x").execute(context)
     assert sandbox.ledger.requests("create") == 1
@@ -139,7 +140,7 @@ def test_an_unknown_model_is_submitted_with_one_warning(sandbox, context):
     assert "Did you mean 'wan-2.6'?" in warning
 
 
-def test_model_that_is_not_listed_is_submitted_with_a_warning_that_names_a_listed_one(sandbox, context):
+def test_validation_unlisted_model_submits_with_a_warning_that_names_a_listed_one(sandbox, context):
     with structlog.testing.capture_logs() as logs:
         operator(model="sora-2", prompt="x").execute(context)
     (warning,) = warnings_of(logs)
@@ -147,7 +148,7 @@ def test_model_that_is_not_listed_is_submitted_with_a_warning_that_names_a_liste
     assert "did you mean 'veo3.1-fast'?" in warning
 
 
-def test_what_is_local_is_worth_a_warning_only_where_lemondata_is_not(sandbox, monkeypatch):
+def test_check_requests_local_url_warns_only_if_the_service_is_remote(sandbox, monkeypatch):
     hook = LemonDataHook()
     requests = [VideoRequest.checked(model="veo3.1", image_url="http://127.0.0.1:1/a.png", operation="image-to-video")]
     with structlog.testing.capture_logs() as logs:
@@ -163,7 +164,7 @@ def test_what_is_local_is_worth_a_warning_only_where_lemondata_is_not(sandbox, m
     assert logs == []
 
 
-def test_validation_is_one_of_three_words():
+def test_init_unknown_validation_raises_error_that_lists_the_choices():
     with pytest.raises(InvalidRequestError, match="validation must be one of strict, warn, off, not 'loose'"):
         operator(prompt="x", validation="loose")
 
@@ -187,7 +188,7 @@ def test_validation_is_one_of_three_words():
         ({}, "which operation is meant is unclear from nothing"),
     ],
 )
-def test_what_is_literal_is_refused_when_the_dag_is_read(fields, sentence):
+def test_init_invalid_literal_fields_raises(fields, sentence):
     with pytest.raises(InvalidRequestError, match=WAY_OUT) as refused:
         operator(**fields)
     assert sentence in str(refused.value)
@@ -197,16 +198,16 @@ class ReadingFiles(SubmitVideoOperator):
     template_ext = (".txt",)
 
 
-def test_what_may_still_change_is_not_judged():
+def test_init_templated_fields_are_not_validated():
     with DAG("reading"):
-        other = SubmitVideoOperator(task_id="other", model="sora-2", prompt="x")
+        output: Any = SubmitVideoOperator(task_id="other", model="sora-2", prompt="x").output
         for number, fields in enumerate(
             [
                 {"prompt": "x", "video_url": "{{ url }}", "model": "{% if x %}topaz-video-upscale{% endif %}"},
                 {"prompt": "x", "operation": "{{ what }}", "video_url": VIDEO},
-                {"prompt": "x", "image_url": other.output["video_url"], "model": "viduq2"},
-                {"prompt": "x", "operation": "image-to-video", "image_url": other.output["video_url"]},
-                {"prompt": "x", "start_image": other.output["video_url"]},
+                {"prompt": "x", "image_url": output["video_url"], "model": "viduq2"},
+                {"prompt": "x", "operation": "image-to-video", "image_url": output["video_url"]},
+                {"prompt": "x", "start_image": output["video_url"]},
                 {"prompt": "x", "model": "viduq2-pro", "extra_params": {"a": "{{ b }}"}},
                 {"prompt": "x", "model": "veo3.1", "reference_images": ["{{ a }}"]},
                 {"prompt": "x", "fallback_models": ["{{ other }}"]},
@@ -217,18 +218,18 @@ def test_what_may_still_change_is_not_judged():
         ReadingFiles(task_id="files", prompt="x", operation="operation.txt", model="model.txt")
 
 
-def test_nothing_is_logged_when_the_dag_is_read():
+def test_init_unknown_model_and_local_url_logs_nothing():
     with structlog.testing.capture_logs() as logs:
         operator(model="sora-3", prompt="x", output_audio=True, image_url="http://localhost/a.png")
     assert logs == []
 
 
 @pytest.mark.parametrize("validation", ["warn", "off"])
-def test_nothing_is_refused_when_the_dag_is_read_unless_validation_is_strict(validation):
+def test_init_validation_not_strict_accepts_invalid_fields(validation):
     operator(prompt="x", video_url=VIDEO, duration=90, validation=validation)
 
 
-def test_the_dag_shows_an_import_error_that_says_it(tmp_path):
+def test_dag_bag_invalid_literal_fields_has_an_import_error_with_the_reason(tmp_path):
     (tmp_path / "wrong.py").write_text(
         "from airflow.sdk import DAG\n"
         "from lemondata_provider.operators.video import SubmitVideoOperator\n"
@@ -240,7 +241,7 @@ def test_the_dag_shows_an_import_error_that_says_it(tmp_path):
     assert CANNOT in str(bag.import_errors)
 
 
-def test_a_mapped_task_is_checked_when_it_runs_and_fails_at_once(sandbox, context):
+def test_execute_mapped_task_with_invalid_fields_fails_without_retry(sandbox, context):
     with DAG("mapping"):
         mapped = SubmitVideoOperator.partial(task_id="clips", model="sora-2", prompt="x").expand(video_url=[VIDEO])
     unmapped = mapped.unmap({"video_url": VIDEO})  # an error here would be retried
@@ -249,7 +250,7 @@ def test_a_mapped_task_is_checked_when_it_runs_and_fails_at_once(sandbox, contex
     assert sandbox.ledger.requests() == 0
 
 
-# --- another inventory
+# --- another catalog
 
 
 @pytest.fixture
@@ -261,27 +262,25 @@ def other_catalog(tmp_path, monkeypatch):
     return path
 
 
-def test_another_data_file_becomes_the_inventory(sandbox, context, other_catalog):
+def test_catalog_path_valid_file_replaces_the_catalog(sandbox, context, other_catalog):
     assert [model.id for model in catalog().models] == ["sora-2"]
     with pytest.raises(InvalidRequestError, match="sora-2: video-to-video needs video_url"):
         operator(prompt="x")
 
 
-def test_a_data_file_that_cannot_be_used_is_named(other_catalog):
+def test_catalog_path_invalid_file_raises_error_that_names_it(other_catalog):
     other_catalog.write_text("{}")
     with pytest.raises(ConfigurationError, match=r"\[lemondata\] catalog_path: .*models.json: it must be an object"):
         operator(prompt="x")
 
 
-def test_an_empty_setting_means_the_shipped_file(monkeypatch):
+def test_catalog_path_empty_uses_the_shipped_file(monkeypatch):
     monkeypatch.setenv("AIRFLOW__LEMONDATA__CATALOG_PATH", "")
     assert catalog() is load()
 
 
 @pytest.mark.parametrize("validation", ["warn", "off"])
-def test_what_is_newer_than_this_package_is_submitted_all_the_same_where_that_is_asked_for(
-    sandbox, context, validation
-):
+def test_validation_not_strict_submits_unknown_operation_and_resolution(sandbox, context, validation):
     sandbox.fault("error", status=400, code="unsupported_operation")  # whatever the service thinks of it
     with pytest.raises((AirflowFailException, APIError), match="unsupported_operation"):
         SubmitVideoOperator(
@@ -295,15 +294,13 @@ def test_what_is_newer_than_this_package_is_submitted_all_the_same_where_that_is
     assert sandbox.ledger.requests("create") == 1
 
 
-def test_words_of_a_model_that_is_not_known_here_are_no_errors(sandbox, context):
+def test_check_requests_unknown_model_accepts_any_resolution(sandbox, context):
     operator = SubmitVideoOperator(task_id="submit", prompt="a cat", model="seedance-2.0", resolution="480p")
     check_requests([VideoRequest.checked(model=operator.model, resolution="480p", prompt="x")], "strict", operator.hook)
 
 
 @pytest.mark.parametrize("validation", ["warn", "off"])
-def test_an_inventory_that_cannot_be_read_stops_nothing_where_nothing_is_to_be_refused(
-    sandbox, context, validation, monkeypatch
-):
+def test_validation_not_strict_unreadable_catalog_submits(sandbox, context, validation, monkeypatch):
     operator = SubmitVideoOperator(task_id="submit", model="sora-2", prompt="a cat", validation=validation)
     monkeypatch.setenv("AIRFLOW__LEMONDATA__CATALOG_PATH", "/nowhere/models.json")
     assert operator.execute(context)["operation"] == "text-to-video"

@@ -52,23 +52,28 @@ def operator(**fields: Any) -> SubmitVideoOperator:
     )
 
 
-def rendered(op: SubmitVideoOperator, native: bool = False, **values: Any) -> SubmitVideoOperator:
-    dag = DAG("rendering", render_template_as_native_obj=native)
-    op.dag = dag
-    op.render_template_fields(values, dag.get_template_env())
+def rendered(op: SubmitVideoOperator, native: bool = False, **values: Any) -> Any:
+    op.dag = dag = DAG("rendering", render_template_as_native_obj=native)
+    context: Any = values
+    op.render_template_fields(context, dag.get_template_env())
     return op
 
 
+def policy_action(op: SubmitVideoOperator, error: Exception) -> str:
+    assert op.retry_policy is not None
+    return op.retry_policy.evaluate(error, 1, 3).action.value
+
+
 def fails_at_once(op: SubmitVideoOperator, error: Exception) -> bool:
-    """Say whether Airflow fails a task at once that raised this: by the exception, or by its policy (3.3 and newer)."""
-    return isinstance(error, AirflowFailException) or op.retry_policy.evaluate(error, 1, 3).action.value == "fail"
+    """Return whether this error fails the task without a retry, by its class or by the retry policy."""
+    return isinstance(error, AirflowFailException) or policy_action(op, error) == "fail"
 
 
-def sent(sandbox: Any) -> dict[str, Any]:
+def sent(sandbox: Any) -> Any:
     return sandbox.ledger.creates[-1].body
 
 
-def test_it_submits_once_and_returns_at_once(sandbox, context):
+def test_execute_without_wait_submits_once_and_returns_the_pending_task(sandbox, context):
     result = operator(operation="text-to-video").execute(context)
     assert set(result) == RESULT_KEYS
     assert (result["status"], result["model"], result["operation"]) == ("pending", "sora-2", "text-to-video")
@@ -78,31 +83,30 @@ def test_it_submits_once_and_returns_at_once(sandbox, context):
     assert (sandbox.ledger.requests("create"), sandbox.ledger.requests()) == (1, 2)  # the other one asked the price
 
 
-def test_id_and_poll_url_are_logged_as_soon_as_the_answer_is_there(sandbox, context):
+def test_execute_accepted_task_logs_id_and_poll_url(sandbox, context):
     with structlog.testing.capture_logs() as logs:
         result = operator().execute(context)
-    assert logs[-1]["event"] == "LemonData accepted task %s; poll URL: %s" or result["task_id"] in str(logs[-1])
     assert result["task_id"] in str(logs[-1])
     assert result["poll_url"] in str(logs[-1])
 
 
-def test_only_what_was_given_is_sent(sandbox, context):
+def test_execute_unset_fields_are_not_sent(sandbox, context):
     operator(model="veo3", duration=8).execute(context)
     assert sent(sandbox) == {"model": "veo3", "prompt": "a cat", "operation": "text-to-video", "duration": 8}
 
 
 @pytest.mark.parametrize("output_audio", [True, False])
-def test_audio_is_sent_only_when_it_was_decided(sandbox, context, output_audio):
+def test_output_audio_true_or_false_is_sent(sandbox, context, output_audio):
     operator(model="veo3", output_audio=output_audio).execute(context)
     assert sent(sandbox)["output_audio"] is output_audio
 
 
-def test_extra_params_are_sent_along(sandbox, context):
+def test_extra_params_nested_value_is_sent(sandbox, context):
     operator(extra_params={"camera": {"pan": "left"}}).execute(context)
     assert sent(sandbox)["camera"] == {"pan": "left"}
 
 
-def test_with_wait_it_defers_and_the_event_becomes_the_result(sandbox, context):
+def test_execute_wait_for_completion_defers_and_the_event_is_the_result(sandbox, context):
     op = operator(operation="text-to-video", duration=8, wait_for_completion=True, timeout=timedelta(seconds=90))
     with pytest.raises(TaskDeferred) as deferral:
         op.execute(context)
@@ -111,14 +115,14 @@ def test_with_wait_it_defers_and_the_event_becomes_the_result(sandbox, context):
     assert kwargs["poll_interval"] == 0.05
     answer = {"status": "completed", "video_url": "https://cdn.example/v.mp4"}
     event = TaskEvent(task_id=kwargs["task_id"], poll_url=kwargs["poll_url"], result=answer).model_dump()
-    result = getattr(op, deferral.value.method_name)(context, event=event, **deferral.value.kwargs)
+    result = getattr(op, deferral.value.method_name)(context, event=event, **(deferral.value.kwargs or {}))
     known = {"model": "sora-2", "operation": "text-to-video", "estimated_cost_usd": "0.80"}
     assert result == {**answer, **known}
     assert context["ti"].xcoms["video_url"] == "https://cdn.example/v.mp4"
     assert len(sandbox.ledger.creates) == 1
 
 
-def test_without_deferring_it_waits_in_the_worker(sandbox, context):
+def test_execute_not_deferrable_waits_in_the_worker(sandbox, context):
     result = operator(wait_for_completion=True, deferrable=False).execute(context)
     assert set(result) == RESULT_KEYS
     assert result["status"] == "completed"
@@ -127,8 +131,8 @@ def test_without_deferring_it_waits_in_the_worker(sandbox, context):
     assert len(sandbox.ledger.creates) == 1
 
 
-def test_a_generation_that_failed_fails_the_task_at_once_with_the_reason(sandbox, context):
-    with pytest.raises(AirflowFailException, match="the sky is missing") as failure:
+def test_execute_failed_task_fails_without_retry_with_the_reason(sandbox, context):
+    with pytest.raises(LemonDataFailException, match="the sky is missing") as failure:
         operator(prompt="[fail:the sky is missing]", wait_for_completion=True, deferrable=False).execute(context)
     assert failure.value.task_id == sandbox.ledger.creates[0].id
     assert failure.value.poll_url == f"/v1/tasks/{failure.value.task_id}"
@@ -140,12 +144,12 @@ def test_a_generation_that_failed_fails_the_task_at_once_with_the_reason(sandbox
     )
 
 
-def test_a_deadline_in_the_worker_fails_the_task_and_names_the_way_to_pick_it_up(sandbox, context):
+def test_timeout_in_the_worker_fails_and_names_the_sensor(sandbox, context):
     with pytest.raises(AirflowFailException, match=r"TaskSensor\(poll_url="):
         operator(prompt="[forever]", wait_for_completion=True, deferrable=False, timeout=0.3).execute(context)
 
 
-def test_the_error_of_an_event_fails_the_task(sandbox, context):
+def test_execute_complete_event_with_error_fails(sandbox, context):
     error = {"type": "TaskFailedError", "message": "The generation failed", "task_id": "t", "poll_url": "/v1/tasks/t"}
     event = {"task_id": "t", "poll_url": "/v1/tasks/t", "error": error}
     submitted = {"task_id": "t", "poll_url": "/v1/tasks/t", "model": "sora-2", "operation": None}
@@ -153,14 +157,14 @@ def test_the_error_of_an_event_fails_the_task(sandbox, context):
         operator().execute_complete(context, event=event, submitted=submitted)
 
 
-def test_an_answer_without_id_and_poll_url_stops_the_task_and_keeps_the_body(sandbox, context):
+def test_execute_answer_without_id_and_poll_url_fails_with_the_body(sandbox, context):
     sandbox.configure(id_field="none", poll_url_form="missing")
     with pytest.raises(AirflowFailException, match=r"neither an id nor a poll URL: \{"):
         operator().execute(context)
     assert len(sandbox.ledger.creates) == 1
 
 
-def test_a_refusal_for_longer_rises_with_its_retry_after(sandbox, context):
+def test_execute_429_with_long_retry_after_raises_rate_limit_error(sandbox, context):
     sandbox.fault("error", status=429, code="rate_limit_exceeded", retry_after=61)
     with pytest.raises(RateLimitError) as refused:
         operator().execute(context)
@@ -169,7 +173,7 @@ def test_a_refusal_for_longer_rises_with_its_retry_after(sandbox, context):
 
 
 @pytest.mark.parametrize(("status", "code"), [(400, "invalid_request_error"), (401, "x"), (402, "x"), (403, "x")])
-def test_a_refusal_for_good_fails_the_task_at_once(sandbox, context, status, code):
+def test_execute_final_refusal_fails_without_retry(sandbox, context, status, code):
     sandbox.fault("error", times=-1, status=status, code=code)
     op = operator()
     with pytest.raises((AirflowFailException, APIError), match=f"LemonData answered {status} {code}") as refused:
@@ -179,12 +183,12 @@ def test_a_refusal_for_good_fails_the_task_at_once(sandbox, context, status, cod
     assert not sandbox.ledger.creates
 
 
-def test_hints_of_the_api_stand_in_the_error(sandbox, context):
+def test_execute_unknown_model_raises_with_the_suggestion_of_the_api(sandbox, context):
     with pytest.raises((AirflowFailException, APIError), match="Did you mean 'sora-2'"):
         operator(model="sora2").execute(context)
 
 
-def test_a_connection_that_is_not_defined_may_be_retried(context):
+def test_execute_undefined_connection_raises_a_retryable_error(context):
     with pytest.raises(ConfigurationError, match="Connection 'nowhere' is not defined"):
         operator(lemondata_conn_id="nowhere").execute(context)
 
@@ -213,7 +217,7 @@ def test_a_connection_that_is_not_defined_may_be_retried(context):
         ({"model": ""}, "model is empty"),
     ],
 )
-def test_bad_input_is_refused_in_one_sentence_and_nothing_is_sent(sandbox, context, fields, sentence):
+def test_execute_invalid_field_fails_in_one_line_and_sends_no_request(sandbox, context, fields, sentence):
     with pytest.raises(AirflowFailException) as refused:
         operator(**fields).execute(context)
     assert sentence in str(refused.value)
@@ -223,12 +227,12 @@ def test_bad_input_is_refused_in_one_sentence_and_nothing_is_sent(sandbox, conte
 
 @pytest.mark.parametrize("field", ["timeout", "poll_interval"])
 @pytest.mark.parametrize("value", [-1, 0, float("nan"), float("inf"), "5", True, None])
-def test_times_that_make_no_sense_are_refused_when_the_dag_is_read(field, value):
+def test_init_invalid_timeout_or_poll_interval_raises(field, value):
     with pytest.raises(InvalidRequestError, match=f"{field} must be a number of seconds above 0"):
         operator(**{field: value})
 
 
-def test_every_request_field_is_templated_also_inside_lists_and_dicts(sandbox, context):
+def test_template_fields_nested_lists_and_dicts_are_rendered(sandbox, context):
     op = operator(
         model="{{ name }}",
         prompt="{{ what }}",
@@ -252,7 +256,7 @@ def test_every_request_field_is_templated_also_inside_lists_and_dicts(sandbox, c
     }
 
 
-def test_native_rendering_works_as_well(sandbox, context):
+def test_template_fields_native_rendering_sends_numbers(sandbox, context):
     rendered(operator(duration="{{ 4 }}", seed="{{ 7 }}"), native=True).execute(context)
     assert (sent(sandbox)["duration"], sent(sandbox)["seed"]) == (4, 7)
 
@@ -260,8 +264,8 @@ def test_native_rendering_works_as_well(sandbox, context):
 @pytest.mark.parametrize(
     "how", ["literal", "templated", "templated in part", "in a text", "as a name", "in a list", "in a dict"]
 )
-def test_inline_media_is_sent_and_shown_nowhere(sandbox, context, how):
-    fields = {
+def test_inline_media_each_place_is_sent_and_not_shown(sandbox, context, how):
+    cases: dict[str, dict[str, Any]] = {
         "literal": {"image": DATA_URL},
         "templated": {"image": "{{ picture }}"},
         "templated in part": {"image": "data:image/png;base64,{{ picture.partition(',')[2] }}"},
@@ -269,8 +273,8 @@ def test_inline_media_is_sent_and_shown_nowhere(sandbox, context, how):
         "as a name": {"extra_params": {DATA_URL: 1}},
         "in a list": {"reference_images": [DATA_URL]},
         "in a dict": {"extra_params": {"mask": {"image": DATA_URL}}},
-    }[how]
-    op = operator(**{"model": "veo3.1", **fields})
+    }
+    op = operator(**{"model": "veo3.1", **cases[how]})
     with structlog.testing.capture_logs() as logs:
         rendered(op, picture=DATA_URL).execute(context)
     shown = " ".join(str(getattr(op, name)) for name in op.template_fields) + str(logs)
@@ -279,31 +283,33 @@ def test_inline_media_is_sent_and_shown_nowhere(sandbox, context, how):
     assert "data:image/png;base64" in str(sent(sandbox))
 
 
-def test_a_prompt_that_speaks_of_data_is_rendered_and_shown(sandbox, context):
+def test_inline_media_prompt_that_starts_with_data_is_shown(sandbox, context):
     op = rendered(operator(prompt="Data: {{ what }} in space"), what="a cube")
     op.execute(context)
     assert sent(sandbox)["prompt"] == op.prompt == "Data: a cube in space"
 
 
 @pytest.mark.parametrize("field", ["partial", "expanded", "in a list"])
-def test_inline_media_of_a_mapped_task_is_not_shown_either(field):
+def test_inline_media_mapped_task_is_not_shown(field):
+    cases: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+        "partial": ({"image": "{{ picture }}"}, {"prompt": ["a cat"]}),
+        "expanded": ({"prompt": "a cat"}, {"image": ["{{ picture }}"]}),
+        "in a list": ({"prompt": "a cat"}, {"reference_images": [["{{ picture }}"]]}),
+    }
+    partial, expanded = cases[field]
+    context: Any = {"picture": DATA_URL}
     with DAG("mapping") as dag:
-        partial, expanded = {
-            "partial": ({"image": "{{ picture }}"}, {"prompt": ["a cat"]}),
-            "expanded": ({"prompt": "a cat"}, {"image": ["{{ picture }}"]}),
-            "in a list": ({"prompt": "a cat"}, {"reference_images": [["{{ picture }}"]]}),
-        }[field]
         mapped = SubmitVideoOperator.partial(task_id="clips", **{"model": "sora-2", **partial}).expand(**expanded)
     unmapped = mapped.unmap({name: values[0] for name, values in expanded.items()})
     unmapped._do_render_template_fields(  # what Airflow calls for a mapped task, past any override of the public method
-        unmapped, unmapped.template_fields, {"picture": DATA_URL}, dag.get_template_env(), set()
+        unmapped, unmapped.template_fields, context, dag.get_template_env(), set()
     )
     shown = " ".join(str(getattr(unmapped, name)) for name in unmapped.template_fields)
     assert PAYLOAD[:20] not in shown
     assert "sha256" in shown
 
 
-def test_a_lazy_sequence_of_an_upstream_task_is_a_list(sandbox, context):
+def test_reference_images_lazy_sequence_is_sent_as_a_list(sandbox, context):
     class LazySequence(Sequence):
         def __getitem__(self, index):
             return ["https://x.example/a.png", "https://x.example/b.png"][index]
@@ -316,7 +322,7 @@ def test_a_lazy_sequence_of_an_upstream_task_is_a_list(sandbox, context):
 
 
 @pytest.mark.parametrize("field", ["wait_for_completion", "deferrable"])
-def test_a_switch_that_is_neither_true_nor_false_is_refused_when_the_dag_is_read(field):
+def test_init_switch_not_a_bool_raises(field):
     with pytest.raises(InvalidRequestError, match=f"{field} must be True or False, not str"):
         operator(**{field: "False"})
 
@@ -337,20 +343,20 @@ def test_a_switch_that_is_neither_true_nor_false_is_refused_when_the_dag_is_read
         },
     ],
 )
-def test_whatever_ends_a_wait_is_not_retried_because_a_retry_would_pay_again(context, event):
+def test_execute_complete_any_error_without_store_fails_without_retry(context, event):
     submitted = {"task_id": "t", "poll_url": "/v1/tasks/t", "model": "sora-2", "operation": None}
-    with pytest.raises(AirflowFailException) as failure:
+    with pytest.raises(LemonDataFailException) as failure:
         operator().execute_complete(context, event=event, submitted=submitted)
     assert failure.value.poll_url == "/v1/tasks/t"
 
 
-def test_a_connection_that_is_gone_while_waiting_in_the_worker_does_not_pay_again(sandbox, context, monkeypatch):
+def test_execute_connection_lost_while_waiting_fails_without_retry(sandbox, context, monkeypatch):
     sandbox.fault("slow", on="poll", seconds=0.1)
     monkeypatch.setenv("AIRFLOW_CONN_GONE", sandbox.connection_uri)
     op = operator(prompt="[forever]", lemondata_conn_id="gone", wait_for_completion=True, deferrable=False)
     gone = threading.Timer(0.3, monkeypatch.setenv, ("AIRFLOW_CONN_GONE", '{"conn_type": "lemondata", "password": ""}'))
     gone.start()
-    with pytest.raises(AirflowFailException, match="The API key is empty") as failure:
+    with pytest.raises(LemonDataFailException, match="The API key is empty") as failure:
         op.execute(context)
     gone.join()
     assert failure.value.task_id == sandbox.ledger.creates[0].id
@@ -372,7 +378,7 @@ def execution_timeout(seconds: float) -> Iterator[None]:
         signal.signal(signal.SIGALRM, before)
 
 
-def test_an_execution_timeout_within_the_submit_stops_the_task_instead_of_paying_again(sandbox, context, monkeypatch):
+def test_execution_timeout_during_the_submit_fails_without_retry(sandbox, context, monkeypatch):
     sandbox.fault("hang")
     impatient = json.dumps({**json.loads(sandbox.connection_uri), "extra": {"timeout": 0.6}})
     monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", impatient)
@@ -384,21 +390,21 @@ def test_an_execution_timeout_within_the_submit_stops_the_task_instead_of_paying
     assert len(sandbox.ledger.creates) == 1
 
 
-def test_an_execution_timeout_while_waiting_stops_the_task_where_nothing_remembers_it(sandbox, context):
+def test_execution_timeout_while_waiting_without_store_fails_without_retry(sandbox, context):
     op = operator(prompt="[forever]", wait_for_completion=True, deferrable=False, durable=False)
-    with execution_timeout(0.3), pytest.raises(AirflowFailException, match="the video is paid for") as late:
+    with execution_timeout(0.3), pytest.raises(LemonDataFailException, match="the video is paid for") as late:
         op.execute(context)
     assert late.value.task_id == sandbox.ledger.creates[0].id
 
 
-def test_inline_media_is_not_quoted_when_it_is_refused(sandbox, context):
+def test_inline_media_in_an_invalid_field_is_not_in_the_error(sandbox, context):
     with pytest.raises(AirflowFailException) as refused:
         operator(duration=DATA_URL).execute(context)
     assert PAYLOAD[:20] not in str(refused.value)
     assert PAYLOAD[:20] not in repr(pickle.dumps(refused.value))
 
 
-def test_a_mapped_operator_gets_each_item(sandbox, context):
+def test_execute_mapped_operator_submits_each_item(sandbox, context):
     with DAG("mapping"):
         mapped = SubmitVideoOperator.partial(task_id="clips", model="sora-2").expand_kwargs(
             [{"prompt": "a cat", "duration": 4}, {"prompt": "a dog", "duration": 8}]
@@ -411,21 +417,21 @@ def test_a_mapped_operator_gets_each_item(sandbox, context):
     ]
 
 
-def test_it_resumes_without_what_it_knew_as_airflow_dags_test_does(context):
+def test_execute_complete_without_submitted_returns_the_result(context):
     event = {"task_id": "t", "poll_url": "/v1/tasks/t", "result": {"task_id": "t", "video_url": "https://x.test/v.mp4"}}
     result = operator(operation="text-to-video").execute_complete(context, event=event)
     assert (result["task_id"], result["model"], result["operation"]) == ("t", "sora-2", "text-to-video")
 
 
-def test_a_failed_generation_that_is_to_be_submitted_anew_is_for_a_retry(sandbox, context):
+def test_resubmit_failed_failed_task_raises_a_retryable_error(sandbox, context):
     op = operator(prompt="[fail]", wait_for_completion=True, deferrable=False, resubmit_failed=True)
     with pytest.raises(TaskFailedError) as failed:
         op.execute(context)
     assert not failed.value.final
     if HAS_RETRY_POLICIES:
-        assert op.retry_policy.evaluate(failed.value, 1, 3).action.value == "retry"
+        assert policy_action(op, failed.value) == "retry"
 
 
-def test_a_deadline_is_nothing_to_a_task_that_does_not_wait(sandbox, context):
+def test_timeout_without_wait_for_completion_has_no_effect(sandbox, context):
     sandbox.fault("slow", seconds=0.2)
     assert operator(timeout=0.1).execute(context)["status"] == "pending"
