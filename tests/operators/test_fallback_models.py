@@ -1,19 +1,11 @@
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import structlog
 from airflow.sdk.exceptions import AirflowFailException
 
 from lemondata_provider.api.errors import APIError, ModelNotFoundError, ServiceError
-from lemondata_provider.operators.video import SubmitVideoOperator
-
-
-def operator(**fields: Any) -> SubmitVideoOperator:
-    return SubmitVideoOperator(
-        task_id="submit", **{"model": "sora-2", "prompt": "a cat", "poll_interval": 0.05, **fields}
-    )
+from tests.operators.helpers import operator
 
 
 @pytest.mark.parametrize(

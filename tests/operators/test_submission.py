@@ -1,19 +1,14 @@
-"""What a new try does about what it finds in the store, and how a paid task gets into it."""
+"""What a new try does with the record that it finds, and how a paid task gets into the store."""
 
 from __future__ import annotations
 
-import os
-import signal
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
-from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from lemondata_provider.api.client import Client
 from lemondata_provider.api.errors import (
     InvalidRequestError,
     LemonDataError,
@@ -21,104 +16,23 @@ from lemondata_provider.api.errors import (
     SubmitUnknownError,
     TaskNotFoundError,
 )
-from lemondata_provider.api.polling import Failed, PollAgain, PollResult, TaskPoller
+from lemondata_provider.api.polling import Failed, PollResult, TaskPoller
 from lemondata_provider.api.request import VideoRequest
-from lemondata_provider.hooks.lemondata import LemonDataHook
-from lemondata_provider.operators.record import KEY, Options, Record, fingerprint
-from lemondata_provider.operators.signals import deferred_signals
+from lemondata_provider.operators.record import KEY, Options, Record
 from lemondata_provider.operators.submission import Submission
 from lemondata_provider.triggers.task_instance import TaskInstanceKey
-
-REQUEST = VideoRequest.checked(model="sora-2", prompt="a cat")
-WHOSE = TaskInstanceKey("clips", "submit", "manual__1")
-
-
-class SubmitService:
-    """A fake LemonData: it counts the creates, and answers polls of its tasks."""
-
-    def __init__(self, refuses: bool = False) -> None:
-        self.refuses = refuses
-        self.loses = False
-        self.creates: list[str] = []
-        self.failed: set[str] = set()
-
-    def handle(self, request: httpx.Request) -> httpx.Response:
-        if request.method == "GET":
-            task_id = request.url.path.rpartition("/")[2]
-            status = "failed" if task_id in self.failed else "completed"
-            return httpx.Response(200, json={"id": task_id, "status": status, "video_url": "https://x.test/v.mp4"})
-        if self.refuses:
-            return httpx.Response(400, json={"error": {"code": "invalid_request_error", "message": "no"}})
-        self.creates.append(f"ldtask_{len(self.creates) + 1}")
-        if self.loses:
-            raise httpx.ReadError("reset", request=request)
-        return httpx.Response(200, json={"id": self.creates[-1], "status": "pending"})
-
-
-class Store:
-    """A task state store in memory."""
-
-    def __init__(self) -> None:
-        self.values: dict[str, Any] = {}
-
-    def get(self, key: str) -> Any:
-        return self.values.get(key)
-
-    def set(self, key: str, value: Any) -> None:
-        self.values[key] = value
-
-    def delete(self, key: str) -> None:
-        del self.values[key]
-
-
-def record_in(store: Store, key: str = KEY) -> Record:
-    record = Record.read(store.values[key])
-    assert record is not None
-    return record
-
-
-class Hook(LemonDataHook):
-    """A hook whose client talks to the service above."""
-
-    def __init__(self, service: SubmitService) -> None:
-        super().__init__()
-        self.service = service
-
-    def get_conn(self) -> Client:
-        return Client("sk-0123456789", transport=httpx.MockTransport(self.service.handle))
-
-
-DEFAULTS = Options()
-
-
-def submission_of(service: SubmitService, store: Store, max_tries: int = 2, options: Options = DEFAULTS) -> Submission:
-    record = Record(fingerprint(REQUEST.body()), max_tries, deadline=4e9)
-    return Submission(Hook(service), [REQUEST], record, options, 5.0, store, WHOSE, sleep=lambda _: None)
-
-
-def run_try(service: SubmitService, store: Store, max_tries: int, options: Options) -> str:
-    """Run one try to its end, and return its outcome in words."""
-    try:
-        poller, result = submission_of(service, store, max_tries, options).submit_or_reattach()
-    except LemonDataError as error:
-        return "final" if error.final else "may be retried"
-    if isinstance(result, PollAgain):
-        return f"waiting for {poller.wait.task_id}"
-    return "failed" if isinstance(result, Failed) else f"finished {poller.wait.task_id}"
-
-
-STORED = Record(fingerprint(REQUEST.body()), 2, 4e9, answered=True, task_id="ldtask_0", poll_url="/v1/tasks/ldtask_0")
-
-
-def run_later_try(
-    max_tries: int, options: Options = DEFAULTS, **changes: Any
-) -> tuple[SubmitService, dict[str, Any], str]:
-    """Run a try that finds ``STORED``, and return the service, the store and the outcome."""
-    service, store = SubmitService(), Store()
-    service.failed = changes.pop("failed", set())
-    store.values[KEY] = replace(STORED, **changes).to_json()
-    end = run_try(service, store, max_tries, options)
-    return service, store.values, end
+from tests.operators.doubles import (
+    REQUEST,
+    STORED,
+    WHOSE,
+    Hook,
+    Store,
+    SubmitService,
+    record_in,
+    run_later_try,
+    run_try,
+    submission_of,
+)
 
 
 def test_submit_or_reattach_retry_polls_the_paid_task():
@@ -165,25 +79,6 @@ def test_resubmit_failed_retry_of_a_failed_task_fails_or_submits_another():
     assert service.creates == ["ldtask_1"]
 
 
-CHANGES = {"fingerprint": None, "task_id": 7, "deadline": "soon", "answered": "false", "max_tries": None}
-SPOILED = [{**STORED.to_json(), name: value} for name, value in CHANGES.items()]
-
-
-@pytest.mark.parametrize("stored", [{}, [], "x", {"version": 2}, *SPOILED])
-def test_record_read_invalid_value_raises_submit_unknown(stored):
-    with pytest.raises(SubmitUnknownError, match="under Task instance > Storage"):
-        Record.read(stored)
-
-
-def test_fingerprint_signed_links_of_the_same_media_are_equal():
-    first, second = (
-        fingerprint({"image_url": f"https://x.test/a.png?sig={n}", "deep": [{"u": f"http://x.test/b?{n}"}]})
-        for n in (1, 2)
-    )
-    assert first == second
-    assert first != fingerprint({"image_url": "https://x.test/c.png", "deep": []})
-
-
 def test_store_task_outage_of_the_store_is_retried():
     class Outage(Store):
         refusals = 3
@@ -205,32 +100,6 @@ def test_clear_intent_store_fails_still_raises_the_refusal():
             raise RuntimeError("the API server is away")
 
     assert run_try(SubmitService(refuses=True), Stuck(), 2, Options()) == "final"
-
-
-def test_store_task_signal_after_the_answer_arrives_when_the_id_is_stored():
-    class Signalled(Store):
-        def set(self, key: str, value: Any) -> None:
-            if value["task_id"]:
-                os.kill(os.getpid(), signal.SIGALRM)
-            super().set(key, value)
-
-    def too_late(*_: Any) -> None:
-        raise AirflowTaskTimeout
-
-    before = signal.signal(signal.SIGALRM, too_late)
-    store = Signalled()
-    try:
-        with pytest.raises(AirflowTaskTimeout):
-            run_try(SubmitService(), store, 2, Options())
-    finally:
-        signal.signal(signal.SIGALRM, before)
-    assert store.values[KEY]["task_id"] == "ldtask_1"
-
-
-def test_submit_or_reattach_outside_the_main_thread_submits():
-    with ThreadPoolExecutor(1) as pool:
-        end = pool.submit(run_try, SubmitService(), Store(), 2, Options()).result(timeout=10)
-    assert end.startswith("waiting")
 
 
 def test_submit_or_reattach_adopted_task_is_polled_with_a_new_deadline():
@@ -363,34 +232,6 @@ def test_store_intent_store_fails_clears_the_intent():
     with pytest.raises(RuntimeError):
         submission_of(service, store).submit_or_reattach()
     assert (store.values, service.creates) == ({}, [])
-
-
-def test_fingerprint_prompt_with_a_link_keeps_its_query():
-    one, other = (fingerprint({"prompt": f"https://brand.example/style? a {animal}"}) for animal in ("cat", "dog"))
-    assert one != other
-    assert fingerprint({"prompt": "https://[draft] a cat", "newer_url": "https://[draft]?x"})
-
-
-def test_deferred_signals_two_signals_arrive_and_the_raising_one_is_last():
-    arrived: list[int] = []
-
-    def too_late(number: int, _: Any) -> None:
-        arrived.append(number)
-        raise AirflowTaskTimeout
-
-    @deferred_signals()
-    def held_back() -> None:
-        for number in (signal.SIGALRM, signal.SIGTERM, signal.SIGTERM):
-            os.kill(os.getpid(), number)
-
-    before = signal.signal(signal.SIGALRM, too_late), signal.signal(signal.SIGTERM, lambda n, _: arrived.append(n))
-    try:
-        with pytest.raises(AirflowTaskTimeout):
-            held_back()
-    finally:
-        signal.signal(signal.SIGALRM, before[0])
-        signal.signal(signal.SIGTERM, before[1])
-    assert arrived == [signal.SIGTERM, signal.SIGALRM]
 
 
 def test_cancel_replaced_price_refused_does_not_touch_the_old_task():

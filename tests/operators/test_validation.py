@@ -16,6 +16,7 @@ from lemondata_provider.catalog import load
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.validation import catalog, check_requests
 from lemondata_provider.operators.video import SubmitVideoOperator
+from tests.operators.helpers import rendered
 
 EXAMPLES = json.loads((Path(__file__).parents[1] / "catalog" / "guide" / "requests.json").read_text())["requests"]
 IMAGE, VIDEO = "https://x.example/a.png", "https://x.example/a.mp4"
@@ -25,13 +26,6 @@ WAY_OUT = r'validation="warn" submits it all the same'
 
 def operator(**fields: Any) -> SubmitVideoOperator:
     return SubmitVideoOperator(task_id="submit", **{"model": "sora-2", "poll_interval": 0.05, **fields})
-
-
-def rendered(op: SubmitVideoOperator, **values: Any) -> SubmitVideoOperator:
-    op.dag = dag = DAG("rendering")
-    context: Any = values
-    op.render_template_fields(context, dag.get_template_env())
-    return op
 
 
 def warnings_of(logs: list[Any]) -> list[str]:
