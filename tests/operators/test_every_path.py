@@ -239,7 +239,9 @@ def test_execute_every_path_pays_once_unless_allowed_and_loses_no_paid_task(mode
     word = WORDS[said]
     if word.begin.store is not None and not hasattr(airflow.sdk, "NEVER_EXPIRE"):
         pytest.skip("this Airflow has no task state store")  # 3.2, on a user's machine as here
-    explorer = Explorer(Operator(task_id="submit", prompt="a cat", **TIMES, **MODES[mode], **word.options), word)
+    explorer = Explorer(
+        Operator(task_id="submit", model="sora-2", prompt="a cat", **TIMES, **MODES[mode], **word.options), word
+    )
     with structlog.testing.capture_logs():
         paths = explorer.paths(Situation("execute", word.begin))
     counted = (len(explorer.known), explorer.processes, paths)
