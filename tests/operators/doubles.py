@@ -19,7 +19,7 @@ from lemondata_provider.operators.submission import Submission
 from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 REQUEST = VideoRequest.checked(model="sora-2", prompt="a cat")
-WHOSE = TaskInstanceKey("clips", "submit", "manual__1")
+TASK_INSTANCE = TaskInstanceKey("clips", "submit", "manual__1")
 
 
 class SubmitService:
@@ -67,7 +67,7 @@ def record_in(store: Store, key: str = KEY) -> Record:
 
 
 class Hook(LemonDataHook):
-    """A hook whose client talks to the service above."""
+    """A hook with a client of the service above."""
 
     def __init__(self, service: SubmitService) -> None:
         super().__init__()
@@ -82,7 +82,7 @@ DEFAULTS = Options()
 
 def submission_of(service: SubmitService, store: Store, max_tries: int = 2, options: Options = DEFAULTS) -> Submission:
     record = Record(fingerprint(REQUEST.body()), max_tries, deadline=4e9)
-    return Submission(Hook(service), [REQUEST], record, options, 5.0, store, WHOSE, sleep=lambda _: None)
+    return Submission(Hook(service), [REQUEST], record, options, 5.0, store, TASK_INSTANCE, sleep=lambda _: None)
 
 
 def run_try(service: SubmitService, store: Store, max_tries: int, options: Options) -> str:

@@ -22,10 +22,8 @@ CREATES = ("answered", "lost", "refused", "refused for longer", "refused for a m
 LAST_CREATES = CREATES[:4]  # what the client does not repeat
 TROUBLES = ("none", "one poll is lost", "the key is refused")
 LIVES = ("completed", "failed", "forgotten", "endless")
-TIMES: dict[str, Any] = {
-    "poll_interval": 1e-6,
-    "timeout": 600.0,
-}  # between submit and first poll the operator sleeps in earnest
+# Between submit and first poll the operator really sleeps.
+TIMES: dict[str, Any] = {"poll_interval": 1e-6, "timeout": 600.0}
 POLL_SECONDS = 350.0  # on the clock of a process, so that two polls lead to the deadline
 MAX_POLLS = 5  # until the deadline, a lost one, and those for a doubt
 
@@ -67,7 +65,7 @@ class Paid:
 
     id: str
     state: str = "pending"
-    cleared: bool = False  # a person cleared the Airflow task since
+    cleared: bool = False  # a user cleared the Airflow task since
 
     @property
     def is_cleared_and_gone(self) -> bool:
@@ -101,7 +99,7 @@ class Process:
 
     :param world: what it finds.
     :param max_tries: Airflow's.
-    :param may_pay_again: whether the user's word allows a create beside this task, which the store names or not.
+    :param may_pay_again: whether the user allows another create after this task, which the store names or not.
     :param troubles: what may go wrong with its polls.
     :param chooser: decides what LemonData does.
     :param killed: gets what each kill leaves and what led to it, under the choices that led there.
@@ -182,7 +180,7 @@ class Process:
         if self.has_created:
             self.violates("one process pays twice")
         if not all(self._may_pay_again(task, self.world.names(task)) for task in self.tasks):
-            self.violates("paid twice without the user's word")
+            self.violates("paid twice without the user's permission")
         self.creates += 1
         self._create = self._choose.choose(CREATES if self.creates == 1 else LAST_CREATES)
         if self._create == "never reached":

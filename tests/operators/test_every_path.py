@@ -39,7 +39,7 @@ class Situation:
     :param does: ``execute``, ``wait`` (in a triggerer) or ``resume``.
     :param tries: how many more there are after this one.
     :param max_tries: Airflow's, which tells a clear from a retry.
-    :param given: what the deferral or the event hands over, as JSON.
+    :param arguments: what the deferral or the event hands over, as JSON.
     :param trail: what led here.
     """
 
@@ -47,26 +47,26 @@ class Situation:
     world: World
     tries: int = RETRIES
     max_tries: int = RETRIES
-    given: str = "{}"
+    arguments: str = "{}"
     trail: tuple[str, ...] = ()
 
     @property
     def key(self) -> Any:
         """Return what makes it another situation: not the deadlines, for each process has ten minutes before it."""
-        world, given = replace(self.world, store=_timeless(self.world.store)), _timeless(self.given)
-        return self.does, world, self.tries, self.max_tries, given
+        world, arguments = replace(self.world, store=_timeless(self.world.store)), _timeless(self.arguments)
+        return self.does, world, self.tries, self.max_tries, arguments
 
     def retried(self, world: World, *log: str) -> Situation | None:
-        left: dict[str, Any] = {"does": "execute", "tries": self.tries - 1, "given": "{}"}
+        left: dict[str, Any] = {"does": "execute", "tries": self.tries - 1, "arguments": "{}"}
         return replace(self, world=world, trail=(*self.trail, *log), **left) if self.tries else None
 
     def cleared(self, world: World, *log: str) -> Iterator[Situation]:
-        """Say what a clear leads to, if it is the first: Airflow adds the tries that are gone to max_tries."""
+        """Yield what a clear leads to, if it is the first: Airflow adds the tries that are gone to max_tries."""
         left: dict[str, Any] = {
             "does": "execute",
             "tries": max(self.tries - 1, 0),
             "max_tries": RETRIES + 3,
-            "given": "{}",
+            "arguments": "{}",
         }
         if self.max_tries == RETRIES:
             yield replace(self, world=world.cleared, trail=(*self.trail, *log, "cleared"), **left)
@@ -77,12 +77,12 @@ def _timeless(text: str | None) -> str | None:
 
 
 @dataclass(frozen=True)
-class Word:
+class Permission:
     """
     What the user allows to be paid for again.
 
     :param options: the options of the operator.
-    :param may_pay_again: which tasks may have another one beside them.
+    :param may_pay_again: which tasks may be paid for again.
     :param begin: the world at first.
     :param keeps_all: whether the store knows of everything that is paid for.
     :param troubles: what may go wrong with polls.
@@ -100,7 +100,7 @@ class Explorer:
     """Explores every situation that an operator can come to, and counts."""
 
     operator: Operator
-    word: Word
+    permission: Permission
     known: dict[Any, int] = field(default_factory=dict)
     processes: int = 0
     ends: Counter[str] = field(default_factory=Counter)
@@ -115,7 +115,7 @@ class Explorer:
         chooser = Chooser()
         killed: dict[Any, tuple[World, tuple[str, ...]]] = {}
         while True:
-            rules = (self.word.may_pay_again, self.word.troubles)
+            rules = (self.permission.may_pay_again, self.permission.troubles)
             process = Process(situation.world, situation.max_tries, *rules, chooser, killed)
             process.log.extend(situation.trail)
             yield from self._after(situation, process, *self._run(situation, process))
@@ -128,13 +128,13 @@ class Explorer:
     def _run(self, situation: Situation, process: Process) -> tuple[str, Any]:
         """Run one process to its end, and return what Airflow gets from it."""
         self.operator.hook.process = process
-        given = json.loads(situation.given)
+        arguments = json.loads(situation.arguments)
         try:
             if situation.does == "wait":
-                return "resume", {**given, "event": self._event(given["trigger"])}
+                return "resume", {**arguments, "event": self._event(arguments["trigger"])}
             if situation.does == "resume":
-                resume = getattr(self.operator, given["method"])
-                return "returned", resume(process.context, event=given["event"], **given["kwargs"])
+                resume = getattr(self.operator, arguments["method"])
+                return "returned", resume(process.context, event=arguments["event"], **arguments["kwargs"])
             return "returned", self.operator.execute(process.context)
         except TaskDeferred as deferral:
             trigger = deferral.trigger.serialize()[1]
@@ -155,7 +155,7 @@ class Explorer:
         self._check_kept(process, how)
         trail, world = tuple(process.log), process.world
         if how in ("wait", "resume"):
-            yield replace(situation, does=how, world=world, given=json.dumps(what), trail=trail)
+            yield replace(situation, does=how, world=world, arguments=json.dumps(what), trail=trail)
             return
         error = what.error if isinstance(what, LemonDataFailException) else what
         self.ends[type(error).__name__] += 1
@@ -169,7 +169,7 @@ class Explorer:
         yield from situation.cleared(world, *trail)
 
     def _after_kill(self, situation: Situation, world: World, trail: tuple[str, ...]) -> Iterator[Situation | None]:
-        """Say what follows a kill: Airflow retries, a person clears, and a trigger starts again elsewhere."""
+        """Yield what follows a kill: Airflow retries, a user clears, and a trigger starts again elsewhere."""
         yield situation.retried(world, *trail)
         yield from situation.cleared(world, *trail)
         again = replace(situation, world=world, trail=trail)
@@ -180,7 +180,7 @@ class Explorer:
         """What is paid for is in the store: by its id, or else as a request whose answer was lost."""
         unnamed = {task for task in process.tasks if not process.world.names(task)}
         unseen = process.tasks[-1:] if KEY in process.values and how == "raised" else ()
-        if self.word.keeps_all and unnamed.difference(unseen):
+        if self.permission.keeps_all and unnamed.difference(unseen):
             process.violates("a paid task is not in the store")
 
     def _check_result(self, process: Process, result: dict[str, Any]) -> None:
@@ -207,25 +207,25 @@ MODES: dict[str, dict[str, Any]] = {
     "deferred": {"wait_for_completion": True},
     "worker-waiting": {"wait_for_completion": True, "deferrable": False},
 }
-WORDS = {
-    "nothing said": Word(troubles=TROUBLES),
-    "resubmit what is unknown": Word(
+PERMISSIONS = {
+    "nothing allowed": Permission(troubles=TROUBLES),
+    "resubmit what is unknown": Permission(
         {"on_unknown_submit": "resubmit"},
         lambda task, named: task.is_cleared_and_gone or not named,
         keeps_all=False,  # the record of the next create takes the place of the intent
     ),
-    "regenerate": Word({"on_clear": "regenerate"}, lambda task, named: task.cleared),
-    "resubmit what failed": Word(
+    "regenerate": Permission({"on_clear": "regenerate"}, lambda task, named: task.cleared),
+    "resubmit what failed": Permission(
         {"resubmit_failed": True}, lambda task, named: task.is_cleared_and_gone or task.state == "failed"
     ),
-    "no store": Word({}, lambda task, named: task.cleared, World(store=None), keeps_all=False),
+    "no store": Permission({}, lambda task, named: task.cleared, World(store=None), keeps_all=False),
 }
 ENDS = {"dict", "SubmitUnknownError", "BadRequestError", "RateLimitError"}
 ENDS_OF_A_WAIT = {"TaskFailedError", "TaskNotFoundError", "TaskTimeoutError"}
-LEAST = {  # situations, processes, paths
-    ("submit-only", "nothing said"): (40, 240, 200_000),
-    ("deferred", "nothing said"): (230, 680, 150_000_000),
-    ("worker-waiting", "nothing said"): (60, 580, 1_500_000),
+MIN_COUNTS = {  # situations, processes, paths
+    ("submit-only", "nothing allowed"): (40, 240, 200_000),
+    ("deferred", "nothing allowed"): (230, 680, 150_000_000),
+    ("worker-waiting", "nothing allowed"): (60, 580, 1_500_000),
     ("deferred", "resubmit what is unknown"): (300, 900, 15_000_000),
     ("deferred", "regenerate"): (200, 560, 5_000_000),
     ("deferred", "resubmit what failed"): (270, 800, 25_000_000),
@@ -234,17 +234,19 @@ LEAST = {  # situations, processes, paths
 }
 
 
-@pytest.mark.parametrize(("mode", "said"), LEAST)
-def test_execute_every_path_pays_once_unless_allowed_and_loses_no_paid_task(mode, said, request):
-    word = WORDS[said]
-    if word.begin.store is not None and not hasattr(airflow.sdk, "NEVER_EXPIRE"):
+@pytest.mark.parametrize(("mode", "allowed"), MIN_COUNTS)
+def test_execute_every_path_pays_once_unless_allowed_and_loses_no_paid_task(mode, allowed, request):
+    permission = PERMISSIONS[allowed]
+    if permission.begin.store is not None and not hasattr(airflow.sdk, "NEVER_EXPIRE"):
         pytest.skip("this Airflow has no task state store")  # 3.2, on a user's machine as here
     explorer = Explorer(
-        Operator(task_id="submit", model="sora-2", prompt="a cat", **TIMES, **MODES[mode], **word.options), word
+        Operator(task_id="submit", model="sora-2", prompt="a cat", **TIMES, **MODES[mode], **permission.options),
+        permission,
     )
     with structlog.testing.capture_logs():
-        paths = explorer.paths(Situation("execute", word.begin))
+        paths = explorer.paths(Situation("execute", permission.begin))
     counted = (len(explorer.known), explorer.processes, paths)
-    request.node.user_properties.append(("situations, processes, paths", counted))  # they stand in the JUnit report
-    assert [number >= least for number, least in zip(counted, LEAST[mode, said], strict=True)] == [True] * 3, counted
+    request.node.user_properties.append(("situations, processes, paths", counted))  # for the JUnit report
+    minimum = MIN_COUNTS[mode, allowed]
+    assert all(number >= least for number, least in zip(counted, minimum, strict=True)), counted
     assert set(explorer.ends) >= (ENDS if mode == "submit-only" else ENDS | ENDS_OF_A_WAIT)

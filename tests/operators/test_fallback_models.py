@@ -48,10 +48,10 @@ def test_fallback_models_not_set_unavailable_model_fails(sandbox, context):
     assert sandbox.ledger.requests("create") == 1
 
 
-@pytest.mark.parametrize("given", ["sora-2", [1], [""], {"a": 1}])
-def test_fallback_models_invalid_fails_and_sends_no_request(sandbox, context, given):
+@pytest.mark.parametrize("value", ["sora-2", [1], [""], {"a": 1}])
+def test_fallback_models_invalid_fails_and_sends_no_request(sandbox, context, value):
     with pytest.raises(AirflowFailException, match="fallback_models must be a list of names of models"):
-        operator(fallback_models=given).execute(context)
+        operator(fallback_models=value).execute(context)
     assert sandbox.ledger.requests() == 0
 
 

@@ -148,12 +148,12 @@ def test_init_invalid_guard_option_raises(option, value):
 
 def submission(store: TaskStateStore, guards: SubmitGuards) -> Submission:
     request = VideoRequest.checked(model="sora-2", prompt="a", duration=8)
-    wanted = Record(fingerprint(request.body()), max_tries=2, deadline=4e9)
+    record = Record(fingerprint(request.body()), max_tries=2, deadline=4e9)
     hook = LemonDataHook()
     return Submission(
         hook,
         [request],
-        wanted,
+        record,
         Options(),
         0.05,
         store,

@@ -17,8 +17,8 @@ from lemondata_provider.operators.video import SubmitVideoOperator
 
 
 def operator(cls: type[SubmitVideoOperator] = SubmitVideoOperator, **fields: Any) -> SubmitVideoOperator:
-    given = {"model": "seedance-2.0", "prompt": "[queued]", "wait_for_completion": True, "deferrable": False}
-    return cls(task_id="submit", **{**given, "poll_interval": 0.05, **fields})
+    defaults = {"model": "seedance-2.0", "prompt": "[queued]", "wait_for_completion": True, "deferrable": False}
+    return cls(task_id="submit", **{**defaults, "poll_interval": 0.05, **fields})
 
 
 class Stop(BaseException):
@@ -133,13 +133,13 @@ def test_on_kill_during_a_request_to_airflow_times_out_and_cancels_later(sandbox
 
 
 @pytest.mark.parametrize(
-    ("on_timeout", "deletes", "said"),
+    ("on_timeout", "deletes", "expected"),
     [("leave", 0, "waits for it without paying again"), ("cancel", 1, "was cancelled at LemonData before it began")],
 )
-def test_on_timeout_deadline_in_the_worker_leaves_or_cancels_the_task(sandbox, context, on_timeout, deletes, said):
+def test_on_timeout_deadline_in_the_worker_leaves_or_cancels_the_task(sandbox, context, on_timeout, deletes, expected):
     with pytest.raises(LemonDataFailException, match="The deadline came before the video") as late:
         operator(timeout=0.2, on_timeout=on_timeout).execute(context)
-    assert said in str(late.value)
+    assert expected in str(late.value)
     assert late.value.poll_url in str(late.value)
     assert sandbox.ledger.requests("cancel") == deletes
 

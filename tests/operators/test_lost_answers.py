@@ -1,4 +1,4 @@
-"""A create whose answer is lost is paid for once and never sent again; one that surely did nothing is."""
+"""A create is never sent again after a lost answer, and is sent again after a refusal that a retry may overcome."""
 
 from __future__ import annotations
 

@@ -24,7 +24,7 @@ from lemondata_provider.triggers.task_instance import TaskInstanceKey
 from tests.operators.doubles import (
     REQUEST,
     STORED,
-    WHOSE,
+    TASK_INSTANCE,
     Hook,
     Store,
     SubmitService,
@@ -44,7 +44,7 @@ def test_submit_or_reattach_retry_with_changed_request_raises_and_names_the_fiel
     service, store = SubmitService(), Store()
     store.values[KEY] = replace(STORED, fingerprint={"model": "x", "seed": "y"}).to_json()
     record = replace(STORED, answered=False, task_id=None, poll_url=None)
-    submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, WHOSE)
+    submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, TASK_INSTANCE)
     with pytest.raises(RequestChangedError, match="model, prompt, seed changed") as refused:
         submission.submit_or_reattach()
     assert refused.value.poll_url == "/v1/tasks/ldtask_0"
@@ -105,7 +105,7 @@ def test_clear_intent_store_fails_still_raises_the_refusal():
 def test_submit_or_reattach_adopted_task_is_polled_with_a_new_deadline():
     service, store = SubmitService(), Store()
     intent = replace(STORED, fingerprint={"prompt": "x"}, deadline=1.0, answered=False, task_id=None, poll_url=None)
-    store.values[KEY] = {**intent.to_json(), "task_id": "ldtask_7"}  # all that a person has to fill in
+    store.values[KEY] = {**intent.to_json(), "task_id": "ldtask_7"}  # all that a user has to fill in
     assert run_try(service, store, 5, Options(on_clear="regenerate")) == "finished ldtask_7"
     assert service.creates == []
     kept = record_in(store)
@@ -126,7 +126,7 @@ def test_submit_or_reattach_retry_with_another_model_keeps_the_used_model():
     service, store = SubmitService(), Store()
     store.values[KEY] = replace(STORED, model="seedance-2.0").to_json()
     record = Record(STORED.fingerprint, 2, 4e9, model="veo3")
-    submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, WHOSE)
+    submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, TASK_INSTANCE)
     submission.submit_or_reattach()
     assert (service.creates, submission.record.model) == ([], "seedance-2.0")
 
@@ -136,9 +136,9 @@ def test_submit_or_reattach_lost_answer_raises_with_store_key_and_commands(later
     service, store = SubmitService(), Store()
     service.loses = True
     record = Record(STORED.fingerprint, 2, 4e9)
-    whose = TaskInstanceKey("clips", "submit", "manual__1", 3)
+    task_instance = TaskInstanceKey("clips", "submit", "manual__1", 3)
     for _ in range(1 + later):
-        submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, whose)
+        submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, task_instance)
         with pytest.raises(SubmitUnknownError) as unknown:
             submission.submit_or_reattach()
     assert "'lemondata_submit' under Task instance > Storage" in str(unknown.value)
@@ -199,7 +199,7 @@ def test_check_refuses_raises_before_a_submit_and_is_not_called_on_a_retry(store
     if stored:
         store.values[KEY] = stored.to_json()
     record = Record(STORED.fingerprint, 2, 4e9)
-    submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, WHOSE, check=refuse)
+    submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, TASK_INSTANCE, check=refuse)
     if stored:
         assert submission.submit_or_reattach()[0].wait.task_id == "ldtask_0"
     else:

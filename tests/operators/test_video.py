@@ -72,8 +72,8 @@ def test_execute_wait_for_completion_defers_and_the_event_is_the_result(sandbox,
     answer = {"status": "completed", "video_url": "https://cdn.example/v.mp4"}
     event = TaskEvent(task_id=kwargs["task_id"], poll_url=kwargs["poll_url"], result=answer).model_dump()
     result = getattr(op, deferral.value.method_name)(context, event=event, **(deferral.value.kwargs or {}))
-    known = {"model": "sora-2", "operation": "text-to-video", "estimated_cost_usd": "0.80"}
-    assert result == {**answer, **known}
+    from_submit = {"model": "sora-2", "operation": "text-to-video", "estimated_cost_usd": "0.80"}
+    assert result == {**answer, **from_submit}
     assert context["ti"].xcoms["video_url"] == "https://cdn.example/v.mp4"
     assert len(sandbox.ledger.creates) == 1
 

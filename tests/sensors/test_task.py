@@ -91,8 +91,8 @@ async def test_execute_failed_task_fails_with_the_reason_and_no_retry(sandbox, c
 @MODES
 async def test_execute_cancelled_task_fails_with_the_reason(sandbox, context, mode):
     sandbox.configure(failed_word="cancelled")
-    submit = submitted(context, "[fail:stopped by a person]")
-    with pytest.raises(AirflowFailException, match="stopped by a person"):
+    submit = submitted(context, "[fail:stopped by a user]")
+    with pytest.raises(AirflowFailException, match="stopped by a user"):
         await run(in_mode(submit, mode), context, mode)
 
 
@@ -208,12 +208,12 @@ def test_init_timedeltas_become_seconds():
 
 def test_poll_url_template_is_rendered_and_inline_media_is_shortened(sandbox, context):
     dag = DAG("rendering")
-    op = sensor("{{ wanted }}", dag=dag)
-    context["wanted"] = submitted(context)["poll_url"]
+    op = sensor("{{ submitted_url }}", dag=dag)
+    context["submitted_url"] = submitted(context)["poll_url"]
     op.render_template_fields(context, dag.get_template_env())
-    assert op.poll_url == context["wanted"]
-    op.poll_url = "{{ wanted }}"
-    context["wanted"] = "data:image/png;base64,QUJDREVG"
+    assert op.poll_url == context["submitted_url"]
+    op.poll_url = "{{ submitted_url }}"
+    context["submitted_url"] = "data:image/png;base64,QUJDREVG"
     op.render_template_fields(context, dag.get_template_env())
     assert "QUJDREVG" not in str(op.poll_url)
 

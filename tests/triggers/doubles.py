@@ -21,8 +21,8 @@ def settings(**changes: Any) -> ConnectionSettings:
 
 
 def waiting(name: str = "one", seconds: float = 30, **changes: Any) -> TaskWait:
-    given = {"task_id": name, "poll_url": f"/v1/tasks/{name}", "lemondata_conn_id": "lemondata_default"}
-    return TaskWait(**{**given, "poll_interval": 0.01, "deadline": time.time() + seconds, **changes})
+    defaults = {"task_id": name, "poll_url": f"/v1/tasks/{name}", "lemondata_conn_id": "lemondata_default"}
+    return TaskWait(**{**defaults, "poll_interval": 0.01, "deadline": time.time() + seconds, **changes})
 
 
 def answer(task_id: str, status: str = "completed", **fields: Any) -> Task:

@@ -102,12 +102,12 @@ async def test_wait_for_connection_changed_between_waits_uses_the_new_settings(h
     assert [client.options["timeout"] for client in service.clients] == [60.0, 7.0]
 
 
-@pytest.mark.parametrize("trouble", [OverflowError("too large"), ValueError("Invalid IPv6 URL"), OSError()])
-async def test_refresh_connection_raises_any_error_is_repeated(service, connections, metrics, trouble):
+@pytest.mark.parametrize("error", [OverflowError("too large"), ValueError("Invalid IPv6 URL"), OSError()])
+async def test_refresh_connection_raises_any_error_is_repeated(service, connections, metrics, error):
     hubs = HubRegistry(connections.look_up, metrics, partial(PollHub, make_client=service.client), refresh_seconds=0.02)
     ending = asyncio.ensure_future(hubs.wait_for(waiting()))
     await until(lambda: service.asked["one"] >= 1)
-    connections.say["lemondata_default"] = trouble
+    connections.say["lemondata_default"] = error
     asked = connections.asked["lemondata_default"]
     await until(lambda: connections.asked["lemondata_default"] >= asked + 2)
     connections.say["lemondata_default"] = settings(api_key="sk-the-new-key")

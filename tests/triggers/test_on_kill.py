@@ -53,20 +53,20 @@ async def test_on_kill_each_task_instance_state_cancels_or_not(sandbox, supervis
 
 
 @pytest.mark.parametrize(
-    ("model", "prompt", "said"),
+    ("model", "prompt", "expected"),
     [
         ("seedance-2.0", "[queued]", "was cancelled at LemonData before it began"),
         ("seedance-2.0", "[forever]", "it is running already and is charged, or has ended"),
         ("sora-2", "[queued]", "tasks of this model cannot be cancelled; it goes on, and is charged"),
     ],
 )
-async def test_on_kill_each_outcome_is_logged(sandbox, supervisor, model, prompt, said):
+async def test_on_kill_each_outcome_is_logged(sandbox, supervisor, model, prompt, expected):
     sandbox.configure(pending_seconds=0)
     supervisor.states = {"r": {"t": "failed"}}
     trigger = killed(model=model, prompt=prompt)
     with structlog.testing.capture_logs() as logs:
         await trigger.on_kill()
-    assert said in str(logs[-1]["event"])
+    assert expected in str(logs[-1]["event"])
 
 
 async def test_on_kill_state_unavailable_cancels_nothing(sandbox, supervisor):

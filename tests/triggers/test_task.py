@@ -25,8 +25,8 @@ def submit(prompt: str = "a cat") -> Any:
 
 
 def trigger_for(task: Any, seconds: float = 20, **changes: Any) -> TaskTrigger:
-    given = {"task_id": task.id, "poll_url": task.poll_url, "poll_interval": 0.05, "deadline": time.time() + seconds}
-    return TaskTrigger(**{**given, **changes})
+    defaults = {"task_id": task.id, "poll_url": task.poll_url, "poll_interval": 0.05, "deadline": time.time() + seconds}
+    return TaskTrigger(**{**defaults, **changes})
 
 
 async def event_of(trigger: TaskTrigger) -> TaskEvent:
@@ -189,8 +189,8 @@ async def test_run_unforeseen_exception_yields_an_event(sandbox):
             raise RuntimeError("an unforeseen error")
 
     task = submit()
-    given = trigger_for(task).serialize()[1]
-    error = await error_of(Broken(**given))
+    arguments = trigger_for(task).serialize()[1]
+    error = await error_of(Broken(**arguments))
     assert "RuntimeError: an unforeseen error" in str(error)
     assert (error.task_id, error.poll_url) == (task.id, task.poll_url)
 
