@@ -81,14 +81,13 @@ def add_comparison(report: Report, progress: str, real: list[Outcome]) -> None:
 
 
 def main() -> int:
-    for name in [name for name in os.environ if name.startswith("AIRFLOW")]:
-        del os.environ[name]
+    for variable in [name for name in os.environ if name.startswith("AIRFLOW")]:
+        del os.environ[variable]
     report = Report("Many tasks at a time", NOTE)
     with processes.exit_on_termination(), TemporaryDirectory() as home, serving() as url:
         os.environ.update(AIRFLOW_HOME=home, AIRFLOW__LOGGING__LOGGING_LEVEL="ERROR")
         add_costs(report, url)
-        runs = [(progress, seed) for progress in (NONE, TRUTHFUL) for seed in SEEDS]
-        real = in_new_process(live.bursts, url, 200, runs)
+        real = in_new_process(live.bursts, url, 200, [(name, seed) for name in (NONE, TRUTHFUL) for seed in SEEDS])
     report.section()
     refused = add_lags(report)
     report.section()

@@ -106,5 +106,4 @@ async def memory(url: str) -> tuple[float, int]:
 
 def _resident() -> int:
     gc.collect()
-    resident: int = psutil.Process().memory_info().rss
-    return resident
+    return int(psutil.Process().memory_info().rss)

@@ -11,12 +11,7 @@ from benchmarks.polling_parts.service import NONE, Key, Work
 
 @dataclass(frozen=True)
 class Outcome:
-    """
-    The outcome of a run.
-
-    :param lags: seconds from the end of each counted task to its detection, by the number of the task.
-    :param refused: number of requests answered 429.
-    """
+    """Seconds from the end of each counted task, by its number, to its detection; number of requests answered 429."""
 
     lags: dict[int, float]
     refused: int
