@@ -81,8 +81,8 @@ def test_cancelling_deletes_the_canonical_path() -> None:
     call = calls.cancel_task("a/b")
     assert (call.method, call.url, call.body, call.fallback_url) == ("DELETE", "/v1/tasks/a%2Fb", None, None)
     assert call.error_context == {"task_id": "a/b", "poll_url": "/v1/tasks/a%2Fb"}
-    told = {"status": "failed", "cancelled": True, "cancellation_status": "cancelled", "error": "by the user"}
-    task = call.read(told)
+    payload = {"status": "failed", "cancelled": True, "cancellation_status": "cancelled", "error": "by the user"}
+    task = call.read(payload)
     assert (task.id, task.cancelled, task.cancellation_status) == ("a/b", True, "cancelled")
 
 
@@ -101,7 +101,7 @@ def test_the_list_of_models_is_asked_with_what_was_given(arguments: dict[str, An
 
 
 def test_entries_that_are_none_are_passed_over() -> None:
-    data = [{"id": "sora-2"}, None, 5, "veo3", [], {"id": 5}, {}, {"id": "veo3"}]
+    data: list[Any] = [{"id": "sora-2"}, None, 5, "veo3", [], {"id": 5}, {}, {"id": "veo3"}]
     assert [model.id for model in calls.list_models().read({"object": "list", "data": data})] == ["sora-2", "veo3"]
 
 

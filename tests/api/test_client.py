@@ -642,7 +642,7 @@ def test_once_means_exactly_one_request(send: Any, service: Any, call: calls.Cal
     ],
 )
 def test_trouble_on_the_wire_says_whether_the_request_left(
-    send: Any, service: Any, broken: Any, cls: type, judged: SubmitOutcome
+    send: Any, service: Any, broken: Any, cls: type[LemonDataError], judged: SubmitOutcome
 ) -> None:
     error = send.error(service(broken), LOOK, once=True)
     assert type(error) is cls
@@ -918,8 +918,8 @@ def test_client_key_refused_names_connection(status: int) -> None:
 def test_timeouts_are_ten_seconds_to_connect_and_sixty_to_read(send: Any, service: Any, timeout: float | None) -> None:
     lemondata = service(OK)
     send(lemondata, LOOK, **({} if timeout is None else {"timeout": timeout}))
-    told = lemondata.requests[0].extensions["timeout"]
-    assert (told["connect"], told["read"]) == (10, timeout or 60)
+    sent = lemondata.requests[0].extensions["timeout"]
+    assert (sent["connect"], sent["read"]) == (10, timeout or 60)
 
 
 def test_the_process_has_one_ssl_context() -> None:

@@ -24,7 +24,7 @@ def checked(contract: dict[str, Any], **fields: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fields", "told"),
+    ("fields", "reason"),
     [
         ({"duration": 7}, "duration 7 is not allowed (allowed: 4, 8, 12; nearest: 8)"),
         ({"duration": 6}, "nearest: 4)"),
@@ -37,10 +37,10 @@ def checked(contract: dict[str, Any], **fields: Any) -> None:
         ({"duration": 7, "resolution": "1080p"}, "; resolution '1080p'"),
     ],
 )
-def test_a_violation_tells_what_is_allowed_and_what_comes_nearest(fields, told):
+def test_a_violation_tells_what_is_allowed_and_what_comes_nearest(fields, reason):
     with pytest.raises(InvalidRequestError) as caught:
         checked(CONTRACT, **fields)
-    assert told in str(caught.value)
+    assert reason in str(caught.value)
     assert "Nothing was submitted." in str(caught.value)
 
 

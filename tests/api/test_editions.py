@@ -39,7 +39,7 @@ def read(**answer: Any) -> Task:
     return Task.read(answer, "ldtask_1", "/v1/tasks/ldtask_1")
 
 
-def refused(status: int, headers: dict[str, str] | None = None, **error: Any) -> APIError:
+def refused(status: int, headers: dict[str, str] | None = None, /, **error: Any) -> APIError:
     return error_from(status, headers or {}, {"error": error}, now=0)
 
 

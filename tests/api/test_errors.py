@@ -173,7 +173,7 @@ def test_message_code_and_param_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "told"),
+    ("body", "reason"),
     [
         ({"error": "all is lost"}, "all is lost"),
         ({"message": "at the top"}, "at the top"),
@@ -193,8 +193,8 @@ def test_message_code_and_param_are_told() -> None:
         ("upstream\nrequest timeout", "'upstream request timeout'"),
     ],
 )
-def test_every_shape_of_body_gives_a_readable_reason(body: object, told: str) -> None:
-    assert read(502, body).message.endswith(told)
+def test_every_shape_of_body_gives_a_readable_reason(body: object, reason: str) -> None:
+    assert read(502, body).message.endswith(reason)
 
 
 @pytest.mark.parametrize("body", [{"error": "gone", "code": "async_task_not_found"}, {"code": "async_task_not_found"}])

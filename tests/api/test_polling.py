@@ -348,7 +348,13 @@ def test_a_video_that_comes_late_is_taken(polls: int) -> None:
 
 def test_news_are_another_status_or_ten_percent_more() -> None:
     ours = wait()
-    polls = [("pending", None), ("pending", 0), ("processing", 0), ("processing", 9), ("processing", 10)]
+    polls: list[tuple[str, float | None]] = [
+        ("pending", None),
+        ("pending", 0),
+        ("processing", 0),
+        ("processing", 9),
+        ("processing", 10),
+    ]
     polls += [("processing", 19.9), ("processing", 5), ("processing", 60), ("completed", 100), ("completed", 100)]
     assert [ours.progress_message(task(status, progress=progress), START) for status, progress in polls] == [
         "Task t1 is pending",
@@ -367,8 +373,8 @@ def test_news_are_another_status_or_ten_percent_more() -> None:
 def test_a_little_more_progress_is_news_after_half_a_minute() -> None:
     ours = wait()
     polls = [(0, 3), (29, 4), (30, 4), (31, 5), (61, 6), (1000, 6), (2000, 5)]
-    told = [at for at, progress in polls if ours.progress_message(task(progress=progress), START + at)]
-    assert told == [0, 30, 61]
+    reported = [at for at, progress in polls if ours.progress_message(task(progress=progress), START + at)]
+    assert reported == [0, 30, 61]
 
 
 # --- any sequence at all
@@ -381,7 +387,8 @@ MARGIN = 100.0  # seconds after the deadline: four looks for a video, each follo
 
 def polls(ours: TaskPoller, seen: Iterator[tuple[Task | LemonDataError, float]]) -> Iterator[tuple[float, PollResult]]:
     """Wait as the trigger does; each poll takes some seconds of its own."""
-    now, step = START, ours.start(START)
+    now = START
+    step: PollResult = ours.start(START)
     while isinstance(step, PollAgain):
         what, seconds = next(seen)
         now += step.delay + seconds
@@ -427,7 +434,7 @@ def test_nothing_but_an_end_that_was_seen_ends_the_wait_before_the_deadline(
 def informed(
     ends: int = 30, created: float | None = START, pause: float | None = None, timeout: float = 600
 ) -> TaskPoller:
-    """Return a wait for a task of a model whose tasks ended after 100 s and told truthful progress."""
+    """Return a wait for a task of a model whose tasks ended after 100 s and reported truthful progress."""
     forecast = Forecast()
     for _ in range(ends):
         timeline = TaskTimeline(0.0)
@@ -471,7 +478,8 @@ def test_a_first_poll_waits_where_many_share_a_rate_limit_and_nothing_is_known()
 def test_believed_progress_leads_to_the_end() -> None:
     ours = informed()
     step = again(ours.on_task(task(progress=94, created=START), START + 47))
-    assert (step.delay, step.predicted) == (pytest.approx(3), True)
+    assert step.delay == pytest.approx(3)
+    assert step.predicted
 
 
 def test_the_end_is_not_foretold_for_later_than_the_deadline() -> None:

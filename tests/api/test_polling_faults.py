@@ -73,17 +73,17 @@ ENDS = {
 
 
 class FaultyService:
-    """LemonData, which gives the answer that it was told."""
+    """LemonData, which gives the answer that the test has chosen."""
 
-    told: str
+    answer: str
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         if request.url.host != "api.tokenlab.sh":
             return httpx.Response(200, text="welcome")
-        answer = FAULTS.get(self.told) or {"status_code": 200, "text": self.told}
-        if isinstance(answer, type):
-            raise answer("the wire broke", request=request)
-        return httpx.Response(**answer)
+        fault = FAULTS.get(self.answer) or {"status_code": 200, "text": self.answer}
+        if isinstance(fault, type):
+            raise fault("the wire broke", request=request)
+        return httpx.Response(**fault)
 
 
 SERVICE = FaultyService()
@@ -96,9 +96,9 @@ def client() -> Iterator[Client]:
 
 
 @cache
-def poll(client: Client, told: str) -> Task | LemonDataError:
+def poll(client: Client, answer: str) -> Task | LemonDataError:
     """Return what the client makes of an answer: the same each time, so each answer takes its way through it once."""
-    SERVICE.told = told
+    SERVICE.answer = answer
     try:
         return client.send_once(calls.get_task(POLL_URL, "ldtask_1"))
     except LemonDataError as error:
@@ -142,14 +142,14 @@ class Life:
             self.lasts -= 1
             return str(self.fault)
         if now - START < self.seconds or self.end == "never":
-            return json.dumps({"status": self.rng.choice(["pending", "processing", "queued"]), **self._told(now)})
+            return json.dumps({"status": self.rng.choice(["pending", "processing", "queued"]), **self._reported(now)})
         if self.end == "forgotten":
             return "404"
         self.polls += 1
         video = {"video_url": "https://x.test/v.mp4"} if self.polls > self.polls_without_video else {}
         return json.dumps({"status": self.end, **video})
 
-    def _told(self, now: float) -> dict[str, Any]:
+    def _reported(self, now: float) -> dict[str, Any]:
         values = {
             "honest": int(100 * (now - START) / self.seconds),
             "stuck": 99,

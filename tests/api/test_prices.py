@@ -68,8 +68,8 @@ def test_a_request_is_paid_for_once_and_a_video_by_the_second_exactly():
         ([price()], "publishes no price"),
         ([price(per_request="1", currency="EUR")], "is in EUR"),
         *[
-            ([price(per_request="1", has_complex_pricing=told)], "depends on more")
-            for told in (True, "true", " Yes", "1", 1, 1.0)
+            ([price(per_request="1", has_complex_pricing=value)], "depends on more")
+            for value in (True, "true", " Yes", "1", 1, 1.0)
         ],
         ([price(per_request="1"), price()], "publishes no price"),
     ],
@@ -101,9 +101,9 @@ def test_without_a_length_only_a_price_per_request_is_known(why):
     assert usd(price(per_request="0.10"), seconds=why) == "0.10"
 
 
-@pytest.mark.parametrize("told", [False, None, "false", "no", 0, "", [], {}])
-def test_a_price_is_simple_unless_it_is_told_to_be_complex(told):
-    assert usd(price(per_request="1", has_complex_pricing=told)) == "1"
+@pytest.mark.parametrize("value", [False, None, "false", "no", 0, "", [], {}])
+def test_a_price_is_simple_unless_it_is_told_to_be_complex(value):
+    assert usd(price(per_request="1", has_complex_pricing=value)) == "1"
 
 
 def test_of_several_providers_the_dearest_counts():
@@ -126,14 +126,14 @@ def test_the_prices_of_one_model_are_read_in_every_form(answer):
 
 
 @pytest.mark.parametrize(
-    "told",
+    "fields",
     [
         {"supported_operations": ["video-to-video"]},
         {"public_contract": {"public_operations": ["video-to-video"]}},
         {"public_contract_summary": {"public_operations": ["video-to-video"]}},
     ],
 )
-def test_operations_are_read_under_each_of_their_names(told):
-    model = Model.read({"id": "m", "lemondata": {"supported_operations": None, **told}})
+def test_operations_are_read_under_each_of_their_names(fields):
+    model = Model.read({"id": "m", "lemondata": {"supported_operations": None, **fields}})
     assert model is not None
     assert model.supported_operations == ("video-to-video",)

@@ -232,9 +232,9 @@ def test_only_true_means_cancelled(value: object, cancelled: bool) -> None:
 
 
 @pytest.mark.parametrize("name", ["cancellation_status", "billing_transaction_id", "model"])
-@pytest.mark.parametrize(("value", "told"), [("abc", "abc"), (" abc ", "abc"), ("", None), (5, None), ([], None)])
-def test_a_text_is_stripped_or_missing(name: str, value: object, told: str | None) -> None:
-    assert getattr(read(**{name: value}), name) == told
+@pytest.mark.parametrize(("value", "text"), [("abc", "abc"), (" abc ", "abc"), ("", None), (5, None), ([], None)])
+def test_a_text_is_stripped_or_missing(name: str, value: object, text: str | None) -> None:
+    assert getattr(read(**{name: value}), name) == text
 
 
 FIELDS = [name for name in Task.model_fields if name != "raw"]
