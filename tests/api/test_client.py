@@ -81,7 +81,7 @@ NO_CHANNELS = refuses(503, "all_channels_failed", retryable=True)
 # --- what is sent
 
 
-def test_a_submit_is_one_json_post_with_key_and_agent(send: Any, service: Any) -> None:
+def test_client_submit_sends_one_json_post_with_key_and_user_agent(send: Any, service: Any) -> None:
     lemondata = service(says(200, {"id": "t1", "status": "pending", "poll_url": "/v1/tasks/t1"}))
     task = send(lemondata, SUBMIT)
     assert (task.id, task.poll_url, task.status) == ("t1", "/v1/tasks/t1", TaskStatus.PENDING)
@@ -93,7 +93,7 @@ def test_a_submit_is_one_json_post_with_key_and_agent(send: Any, service: Any) -
     assert request.headers["User-Agent"] == f"airflow-provider-lemondata/{__version__}"
 
 
-def test_a_prompt_is_sent_in_its_own_characters(send: Any, service: Any) -> None:
+def test_client_prompt_outside_ascii_is_sent_unchanged(send: Any, service: Any) -> None:
     lemondata = service(OK)
     send(lemondata, calls.submit_video(VideoRequest.checked(model="sora-2", prompt="비 오는 서울 🎬", seed=2**63 + 1)))
     assert json.loads(lemondata.requests[0].content) == {
@@ -104,7 +104,7 @@ def test_a_prompt_is_sent_in_its_own_characters(send: Any, service: Any) -> None
 
 
 @pytest.mark.parametrize("call", [LOOK, CANCEL, calls.get_model("a/b"), calls.get_pricing("a b")])
-def test_other_calls_send_no_body(send: Any, service: Any, call: calls.Call[Any]) -> None:
+def test_client_call_without_body_sends_none(send: Any, service: Any, call: calls.Call[Any]) -> None:
     lemondata = service(says(200, {"id": "t1"}))
     send(lemondata, call)
     (request,) = lemondata.requests
@@ -122,13 +122,15 @@ def test_other_calls_send_no_body(send: Any, service: Any, call: calls.Call[Any]
         (calls.get_task(None, "a/b"), b"/v1/tasks/a%2Fb"),
     ],
 )
-def test_paths_and_queries_on_the_wire(send: Any, service: Any, call: calls.Call[Any], raw_path: bytes) -> None:
+def test_client_path_and_query_are_percent_encoded(
+    send: Any, service: Any, call: calls.Call[Any], raw_path: bytes
+) -> None:
     lemondata = service(says(200, {"id": "t1"}))
     send(lemondata, call)
     assert lemondata.requests[0].url.raw_path in (raw_path, raw_path.replace(b"+", b"%20"))
 
 
-def test_the_user_agent_can_be_told(send: Any, service: Any) -> None:
+def test_user_agent_given_is_sent(send: Any, service: Any) -> None:
     lemondata = service(OK)
     send(lemondata, LOOK, user_agent="mine/1 apache-airflow/3")
     assert lemondata.requests[0].headers["User-Agent"] == "mine/1 apache-airflow/3"
@@ -143,7 +145,7 @@ def test_the_user_agent_can_be_told(send: Any, service: Any) -> None:
         ("https://gw.test/lemon/v1", "https://gw.test/lemon"),
     ],
 )
-def test_every_form_of_a_base_url_gets_the_key(send: Any, service: Any, base_url: str, root: str) -> None:
+def test_base_url_any_spelling_gets_the_key(send: Any, service: Any, base_url: str, root: str) -> None:
     lemondata = service(OK)
     send(lemondata, SUBMIT, base_url=base_url)
     send(lemondata, LOOK, base_url=base_url)
@@ -151,7 +153,7 @@ def test_every_form_of_a_base_url_gets_the_key(send: Any, service: Any, base_url
     assert lemondata.keys == [AUTHORIZED] * 2
 
 
-def test_a_host_outside_of_ascii_is_refused_or_gets_the_key(send: Any, service: Any) -> None:
+def test_base_url_host_outside_ascii_is_refused_or_gets_the_key(send: Any, service: Any) -> None:
     lemondata = service(OK)
     try:
         send(lemondata, LOOK, base_url="https://bücher.example")
@@ -165,7 +167,7 @@ def test_a_host_outside_of_ascii_is_refused_or_gets_the_key(send: Any, service: 
     "key", ["", " ", "sk-a b", "sk-a\n", "\tsk-a", "sk-\u00e9", "\uff53k-a", "sk-a\x00", "sk-a\x7f"]
 )
 @pytest.mark.parametrize("client", [Client, AsyncClient])
-def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(client: Callable[..., Any], key: str) -> None:
+def test_api_key_not_sendable_is_refused_and_not_shown(client: Callable[..., Any], key: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         client(key, transport=httpx.MockTransport(lambda _: httpx.Response(200)))
     assert "API key" in str(caught.value)
@@ -173,13 +175,13 @@ def test_a_key_that_cannot_be_sent_is_refused_without_showing_it(client: Callabl
 
 
 @pytest.mark.parametrize("key", ["sk-abc", "x", "a.b/c+d=~"])
-def test_any_other_key_will_do(key: str) -> None:
+def test_checked_key_printable_ascii_is_accepted(key: str) -> None:
     assert checked_key(key) == key
 
 
 @pytest.mark.parametrize("base_url", ["", "ftp://x", "https://user:pw@api.lemondata.cc"])
 @pytest.mark.parametrize("client", [Client, AsyncClient])
-def test_an_unusable_base_url_is_refused_at_once(client: Callable[..., Any], base_url: str) -> None:
+def test_base_url_unusable_is_refused_by_the_constructor(client: Callable[..., Any], base_url: str) -> None:
     with pytest.raises(ConfigurationError):
         client(KEY, base_url)
 
@@ -199,7 +201,7 @@ def test_an_unusable_base_url_is_refused_at_once(client: Callable[..., Any], bas
         ("https://gw.test/lemon", "https://gw.test/lemon/v1/tasks/t1", "https://gw.test/lemon/v1/tasks/t1"),
     ],
 )
-def test_a_poll_url_on_our_origin_is_followed_as_given(
+def test_poll_url_on_same_origin_is_requested_unchanged(
     send: Any, service: Any, base_url: str, poll_url: str, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     lemondata = service(OK)
@@ -223,7 +225,7 @@ ELSEWHERE = [
 
 
 @pytest.mark.parametrize("poll_url", ELSEWHERE)
-def test_a_poll_url_elsewhere_is_never_called(
+def test_poll_url_on_other_origin_is_replaced_by_the_canonical_one(
     send: Any, service: Any, poll_url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
     lemondata = service(OK)
@@ -236,7 +238,7 @@ def test_a_poll_url_elsewhere_is_never_called(
     assert CANONICAL in record.getMessage()
 
 
-def test_a_poll_url_elsewhere_goes_through_our_gateway(send: Any, service: Any) -> None:
+def test_poll_url_on_other_origin_with_gateway_goes_through_the_gateway(send: Any, service: Any) -> None:
     lemondata = service(OK)
     send(lemondata, calls.get_task("https://evil.test/x", "t1"), base_url="https://gw.test/lemon/v1")
     assert lemondata.urls == ["https://gw.test/lemon/v1/tasks/t1"]
@@ -245,7 +247,7 @@ def test_a_poll_url_elsewhere_goes_through_our_gateway(send: Any, service: Any) 
 @pytest.mark.parametrize(
     ("answer", "cls"), [(refuses(404), NotFoundError), (refuses(404, "async_task_not_found"), TaskNotFoundError)]
 )
-def test_a_404_instead_of_a_poll_url_elsewhere_names_both(
+def test_poll_url_on_other_origin_answered_404_names_both_urls(
     send: Any, service: Any, answer: Any, cls: type, everything_shown: Any
 ) -> None:
     poll_url = "https://evil.test/v1/tasks/t1?key=sk-abcdef123456"
@@ -257,19 +259,19 @@ def test_a_404_instead_of_a_poll_url_elsewhere_names_both(
         assert "sk-abcdef123456" not in shown
 
 
-def test_an_ordinary_404_names_the_task(send: Any, service: Any) -> None:
+def test_poll_url_on_same_origin_answered_404_names_the_task(send: Any, service: Any) -> None:
     error = send.error(service(refuses(404, "async_task_not_found")), LOOK)
     assert (error.task_id, error.poll_url) == ("t1", "/v1/tasks/t1")
     assert "instead" not in str(error)
 
 
-def test_a_key_in_a_poll_url_is_not_logged(send: Any, service: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_poll_url_with_a_key_is_logged_without_it(send: Any, service: Any, caplog: pytest.LogCaptureFixture) -> None:
     send(service(OK), calls.get_task("https://evil.test/t1?key=sk-abcdef123456", "t1"))
     assert "sk-abcdef123456" not in caplog.text
 
 
 @pytest.mark.parametrize("poll_url", ["/v1/tasks/t1\n", "/v1/tasks/t\x001", "/v1/tasks/t1?" + "x" * 70_000])
-def test_a_poll_url_that_cannot_be_sent_is_an_error_of_ours(send: Any, service: Any, poll_url: str) -> None:
+def test_poll_url_not_sendable_raises_lemondata_error(send: Any, service: Any, poll_url: str) -> None:
     lemondata = service(OK)
     assert isinstance(send.error(lemondata, calls.get_task(poll_url, "t1"), once=True), LemonDataError)
     assert not lemondata.requests
@@ -297,7 +299,7 @@ def test_a_poll_url_that_cannot_be_sent_is_an_error_of_ours(send: Any, service: 
     ],
 )
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_the_key_follows_a_redirect_on_our_origin_only(
+def test_redirect_key_is_sent_to_same_origin_only(
     send: Any, service: Any, base_url: str, location: str, key: str | None, status: int
 ) -> None:
     lemondata = service(says(status, "", location=location), OK)
@@ -307,7 +309,7 @@ def test_the_key_follows_a_redirect_on_our_origin_only(
     assert not send.slept
 
 
-def test_the_key_comes_back_with_a_redirect_to_our_origin(send: Any, service: Any) -> None:
+def test_redirect_back_to_same_origin_sends_the_key_again(send: Any, service: Any) -> None:
     away, back = says(302, "", location="https://evil.test/x"), says(302, "", location=f"{BASE}/back")
     lemondata = service(away, says(302, "", location="/y"), back, OK)
     send(lemondata, LOOK)
@@ -316,21 +318,21 @@ def test_the_key_comes_back_with_a_redirect_to_our_origin(send: Any, service: An
 
 
 @pytest.mark.parametrize("locations", [["/v1/tasks/t1"], ["/a", "/b"], ["https://evil.test/x", f"{BASE}/b"]])
-def test_a_redirect_loop_ends(send: Any, service: Any, locations: list[str]) -> None:
+def test_redirect_loop_raises_after_some_requests(send: Any, service: Any, locations: list[str]) -> None:
     lemondata = service(*[says(302, "", location=location) for location in locations * 20])
     error = send.error(lemondata, LOOK, once=True)
     assert isinstance(error, UnreadableAnswerError)
     assert 2 <= len(lemondata.requests) <= 10
 
 
-def test_five_redirects_are_followed(send: Any, service: Any) -> None:
+def test_redirect_five_in_a_row_are_followed(send: Any, service: Any) -> None:
     lemondata = service(*[says(307, "", location=f"/{n}") for n in range(5)], OK)
     assert send(lemondata, LOOK, once=True).id == "t1"
     assert len(lemondata.requests) == 6
 
 
 @pytest.mark.parametrize("location", ["ftp://api.lemondata.cc/x", "http://[bad", "https://x:99999999/", "\x01", ""])
-def test_a_redirect_to_nowhere_is_an_error_of_ours(send: Any, service: Any, location: str) -> None:
+def test_redirect_to_unusable_location_raises_lemondata_error(send: Any, service: Any, location: str) -> None:
     lemondata = service(says(302, "", location=location))
     assert send.error(lemondata, LOOK, once=True)
     assert {url for url, key in zip(lemondata.urls, lemondata.keys, strict=True) if key} == {CANONICAL}
@@ -339,7 +341,7 @@ def test_a_redirect_to_nowhere_is_an_error_of_ours(send: Any, service: Any, loca
 @writes
 @pytest.mark.parametrize("status", [301, 302, 303, 304, 307, 308])
 @pytest.mark.parametrize("location", ["/v1/other", "https://evil.test/x", "http://[bad", "\x01", "ftp://x/y"])
-def test_a_write_follows_no_redirect(
+def test_redirect_of_a_write_is_not_followed(
     send: Any, service: Any, call: calls.Call[Any], status: int, location: str
 ) -> None:
     lemondata = service(says(status, "", location=location))
@@ -377,7 +379,7 @@ def test_a_write_follows_no_redirect(
     ids=repr,
 )
 @pytest.mark.parametrize("status", [200, 201, 202, 204, 206])
-def test_a_success_that_is_no_json_object_is_unreadable(send: Any, service: Any, status: int, body: Any) -> None:
+def test_answer_success_without_json_object_is_unreadable(send: Any, service: Any, status: int, body: Any) -> None:
     error = send.error(service(says(status, body, content_type="text/odd")), LOOK, once=True)
     assert type(error) is UnreadableAnswerError
     assert str(status) in str(error)
@@ -387,7 +389,7 @@ def test_a_success_that_is_no_json_object_is_unreadable(send: Any, service: Any,
 
 
 @pytest.mark.parametrize("status", [200, 201, 202, 203])
-def test_any_success_with_a_task_is_taken(send: Any, service: Any, status: int) -> None:
+def test_answer_any_success_status_with_a_task_returns_it(send: Any, service: Any, status: int) -> None:
     assert send(service(says(status, {"id": "t1"})), SUBMIT, once=True).id == "t1"
 
 
@@ -401,18 +403,20 @@ def test_any_success_with_a_task_is_taken(send: Any, service: Any, status: int) 
     ids=["byte order mark", "white space", "escapes"],
 )
 @pytest.mark.parametrize("content_type", ["application/json", "text/html", "text/plain; charset=utf-8", ""])
-def test_a_task_is_read_however_its_json_is_written(send: Any, service: Any, content: bytes, content_type: str) -> None:
+def test_answer_json_in_any_encoding_and_content_type_is_read(
+    send: Any, service: Any, content: bytes, content_type: str
+) -> None:
     task = send(service(says(200, content, content_type=content_type)), SUBMIT, once=True)
     assert (task.id, task.model) == ("t1", "é")
 
 
 @pytest.mark.parametrize("charset", ["hex", "rot13", "base64", "zlib", "idna", "punycode", "utf-7", "nonsense", "\x00"])
-def test_no_charset_of_an_answer_loses_a_paid_task(send: Any, service: Any, charset: str) -> None:
+def test_answer_unknown_charset_still_returns_the_task(send: Any, service: Any, charset: str) -> None:
     answer = says(200, b'{"id": "t1"}', content_type=f"application/json; charset={charset}")
     assert send(service(answer), SUBMIT, once=True).id == "t1"
 
 
-def test_a_compressed_answer_is_read_and_a_broken_one_is_lost(send: Any, service: Any) -> None:
+def test_answer_compressed_is_read_and_corrupt_raises_answer_lost(send: Any, service: Any) -> None:
     packed = gzip.compress(b'{"id": "t1"}')
     assert send(service(says(200, packed, content_encoding="gzip")), SUBMIT).id == "t1"
     lemondata = service(says(200, b"garbage", content_encoding="gzip"))
@@ -420,7 +424,7 @@ def test_a_compressed_answer_is_read_and_a_broken_one_is_lost(send: Any, service
     assert len(lemondata.requests) == 1
 
 
-def test_a_create_answer_without_a_task_is_an_error_of_its_own(send: Any, service: Any, everything_shown: Any) -> None:
+def test_answer_to_submit_without_task_raises_missing_task(send: Any, service: Any, everything_shown: Any) -> None:
     body = {"note": f"data:image/png;base64,{PAYLOAD}", "key": KEY, "more": "x" * 500}
     lemondata = service(says(200, body))
     error = send.error(lemondata, SUBMIT)
@@ -434,7 +438,7 @@ def test_a_create_answer_without_a_task_is_an_error_of_its_own(send: Any, servic
 
 @pytest.mark.parametrize("answer", [refuses(400, "invalid_request_error"), refuses(409), says(418, "<b>teapot</b>")])
 @every_method
-def test_a_refusal_rises_with_status_and_code(send: Any, service: Any, call: calls.Call[Any], answer: Any) -> None:
+def test_answer_bad_request_raises_with_its_status(send: Any, service: Any, call: calls.Call[Any], answer: Any) -> None:
     lemondata = service(answer)
     error = send.error(lemondata, call)
     assert type(error) is BadRequestError
@@ -442,7 +446,7 @@ def test_a_refusal_rises_with_status_and_code(send: Any, service: Any, call: cal
     assert len(lemondata.requests) == 1
 
 
-def test_retry_after_is_read_from_header_date_and_body(send: Any, service: Any) -> None:
+def test_answer_retry_after_in_header_date_or_body_is_read(send: Any, service: Any) -> None:
     for answer in (refuses(429, retry_after="90"), refuses(429, None, None, retryable=True)):
         assert send.error(service(answer), SUBMIT, once=True).retry_after in (90, None)
     body = says(429, {"error": {"retry_after": 75}})
@@ -454,7 +458,7 @@ def test_retry_after_is_read_from_header_date_and_body(send: Any, service: Any) 
 
 @pytest.mark.parametrize("depth", [100, 400, 700, 950])
 @pytest.mark.parametrize("status", [200, 400, 500])
-def test_brackets_within_brackets_are_an_error_of_ours(send: Any, service: Any, depth: int, status: int) -> None:
+def test_answer_deeply_nested_json_raises_lemondata_error(send: Any, service: Any, depth: int, status: int) -> None:
     body = '{"error": {"message": "no", "hint": ' + "[" * depth + "]" * depth + "}}"
     error = send.error(service(says(status, body)), SUBMIT, once=True)
     assert str(error)
@@ -465,13 +469,13 @@ def test_brackets_within_brackets_are_an_error_of_ours(send: Any, service: Any, 
     ['{"error": {"message": "cut \\ud83d", "hint": "\\udc00"}}', '{"error": "\\ud83d"}', '{"\\ud83d": "\\ud83d"}'],
 )
 @pytest.mark.parametrize("status", [200, 400, 502])
-def test_half_a_character_in_an_error_can_be_logged(send: Any, service: Any, status: int, body: str) -> None:
+def test_answer_lone_surrogate_in_an_error_can_be_logged(send: Any, service: Any, status: int, body: str) -> None:
     error = send.error(service(says(status, body)), SUBMIT, once=True)
     assert str(error).encode()
     assert json.dumps(error.to_dict(), ensure_ascii=False).encode()
 
 
-def test_half_a_character_in_a_task_loses_nothing(send: Any, service: Any) -> None:
+def test_answer_lone_surrogate_in_a_task_is_kept(send: Any, service: Any) -> None:
     body = '{"id": "t\\ud83d", "status": "failed", "error": "cut \\ud83d", "model": "\\ud83d", "video_url": "x\\ud83d"}'
     for call in (SUBMIT, LOOK):
         task = send(service(says(200, body)), call, once=True)
@@ -501,7 +505,7 @@ def errors_that_quote(secret: str) -> list[dict[str, Any]]:
 
 
 @pytest.mark.parametrize("secret", [KEY, "sk-abcdef123456", f"data:image/png;base64,{PAYLOAD}"])
-def test_nothing_the_service_quotes_shows_a_secret(
+def test_secret_quoted_by_the_service_is_redacted(
     send: Any, service: Any, secret: str, everything_shown: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     for answer in errors_that_quote(secret):
@@ -510,21 +514,21 @@ def test_nothing_the_service_quotes_shows_a_secret(
     assert secret.rpartition(",")[2] not in caplog.text
 
 
-def test_the_key_shows_in_no_error_of_the_wire(send: Any, service: Any, everything_shown: Any) -> None:
+def test_secret_key_in_transport_error_is_not_shown(send: Any, service: Any, everything_shown: Any) -> None:
     for broken in (httpx.ConnectError, httpx.ReadTimeout, httpx.RemoteProtocolError):
         error = send.error(service(broken), LOOK, once=True)
         assert KEY not in everything_shown(error)
         assert error.__cause__ is None
 
 
-def test_the_key_is_hidden_in_a_task_too(send: Any, service: Any) -> None:
+def test_secret_key_in_a_task_is_redacted(send: Any, service: Any) -> None:
     task = send(service(says(200, {"id": "t1", "poll_url": f"/v1/tasks/t1?key={KEY}", "echo": [KEY]})), SUBMIT)
     assert KEY not in repr(task)
     assert KEY not in json.dumps(task.result())
 
 
 @pytest.mark.parametrize("key", ["null", "true", "v1", "id", "t", "1", ":", '"', "{", "task", "\\"])
-def test_a_placeholder_key_does_not_damage_answers(send: Any, service: Any, key: str) -> None:
+def test_secret_short_placeholder_key_leaves_answers_unchanged(send: Any, service: Any, key: str) -> None:
     body = {"id": "ldtask_1", "poll_url": "/v1/tasks/ldtask_1", "model": None, "cancelled": True, "progress": 11}
     task = send(service(says(200, body)), SUBMIT, api_key=key)
     assert (task.id, task.poll_url, task.progress) == ("ldtask_1", "/v1/tasks/ldtask_1", 11)
@@ -558,7 +562,7 @@ def describe(step: Any) -> str:
 @pytest.mark.parametrize(
     "trouble", [*NEVER_OPENED, *LOST, *SERVICE_TROUBLE, *UNREADABLE, *REFUSED_FOR_NOW], ids=describe
 )
-def test_a_read_is_repeated_on_passing_trouble(send: Any, service: Any, trouble: Any) -> None:
+def test_send_read_after_transient_error_retries(send: Any, service: Any, trouble: Any) -> None:
     lemondata = service(trouble, trouble, OK)
     assert send(lemondata, LOOK).id == "t1"
     assert len(lemondata.requests) == 3
@@ -567,7 +571,7 @@ def test_a_read_is_repeated_on_passing_trouble(send: Any, service: Any, trouble:
 
 @pytest.mark.parametrize("answer", FINAL, ids=describe)
 @every_method
-def test_no_call_is_repeated_on_a_final_refusal(send: Any, service: Any, call: calls.Call[Any], answer: Any) -> None:
+def test_send_final_error_is_not_retried(send: Any, service: Any, call: calls.Call[Any], answer: Any) -> None:
     lemondata = service(answer, OK)
     assert send.error(lemondata, call).final
     assert (len(lemondata.requests), send.slept) == (1, [])
@@ -575,7 +579,7 @@ def test_no_call_is_repeated_on_a_final_refusal(send: Any, service: Any, call: c
 
 @pytest.mark.parametrize("trouble", [*NEVER_OPENED, *REFUSED_FOR_NOW], ids=describe)
 @writes
-def test_a_write_is_resent_after_a_definite_refusal_for_now(
+def test_send_write_not_accepted_by_the_service_retries(
     send: Any, service: Any, call: calls.Call[Any], trouble: Any
 ) -> None:
     lemondata = service(trouble, trouble, OK)
@@ -606,7 +610,9 @@ def test_a_write_is_resent_after_a_definite_refusal_for_now(
     ids=describe,
 )
 @writes
-def test_a_write_is_never_resent_otherwise(send: Any, service: Any, call: calls.Call[Any], trouble: Any) -> None:
+def test_send_write_with_unknown_outcome_is_not_retried(
+    send: Any, service: Any, call: calls.Call[Any], trouble: Any
+) -> None:
     lemondata = service(trouble, OK)
     error = send.error(lemondata, call)
     assert (len(lemondata.requests), send.slept) == (1, [])
@@ -614,13 +620,13 @@ def test_a_write_is_never_resent_otherwise(send: Any, service: Any, call: calls.
     assert classify_submit_error(error) is (SubmitOutcome.REFUSED if no_channels else SubmitOutcome.UNKNOWN)
 
 
-def test_a_create_answered_without_a_task_is_not_resent(send: Any, service: Any) -> None:
+def test_send_submit_answered_without_task_is_not_retried(send: Any, service: Any) -> None:
     lemondata = service(says(200, {}), OK)
     assert type(send.error(lemondata, SUBMIT)) is MissingTaskError
     assert len(lemondata.requests) == 1
 
 
-def test_a_read_that_the_service_calls_useless_is_not_repeated(send: Any, service: Any) -> None:
+def test_send_read_with_retryable_false_is_not_retried(send: Any, service: Any) -> None:
     lemondata = service(refuses(503, "all_channels_failed", retryable=False), OK)
     assert type(send.error(lemondata, LOOK)) is ServiceError
     assert len(lemondata.requests) == 1
@@ -628,7 +634,7 @@ def test_a_read_that_the_service_calls_useless_is_not_repeated(send: Any, servic
 
 @pytest.mark.parametrize("trouble", [*NEVER_OPENED, *LOST, *FINAL, *SERVICE_TROUBLE, *REFUSED_FOR_NOW], ids=describe)
 @every_method
-def test_once_means_exactly_one_request(send: Any, service: Any, call: calls.Call[Any], trouble: Any) -> None:
+def test_send_once_any_error_sends_one_request(send: Any, service: Any, call: calls.Call[Any], trouble: Any) -> None:
     lemondata = service(trouble, OK)
     send.error(lemondata, call, once=True)
     assert (len(lemondata.requests), send.slept) == (1, [])
@@ -641,7 +647,7 @@ def test_once_means_exactly_one_request(send: Any, service: Any, call: calls.Cal
         *((broken, AnswerLostError, SubmitOutcome.UNKNOWN) for broken in LOST),
     ],
 )
-def test_trouble_on_the_wire_says_whether_the_request_left(
+def test_send_once_transport_error_says_whether_the_request_was_sent(
     send: Any, service: Any, broken: Any, cls: type[LemonDataError], judged: SubmitOutcome
 ) -> None:
     error = send.error(service(broken), LOOK, once=True)
@@ -653,7 +659,7 @@ def test_trouble_on_the_wire_says_whether_the_request_left(
 
 @every_method
 @pytest.mark.parametrize("trouble", [httpx.ConnectError, refuses(429), NO_CHANNELS], ids=describe)
-def test_patience_ends_after_a_minute(send: Any, service: Any, call: calls.Call[Any], trouble: Any) -> None:
+def test_send_lasting_error_stops_after_a_minute(send: Any, service: Any, call: calls.Call[Any], trouble: Any) -> None:
     lemondata = service(trouble)
     error = send.error(lemondata, call)
     assert isinstance(error, (ConnectionFailedError, RateLimitError, ServiceError))
@@ -665,7 +671,7 @@ def test_patience_ends_after_a_minute(send: Any, service: Any, call: calls.Call[
 
 
 @every_method
-def test_what_the_service_asked_for_is_slept(send: Any, service: Any, call: calls.Call[Any]) -> None:
+def test_send_retry_after_sleeps_at_least_as_long(send: Any, service: Any, call: calls.Call[Any]) -> None:
     lemondata = service(refuses(429, retry_after="7"), refuses(503, "all_channels_failed", "3", retryable=True), OK)
     send(lemondata, call)
     assert 7 <= send.slept[0] <= 7 + 7
@@ -673,7 +679,9 @@ def test_what_the_service_asked_for_is_slept(send: Any, service: Any, call: call
 
 
 @every_method
-def test_the_last_refusal_rises_with_what_it_asked_for(send: Any, service: Any, call: calls.Call[Any]) -> None:
+def test_send_retries_exhausted_raises_the_last_error_with_retry_after(
+    send: Any, service: Any, call: calls.Call[Any]
+) -> None:
     lemondata = service(refuses(429, retry_after="25"))
     error = send.error(lemondata, call)
     assert type(error) is RateLimitError
@@ -684,14 +692,16 @@ def test_the_last_refusal_rises_with_what_it_asked_for(send: Any, service: Any, 
 
 @every_method
 @pytest.mark.parametrize("asked", ["61", "3600", "1e300"])
-def test_more_than_a_minute_is_not_slept_but_told(send: Any, service: Any, call: calls.Call[Any], asked: str) -> None:
+def test_send_retry_after_over_a_minute_raises_without_sleeping(
+    send: Any, service: Any, call: calls.Call[Any], asked: str
+) -> None:
     lemondata = service(refuses(429, retry_after=asked))
     error = send.error(lemondata, call)
     assert error.retry_after == float(asked)
     assert (len(lemondata.requests), send.slept) == (1, [])
 
 
-def test_a_repetition_is_logged_without_the_key(send: Any, service: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_send_retry_is_logged_without_the_key(send: Any, service: Any, caplog: pytest.LogCaptureFixture) -> None:
     send(service(refuses(429, hint=f"key {KEY}"), OK), SUBMIT)
     (record,) = caplog.records
     assert "LemonData answered 429" in record.getMessage()
@@ -702,7 +712,7 @@ def test_a_repetition_is_logged_without_the_key(send: Any, service: Any, caplog:
 @pytest.mark.parametrize(
     ("attempt", "seconds"), [(1, 1.0), (2, 2.0), (3, 4.0), (4, 8.0), (5, 16.0), (6, 16.0), (100, 16.0)]
 )
-def test_pauses_double_up_to_16_seconds_with_jitter(attempt: int, seconds: float) -> None:
+def test_backoff_each_attempt_doubles_up_to_16_seconds_with_jitter(attempt: int, seconds: float) -> None:
     error = AnswerLostError("reset")
     assert backoff(attempt, error, jitter=lambda: 0.0) == seconds * 0.5
     assert backoff(attempt, error, jitter=lambda: 0.5) == seconds
@@ -710,7 +720,7 @@ def test_pauses_double_up_to_16_seconds_with_jitter(attempt: int, seconds: float
     assert backoff(attempt, RateLimitError("slow", retry_after=1), jitter=lambda: 0.5) == 1 + seconds / 2
 
 
-def test_what_the_service_asks_for_is_waited_and_then_some_at_random() -> None:
+def test_backoff_retry_after_is_waited_with_jitter_on_top() -> None:
     error = RateLimitError("slow", retry_after=30)
     assert backoff(1, error, jitter=lambda: 0.0) == 30
     assert backoff(1, error, jitter=lambda: 1.0) == 46
@@ -719,11 +729,11 @@ def test_what_the_service_asks_for_is_waited_and_then_some_at_random() -> None:
 
 @pytest.mark.parametrize("error", [ValueError("x"), KeyboardInterrupt(), httpx.ReadTimeout("x")])
 @every_method
-def test_an_error_that_is_not_ours_is_never_repeated(call: calls.Call[Any], error: BaseException) -> None:
+def test_is_retryable_foreign_error_is_false(call: calls.Call[Any], error: BaseException) -> None:
     assert not is_retryable(call, error)
 
 
-def test_an_error_that_is_not_ours_rises_as_it_is(send: Any) -> None:
+def test_send_foreign_error_is_raised_unchanged(send: Any) -> None:
     def broken(request: httpx.Request) -> httpx.Response:
         raise ZeroDivisionError
 
@@ -760,7 +770,7 @@ CALLS = [
     retry_after=st.text(st.characters(codec="ascii", exclude_categories=["Cc"]), max_size=8),
 )
 @settings(deadline=None, max_examples=120)
-def test_no_answer_breaks_the_client(
+def test_answer_arbitrary_bytes_returns_or_raises_lemondata_error(
     call: calls.Call[Any], status: int, body: bytes, content_type: str, retry_after: str
 ) -> None:
     headers = {"content-type": content_type, "retry-after": retry_after}
@@ -775,7 +785,9 @@ def test_no_answer_breaks_the_client(
 
 
 @pytest.mark.parametrize("extra", [{"x": float("nan")}, {"x": [float("inf")]}, {"x": "\ud83d"}], ids=repr)
-def test_a_body_that_is_no_json_is_an_error_of_ours(send: Any, service: Any, extra: dict[str, Any]) -> None:
+def test_client_body_not_json_serializable_raises_and_is_not_sent(
+    send: Any, service: Any, extra: dict[str, Any]
+) -> None:
     lemondata = service(OK)
     with pytest.raises(LemonDataError) as caught:
         send(lemondata, calls.submit_video(VideoRequest.checked(model="sora-2", prompt="a cat", extra_params=extra)))
@@ -783,7 +795,7 @@ def test_a_body_that_is_no_json_is_an_error_of_ours(send: Any, service: Any, ext
     assert not lemondata.requests
 
 
-def test_a_prompt_with_half_a_character_is_an_error_of_ours(send: Any, service: Any) -> None:
+def test_client_prompt_with_lone_surrogate_raises_and_is_not_sent(send: Any, service: Any) -> None:
     lemondata = service(OK)
     with pytest.raises(LemonDataError) as caught:
         send(lemondata, calls.submit_video(VideoRequest.checked(model="sora-2", prompt="cut \ud83d")))
@@ -856,7 +868,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         thread.join()
 
 
-async def test_a_request_waits_for_no_slow_answer_to_another(server: Server) -> None:
+async def test_async_client_slow_answers_block_no_other_request(server: Server) -> None:
     server.expected = 24
     async with AsyncClient(KEY, server.url) as client:
         tasks = await asyncio.gather(*[client.send_once(LOOK) for _ in range(24)])
@@ -864,19 +876,19 @@ async def test_a_request_waits_for_no_slow_answer_to_another(server: Server) -> 
     assert server.busiest == 24
 
 
-def test_a_connection_is_used_again(server: Server) -> None:
+def test_client_several_requests_share_one_connection(server: Server) -> None:
     with Client(KEY, server.url) as client:
         for _ in range(5):
             client.send_once(LOOK)
     assert server.opened == 1
 
 
-def test_idle_connections_outlive_a_minute_of_pauses() -> None:
+def test_limits_idle_connection_is_kept_for_a_minute() -> None:
     assert LIMITS.keepalive_expiry is not None
     assert LIMITS.keepalive_expiry >= 60
 
 
-def test_the_proxy_of_the_environment_is_used(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_proxy_in_environment_is_used(server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", server.url)
     monkeypatch.delenv("NO_PROXY", raising=False)
     monkeypatch.delenv("no_proxy", raising=False)
@@ -885,7 +897,7 @@ def test_the_proxy_of_the_environment_is_used(server: Server, monkeypatch: pytes
     assert server.lines == ["GET http://lemondata.test/v1/tasks/t1 HTTP/1.1"]
 
 
-def test_nobody_listening_is_a_connection_that_never_opened(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_client_connection_refused_raises_and_is_not_sent(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NO_PROXY", "*")
     with socket.socket() as bound:
         bound.bind(("127.0.0.1", 0))  # and not listening
@@ -915,20 +927,22 @@ def test_client_key_refused_names_connection(status: int) -> None:
 
 
 @pytest.mark.parametrize("timeout", [None, 5.0, 300.0])
-def test_timeouts_are_ten_seconds_to_connect_and_sixty_to_read(send: Any, service: Any, timeout: float | None) -> None:
+def test_timeout_default_is_ten_seconds_to_connect_and_sixty_to_read(
+    send: Any, service: Any, timeout: float | None
+) -> None:
     lemondata = service(OK)
     send(lemondata, LOOK, **({} if timeout is None else {"timeout": timeout}))
     sent = lemondata.requests[0].extensions["timeout"]
     assert (sent["connect"], sent["read"]) == (10, timeout or 60)
 
 
-def test_the_process_has_one_ssl_context() -> None:
+def test_ssl_context_called_twice_is_the_same_object() -> None:
     assert ssl_context() is ssl_context(True)
     assert ssl_context(True).verify_mode is ssl.CERT_REQUIRED
     assert ssl_context(True).check_hostname
 
 
-def test_certificates_go_unchecked_only_when_told() -> None:
+def test_ssl_context_verify_false_checks_no_certificate() -> None:
     assert ssl_context(False) is not ssl_context(True)
     assert ssl_context(False).verify_mode is ssl.CERT_NONE
 
@@ -960,7 +974,7 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return public, private
 
 
-def test_verify_takes_a_ca_file(server: Server, certificate: tuple[Path, Path]) -> None:
+def test_verify_ca_file_is_used_to_check_certificates(server: Server, certificate: tuple[Path, Path]) -> None:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(*certificate)
     server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
@@ -976,7 +990,7 @@ def test_verify_takes_a_ca_file(server: Server, certificate: tuple[Path, Path]) 
 
 @pytest.mark.parametrize("client", [Client, AsyncClient])
 @pytest.mark.parametrize("name", ["missing.pem", "garbage.pem", "."])
-def test_a_ca_file_that_cannot_be_used_is_refused(client: Callable[..., Any], name: str, tmp_path: Path) -> None:
+def test_verify_unusable_ca_file_is_refused(client: Callable[..., Any], name: str, tmp_path: Path) -> None:
     (tmp_path / "garbage.pem").write_text("no certificate")
     with pytest.raises(ConfigurationError) as caught:
         client(KEY, verify=str(tmp_path / name))
@@ -984,20 +998,20 @@ def test_a_ca_file_that_cannot_be_used_is_refused(client: Callable[..., Any], na
 
 
 @pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".test", ".test"])
-def test_a_host_that_no_name_server_can_know_is_an_error_of_ours(host: str) -> None:
+def test_client_host_invalid_in_dns_raises_and_is_not_sent(host: str) -> None:
     with pytest.raises(LemonDataError) as caught, Client(KEY, f"http://{host}") as client:
         client.send_once(SUBMIT)
     assert classify_submit_error(caught.value) is SubmitOutcome.NOT_SENT
 
 
-def test_a_refused_key_says_so(send: Any, service: Any) -> None:
+def test_client_key_refused_raises_authentication_error(send: Any, service: Any) -> None:
     error = send.error(service(refuses(401, "invalid_api_key")), calls.list_models())
     assert type(error) is AuthenticationError
     assert error.task_id is None
 
 
 @pytest.mark.parametrize("location", ["foo:bar", "https://xn--0/", "https://xn--a/v", "/v1/elsewhere"])
-def test_create_redirected_anywhere_is_sent_once(location):
+def test_redirect_of_a_submit_sends_it_once(location):
     sent: list[str] = []
 
     def redirect(request: httpx.Request) -> httpx.Response:
