@@ -85,12 +85,12 @@ refused = pytest.mark.parametrize("error", REFUSED, ids=lambda error: error.mess
 @pytest.mark.parametrize(
     ("interval", "timeout", "delay"), [(5, 600, 5), (30, 600, 30), (5, 3, 3), (5, 0, 0), (5, -9, 0)]
 )
-def test_the_first_poll_is_one_pause_after_the_create(interval: float, timeout: float, delay: float) -> None:
+def test_start_without_forecast_waits_one_interval(interval: float, timeout: float, delay: float) -> None:
     assert wait(interval, timeout).start(START) == PollAgain(delay)
 
 
 @pytest.mark.parametrize("status", ["pending", "processing", "", "brand_new"])
-def test_an_unfinished_task_is_polled_after_each_interval(status: str) -> None:
+def test_on_task_unfinished_polls_after_each_interval(status: str) -> None:
     ours = wait(interval=7)
     steps = [ours.on_task(task(status), START + 7 * n) for n in range(1, 50)]
     assert steps == [PollAgain(7)] * 49
@@ -98,7 +98,7 @@ def test_an_unfinished_task_is_polled_after_each_interval(status: str) -> None:
 
 @pytest.mark.parametrize("word", ["completed", "Succeeded"])
 @pytest.mark.parametrize("late", [0, 10_000])
-def test_a_finished_video_ends_the_wait_even_after_the_deadline(word: str, late: float) -> None:
+def test_on_task_completed_even_after_deadline_completes(word: str, late: float) -> None:
     finished = task(word, **VIDEO)
     assert wait().on_task(finished, START + late) == Completed(finished)
 
@@ -117,7 +117,7 @@ def test_a_finished_video_ends_the_wait_even_after_the_deadline(word: str, late:
     ],
 )
 @pytest.mark.parametrize("late", [0, 10_000])
-def test_a_failed_task_ends_the_wait_with_its_reason(fields: dict[str, Any], words: list[str], late: float) -> None:
+def test_on_task_failed_fails_with_its_reason(fields: dict[str, Any], words: list[str], late: float) -> None:
     error = error_of(wait().on_task(task(**fields), START + late))
     assert type(error) is TaskFailedError
     assert error.final
@@ -126,11 +126,11 @@ def test_a_failed_task_ends_the_wait_with_its_reason(fields: dict[str, Any], wor
 
 
 @pytest.mark.parametrize("word", ["expired", "cancelled", "canceled"])
-def test_the_word_for_an_end_is_its_reason_where_no_other_is_given(word: str) -> None:
+def test_on_task_failed_without_reason_names_its_status(word: str) -> None:
     assert word[:6] in str(error_of(wait().on_task(task(word.title()), START)))
 
 
-def test_the_code_of_a_failure_is_kept() -> None:
+def test_on_task_failed_with_code_keeps_it() -> None:
     failed = task("failed", error={"code": "nsfw", "message": "not this"})
     assert error_of(wait().on_task(failed, START)).code == "nsfw"
 
@@ -139,14 +139,14 @@ def test_the_code_of_a_failure_is_kept() -> None:
 
 
 @pytest.mark.parametrize(("now", "delay"), [(START, 5), (START + 596, 4), (START + 599.5, 0.5)])
-def test_the_last_pause_ends_at_the_deadline(now: float, delay: float) -> None:
+def test_poll_again_before_deadline_is_no_later_than_it(now: float, delay: float) -> None:
     assert wait().on_task(task(), now) == PollAgain(delay)
     assert again(wait().on_error(ServiceError("down"), now)).delay == delay
     assert again(wait().on_error(REFUSED[0], now)).delay == delay
 
 
 @pytest.mark.parametrize("now", [START + 600, START + 600.1, START + 10**6])
-def test_an_unfinished_task_at_the_deadline_times_out(now: float) -> None:
+def test_on_task_unfinished_at_deadline_times_out(now: float) -> None:
     error = error_of(wait().on_task(task("Pending"), now))
     assert type(error) is TaskTimeoutError
     for words in ("deadline", "pending", "paid", f"TaskSensor(poll_url='{POLL_URL}')"):
@@ -154,14 +154,14 @@ def test_an_unfinished_task_at_the_deadline_times_out(now: float) -> None:
 
 
 @pytest.mark.parametrize("error", [*PASSING, *REFUSED], ids=lambda error: error.message)
-def test_trouble_at_the_deadline_times_out_and_is_named(error: LemonDataError) -> None:
+def test_on_error_at_deadline_times_out_and_names_the_error(error: LemonDataError) -> None:
     assert isinstance(wait().on_error(error, START + 599.9), PollAgain)
     timed_out = error_of(wait().on_error(error, START + 600))
     assert type(timed_out) is TaskTimeoutError
     assert error.message in str(timed_out)
 
 
-def test_a_wait_that_starts_after_its_deadline_polls_once() -> None:
+def test_start_after_deadline_polls_once() -> None:
     ours = wait(timeout=-100)
     assert ours.start(START) == PollAgain(0)
     finished = task("completed", **VIDEO)
@@ -172,7 +172,7 @@ def test_a_wait_that_starts_after_its_deadline_polls_once() -> None:
 
 
 @passing
-def test_passing_trouble_never_ends_the_wait(error: LemonDataError) -> None:
+def test_on_error_transient_never_fails(error: LemonDataError) -> None:
     ours = wait(timeout=10**9)
     steps = [ours.on_error(error, START + 100 * n) for n in range(300)]
     assert all(isinstance(step, PollAgain) for step in steps)
@@ -190,12 +190,12 @@ def test_passing_trouble_never_ends_the_wait(error: LemonDataError) -> None:
         (0.1, 1.0, [0.1, 0.2, 0.4, 0.8]),
     ],
 )
-def test_pauses_grow_while_trouble_lasts(interval: float, jitter: float, delays: list[float]) -> None:
+def test_on_error_repeated_backs_off(interval: float, jitter: float, delays: list[float]) -> None:
     ours = wait(interval, jitter=lambda: jitter)
     assert [again(ours.on_error(ServiceError("down"), START)).delay for _ in delays] == pytest.approx(delays)
 
 
-def test_an_answer_brings_the_pauses_back() -> None:
+def test_on_error_after_an_answer_resets_the_backoff() -> None:
     ours = wait()
     for _ in range(6):
         ours.on_error(ServiceError("down"), START)
@@ -203,7 +203,7 @@ def test_an_answer_brings_the_pauses_back() -> None:
     assert again(ours.on_error(ServiceError("down"), START)).delay == 5
 
 
-def test_a_thousand_troubles_do_not_overflow_the_pause() -> None:
+def test_on_error_thousands_of_errors_delay_stays_at_the_maximum() -> None:
     ours = wait(timeout=10**9)
     delays = [again(ours.on_error(ServiceError("down"), START)).delay for _ in range(3000)]
     assert max(delays) == 60
@@ -212,14 +212,14 @@ def test_a_thousand_troubles_do_not_overflow_the_pause() -> None:
 @pytest.mark.parametrize(
     ("retry_after", "delay"), [(0, 5), (3, 5), (30, 31), (300, 301), (10_000, 600), (4.5, 5.5), (None, 5)]
 )
-def test_what_the_service_asked_for_is_waited_until_the_deadline(retry_after: float | None, delay: float) -> None:
+def test_on_error_retry_after_is_waited_until_the_deadline(retry_after: float | None, delay: float) -> None:
     assert again(wait().on_error(RateLimitError("slow", retry_after=retry_after), START)).delay == delay
 
 
 # --- not found
 
 
-def test_a_task_is_gone_when_two_polls_ten_seconds_apart_say_so() -> None:
+def test_on_error_task_not_found_twice_ten_seconds_apart_fails() -> None:
     ours = wait()
     first = again(ours.on_error(gone(), START))
     assert (first.delay, first.needs_confirmation, first.needs_fresh_connection) == (10, True, False)
@@ -228,19 +228,19 @@ def test_a_task_is_gone_when_two_polls_ten_seconds_apart_say_so() -> None:
 
 
 @pytest.mark.parametrize("interval", [0.5, 5, 60])
-def test_the_second_poll_comes_ten_seconds_later_at_any_interval(interval: float) -> None:
+def test_on_error_task_not_found_any_interval_polls_again_after_ten_seconds(interval: float) -> None:
     assert again(wait(interval).on_error(gone(), START)).delay == 10
 
 
 @pytest.mark.parametrize("early", [0, 1, 9.75])
-def test_a_second_poll_that_comes_too_early_waits_for_the_rest(early: float) -> None:
+def test_on_error_task_not_found_again_too_early_waits_for_the_rest(early: float) -> None:
     ours = wait()
     ours.on_error(gone(), START)
     assert again(ours.on_error(gone(), START + early)).delay == 10 - early
     assert isinstance(ours.on_error(gone(), START + 10), Failed)
 
 
-def test_a_clock_that_was_set_back_does_not_stretch_the_doubt() -> None:
+def test_on_error_task_not_found_clock_set_back_waits_ten_seconds_at_most() -> None:
     ours = wait()
     ours.on_error(gone(), START)
     assert 0 <= again(ours.on_error(gone(), START - 3600)).delay <= 10
@@ -257,7 +257,7 @@ def test_a_clock_that_was_set_back_does_not_stretch_the_doubt() -> None:
     ],
     ids=["answer", "completed", "trouble", "other 404", "refused"],
 )
-def test_anything_else_in_between_ends_the_doubt(between: Callable[[TaskPoller], PollResult]) -> None:
+def test_on_error_task_not_found_other_result_between_starts_over(between: Callable[[TaskPoller], PollResult]) -> None:
     ours = wait()
     ours.on_error(gone(), START)
     assert isinstance(between(ours), PollAgain)
@@ -266,7 +266,7 @@ def test_anything_else_in_between_ends_the_doubt(between: Callable[[TaskPoller],
 
 
 @pytest.mark.parametrize("now", [START + 600, START + 9999])
-def test_a_task_first_missed_at_the_deadline_is_still_doubted_once(now: float) -> None:
+def test_on_error_task_not_found_at_deadline_is_confirmed_once(now: float) -> None:
     ours = wait()
     assert again(ours.on_error(gone(), now)).delay == 10
     assert type(error_of(ours.on_error(gone(), now + 10))) is TaskNotFoundError
@@ -276,7 +276,7 @@ def test_a_task_first_missed_at_the_deadline_is_still_doubted_once(now: float) -
 
 
 @refused
-def test_three_refusals_in_a_row_end_the_wait(error: LemonDataError) -> None:
+def test_on_error_access_refused_three_times_fails(error: LemonDataError) -> None:
     ours = wait(interval=7)
     for n in range(2):
         step = again(ours.on_error(error, START + 7 * n))
@@ -286,7 +286,7 @@ def test_three_refusals_in_a_row_end_the_wait(error: LemonDataError) -> None:
     assert (type(end), end.message) == (type(error), error.message)
 
 
-def test_refusals_of_several_kinds_count_together() -> None:
+def test_on_error_access_refused_for_several_reasons_counts_together() -> None:
     ours = wait()
     assert [type(ours.on_error(error, START)) for error in REFUSED] == [PollAgain, PollAgain, Failed]
 
@@ -301,7 +301,7 @@ def test_refusals_of_several_kinds_count_together() -> None:
     ids=["answer", "trouble", "not found"],
 )
 @refused
-def test_anything_else_in_between_forgives_refusals(
+def test_on_error_access_refused_other_result_between_starts_over(
     error: LemonDataError, between: Callable[[TaskPoller], PollResult]
 ) -> None:
     ours = wait()
@@ -311,7 +311,7 @@ def test_anything_else_in_between_forgives_refusals(
         assert isinstance(between(ours), PollAgain)
 
 
-def test_only_refusals_ask_for_the_connection_again() -> None:
+def test_needs_fresh_connection_without_refusal_is_false() -> None:
     ours = wait()
     assert not again(ours.start(START)).needs_fresh_connection
     assert not again(ours.on_task(task(), START)).needs_fresh_connection
@@ -324,7 +324,7 @@ def test_only_refusals_ask_for_the_connection_again() -> None:
 
 @pytest.mark.parametrize(("interval", "delay"), [(5, 5), (60, 10)])
 @pytest.mark.parametrize("now", [START, START + 9999])
-def test_a_completed_task_without_video_is_polled_three_more_times(interval: float, delay: float, now: float) -> None:
+def test_on_task_completed_without_video_polls_three_more_times(interval: float, delay: float, now: float) -> None:
     ours = wait(interval)
     for _ in range(3):
         step = again(ours.on_task(task("completed"), now))
@@ -335,7 +335,7 @@ def test_a_completed_task_without_video_is_polled_three_more_times(interval: flo
 
 
 @pytest.mark.parametrize("polls", [1, 2, 3])
-def test_a_video_that_comes_late_is_taken(polls: int) -> None:
+def test_on_task_completed_video_comes_late_completes(polls: int) -> None:
     ours = wait()
     for _ in range(polls):
         ours.on_task(task("completed"), START)
@@ -346,7 +346,7 @@ def test_a_video_that_comes_late_is_taken(polls: int) -> None:
 # --- message
 
 
-def test_news_are_another_status_or_ten_percent_more() -> None:
+def test_progress_message_new_status_or_ten_percent_more_is_given() -> None:
     ours = wait()
     polls: list[tuple[str, float | None]] = [
         ("pending", None),
@@ -370,7 +370,7 @@ def test_news_are_another_status_or_ten_percent_more() -> None:
     ]
 
 
-def test_a_little_more_progress_is_news_after_half_a_minute() -> None:
+def test_progress_message_small_progress_after_half_a_minute_is_given() -> None:
     ours = wait()
     polls = [(0, 3), (29, 4), (30, 4), (31, 5), (61, 6), (1000, 6), (2000, 5)]
     reported = [at for at, progress in polls if ours.progress_message(task(progress=progress), START + at)]
@@ -403,7 +403,7 @@ def polls(ours: TaskPoller, seen: Iterator[tuple[Task | LemonDataError, float]])
     jitters=st.lists(st.floats(0, 1), min_size=1, max_size=5),
 )
 @settings(deadline=None, max_examples=200)
-def test_whatever_is_seen_the_wait_is_paced_and_ends(
+def test_task_poller_any_sequence_keeps_the_interval_and_ends(
     seen: list[tuple[Any, float]], interval: float, timeout: float, jitters: list[float]
 ) -> None:
     ours = wait(interval, timeout, jitter=itertools.cycle(jitters).__next__)
@@ -418,7 +418,7 @@ def test_whatever_is_seen_the_wait_is_paced_and_ends(
 
 @given(seen=SEEN, interval=st.floats(0.5, 120))
 @settings(deadline=None)
-def test_nothing_but_an_end_that_was_seen_ends_the_wait_before_the_deadline(
+def test_task_poller_any_sequence_fails_before_deadline_for_final_errors_only(
     seen: list[tuple[Any, float]], interval: float
 ) -> None:
     ours = wait(interval, timeout=1e7)
@@ -446,7 +446,7 @@ def informed(
     )
 
 
-def test_nothing_was_seen_before_the_first_answer() -> None:
+def test_last_task_before_first_answer_is_none() -> None:
     ours = wait()
     assert (ours.last_task, ours.created) == (None, None)
     ours.on_error(ServiceError("down"), START)
@@ -456,7 +456,7 @@ def test_nothing_was_seen_before_the_first_answer() -> None:
     assert ours.last_task is first
 
 
-def test_the_first_poll_comes_when_the_first_tasks_of_the_model_end() -> None:
+def test_start_with_forecast_waits_for_the_first_ends_of_the_model() -> None:
     assert again(informed().start(START)).delay == 100
     assert again(informed().start(START + 30)).delay == 70
     assert again(informed().start(START + 99)).delay == 5
@@ -465,29 +465,29 @@ def test_the_first_poll_comes_when_the_first_tasks_of_the_model_end() -> None:
 
 
 @pytest.mark.parametrize("ahead", [1, 3600, 1e9])
-def test_a_task_that_was_created_in_the_future_was_created_just_now(ahead: float) -> None:
+def test_start_created_in_the_future_counts_as_now(ahead: float) -> None:
     assert again(informed(created=START + ahead).start(START)).delay == 100
 
 
-def test_a_first_poll_waits_where_many_share_a_rate_limit_and_nothing_is_known() -> None:
+def test_start_without_forecast_and_shared_rate_limit_waits_longer() -> None:
     assert again(wait().start(START, round_seconds=0.3)).delay == 9
     assert again(wait().start(START, round_seconds=1000)).delay == 12
     assert again(wait(timeout=10).start(START, round_seconds=6)).delay == 10
 
 
-def test_believed_progress_leads_to_the_end() -> None:
+def test_on_task_trusted_progress_polls_at_the_predicted_end() -> None:
     ours = informed()
     step = again(ours.on_task(task(progress=94, created=START), START + 47))
     assert step.delay == pytest.approx(3)
     assert step.predicted
 
 
-def test_the_end_is_not_foretold_for_later_than_the_deadline() -> None:
+def test_on_task_predicted_end_after_deadline_polls_at_the_deadline() -> None:
     ours = informed(timeout=70)
     assert again(ours.on_task(task(progress=60), START + 60)).delay == 10
 
 
-def test_when_a_task_was_created_is_read_from_its_answer_unless_it_is_known() -> None:
+def test_created_unknown_is_read_from_the_answer() -> None:
     answer = task(created=START - 50)
     ours, theirs = wait(), informed()
     for each in (ours, theirs):
@@ -498,12 +498,12 @@ def test_when_a_task_was_created_is_read_from_its_answer_unless_it_is_known() ->
     assert ahead.created == START
 
 
-def test_the_pause_between_polls_may_be_shorter_than_the_poll_interval_but_not_after_trouble() -> None:
+def test_min_interval_below_poll_interval_is_used_unless_after_an_error() -> None:
     ours = informed(pause=2)
     assert again(ours.on_task(task(), START)).delay == 2
     assert again(ours.on_error(ServiceError("down"), START)).delay >= 5
 
 
-def test_a_short_interval_is_not_made_longer_by_near_ends() -> None:
+def test_on_task_short_interval_near_end_is_not_made_longer() -> None:
     ours = TaskPoller(TaskWait("t1", POLL_URL, "c", START + 600, 0.2, created=START))
     assert again(ours.on_task(task(progress=99.9), START + 10)).delay == 0.2
