@@ -242,7 +242,7 @@ def assert_honest(watch: Watch, ended: Completed | Failed) -> None:
     } <= {401, 403}
 
 
-def test_a_thousand_waits_end_in_time_are_paced_and_tell_the_truth(client):
+def test_task_poller_thousand_faulty_lives_end_in_time_with_true_results(client):
     ends: Counter[str] = Counter()
     for seed in range(1000):
         watch, ended = watched(client, seed)
