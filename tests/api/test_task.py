@@ -39,7 +39,7 @@ def read(**fields: Any) -> Task:
         ("error", TaskStatus.FAILED),
     ],
 )
-def test_every_word_for_a_status_is_known_in_any_case(
+def test_status_documented_word_in_any_case_is_known(
     word: str, status: TaskStatus, caplog: pytest.LogCaptureFixture
 ) -> None:
     for written in (word, word.upper(), word.title(), f" {word}\n", word[:2].upper() + word[2:]):
@@ -48,20 +48,20 @@ def test_every_word_for_a_status_is_known_in_any_case(
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", 5, True, [], {}, ["completed"], {"status": "completed"}])
-def test_a_status_of_the_wrong_type_counts_as_missing(value: object, caplog: pytest.LogCaptureFixture) -> None:
+def test_status_wrong_type_counts_as_missing(value: object, caplog: pytest.LogCaptureFixture) -> None:
     assert read(status=value).status is TaskStatus.PENDING
     assert read().status is TaskStatus.PENDING
     assert not caplog.records
 
 
-def test_an_unknown_status_means_not_finished_and_is_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_status_unknown_word_is_processing_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         seen = [read(status=word).status for word in ("Simmering-71", "simmering-71", " SIMMERING-71 ", "basting-72")]
     assert seen == [TaskStatus.PROCESSING] * 4
     assert [record.args for record in caplog.records] == [("simmering-71",), ("basting-72",)]
 
 
-def test_an_endless_status_is_logged_shortened(caplog: pytest.LogCaptureFixture) -> None:
+def test_status_very_long_word_is_logged_shortened(caplog: pytest.LogCaptureFixture) -> None:
     read(status="thinking-73" + "!" * 10_000)
     assert len(caplog.messages[0]) < 200
 
@@ -98,7 +98,7 @@ def test_an_endless_status_is_logged_shortened(caplog: pytest.LogCaptureFixture)
         (None, None),
     ],
 )
-def test_progress_is_a_percentage_or_missing(value: object, progress: float | None) -> None:
+def test_progress_any_value_is_a_percentage_or_none(value: object, progress: float | None) -> None:
     assert read(progress=value).progress == progress
 
 
@@ -122,7 +122,7 @@ WHEN = datetime(2023, 11, 14, 22, 13, 20, tzinfo=timezone.utc)
     ],
 )
 @pytest.mark.parametrize("name", ["created", "created_at"])
-def test_created_is_read_from_unix_seconds_milliseconds_and_iso(name: str, value: object) -> None:
+def test_created_unix_seconds_milliseconds_or_iso_is_read(name: str, value: object) -> None:
     created = read(**{name: value}).created
     assert created == WHEN
     assert created is not None
@@ -131,7 +131,7 @@ def test_created_is_read_from_unix_seconds_milliseconds_and_iso(name: str, value
 
 @pytest.mark.parametrize("value", [*WRONG[6:], "yesterday", "2023-13-45T99:99:99Z", 1e300, -1e300, "\ud83d"])
 @pytest.mark.parametrize("name", ["created", "created_at", "updated", "completed_at"])
-def test_a_time_that_is_none_counts_as_missing(name: str, value: object) -> None:
+def test_created_and_updated_malformed_are_none(name: str, value: object) -> None:
     task = read(**{name: value})
     assert (task.created, task.updated) == (None, None)
 
@@ -146,7 +146,7 @@ def test_a_time_that_is_none_counts_as_missing(name: str, value: object) -> None
         ({"updated": 1_700_000_000, "completed_at": 5}, "updated"),
     ],
 )
-def test_the_first_readable_of_two_names_counts(fields: dict[str, Any], field: str) -> None:
+def test_created_and_updated_two_names_use_the_first_readable(fields: dict[str, Any], field: str) -> None:
     assert getattr(read(**fields), field) == WHEN
 
 
@@ -177,14 +177,14 @@ A, B = "https://cdn.test/a.mp4", "https://cdn.test/b.mp4?sig=1%2F2"
         ({}, []),
     ],
 )
-def test_videos_are_found_wherever_they_are(fields: dict[str, Any], urls: list[str]) -> None:
+def test_videos_in_any_documented_field_are_found(fields: dict[str, Any], urls: list[str]) -> None:
     assert [video.url for video in read(**fields).videos] == urls
 
 
 @pytest.mark.parametrize(
     ("value", "number"), [(5, 5), ("5", 5), (5.0, 5), (None, None), ("x", None), ([], None), (True, None)]
 )
-def test_length_and_size_of_a_video_are_numbers_or_missing(value: object, number: float | None) -> None:
+def test_video_length_and_size_malformed_are_none(value: object, number: float | None) -> None:
     (video,) = read(video={"url": A, "duration": value, "width": value, "height": value, "bitrate": value}).videos
     assert (video.duration, video.width, video.height) == (number, number, number)
 
@@ -197,7 +197,7 @@ def test_length_and_size_of_a_video_are_numbers_or_missing(value: object, number
         {"videos": [{"url": A, "width": 1280, "height": 720, "duration": 5}], "video": {"url": A}},
     ],
 )
-def test_the_fullest_telling_of_a_video_counts(fields: dict[str, Any]) -> None:
+def test_video_named_twice_uses_the_most_complete_entry(fields: dict[str, Any]) -> None:
     (video,) = read(**fields).videos
     assert (video.width, video.height, video.duration) == (1280, 720, 5)
 
@@ -215,25 +215,25 @@ def test_the_fullest_telling_of_a_video_counts(fields: dict[str, Any]) -> None:
         ({}, None, None),
     ],
 )
-def test_the_error_of_a_task_is_a_text_or_an_object(value: object, code: str | None, message: str | None) -> None:
+def test_task_error_text_or_object_is_read(value: object, code: str | None, message: str | None) -> None:
     error = read(error=value).error
     assert error is not None
     assert (error.code, error.message) == (code, message)
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", 5, True, [], ["it broke"]])
-def test_an_error_of_the_wrong_type_counts_as_missing(value: object) -> None:
+def test_task_error_wrong_type_is_none(value: object) -> None:
     assert read(error=value).error is None
 
 
 @pytest.mark.parametrize(("value", "cancelled"), [(True, True), (False, False), (1, False), ("true", False)])
-def test_only_true_means_cancelled(value: object, cancelled: bool) -> None:
+def test_cancelled_anything_but_true_is_false(value: object, cancelled: bool) -> None:
     assert read(cancelled=value).cancelled is cancelled
 
 
 @pytest.mark.parametrize("name", ["cancellation_status", "billing_transaction_id", "model"])
 @pytest.mark.parametrize(("value", "text"), [("abc", "abc"), (" abc ", "abc"), ("", None), (5, None), ([], None)])
-def test_a_text_is_stripped_or_missing(name: str, value: object, text: str | None) -> None:
+def test_text_fields_any_value_are_stripped_or_none(name: str, value: object, text: str | None) -> None:
     assert getattr(read(**{name: value}), name) == text
 
 
@@ -242,24 +242,24 @@ MORE = ["created_at", "completed_at", "task_id", "video", "video_url", "raw", "m
 
 
 @pytest.mark.parametrize("name", [*FIELDS, *MORE])
-def test_no_wrong_type_breaks_a_task(name: str) -> None:
+def test_task_read_wrong_type_in_any_field_keeps_its_identity(name: str) -> None:
     for value in WRONG:
         task = Task.read({"status": "processing", name: value}, "ldtask_1", "/v1/tasks/ldtask_1")
         assert (task.id, task.poll_url) == ("ldtask_1", "/v1/tasks/ldtask_1"), value
         assert json.dumps(task.result()), value
 
 
-def test_unknown_fields_pass_and_the_whole_answer_is_kept() -> None:
+def test_raw_unknown_fields_are_kept() -> None:
     payload = {"status": "processing", "brand_new": {"deep": [1]}, "queue_position": 3}
     assert Task.read(payload, "t", "/p").raw == payload
 
 
-def test_a_task_cannot_be_changed() -> None:
+def test_task_assigning_a_field_raises() -> None:
     with pytest.raises(ValidationError):
         read().status = TaskStatus.COMPLETED  # type: ignore[misc] # it is refused: that is the test
 
 
-def test_the_asked_identity_wins_over_what_the_answer_names() -> None:
+def test_task_read_other_id_in_answer_keeps_the_requested_one() -> None:
     task = Task.read({"id": "other", "poll_url": "https://evil.test/x"}, "t", "/v1/tasks/t?x=1")
     assert (task.id, task.poll_url) == ("t", "/v1/tasks/t?x=1")
 
@@ -283,7 +283,7 @@ RESULT = {
 }
 
 
-def test_the_result_is_plain_json_with_all_that_is_known() -> None:
+def test_result_completed_task_is_plain_json_with_every_field() -> None:
     task = read(
         status="succeeded",
         progress="100%",
@@ -297,7 +297,7 @@ def test_the_result_is_plain_json_with_all_that_is_known() -> None:
     assert json.loads(json.dumps(task.result())) == RESULT
 
 
-def test_the_result_has_the_same_keys_at_every_time() -> None:
+def test_result_empty_task_has_the_same_keys() -> None:
     empty = read().result()
     assert empty.keys() == RESULT.keys()
     assert (empty["video_url"], empty["videos"], empty["status"]) == (None, [], "pending")
@@ -347,26 +347,24 @@ def test_submit_facts_answer_without_model_completes_the_result() -> None:
         ({"data": {"id": "t1"}}, None),
     ],
 )
-def test_a_create_answer_is_identified_by_id_task_id_or_poll_url(
-    payload: dict[str, Any], found: tuple[str, str] | None
-) -> None:
+def test_identify_id_task_id_or_poll_url_names_the_task(payload: dict[str, Any], found: tuple[str, str] | None) -> None:
     assert identify(payload) == found
 
 
 @pytest.mark.parametrize(("url", "task_id"), [("http://[::1", None), ("", None), ("/", None), ("t1", "t1")])
-def test_a_poll_url_may_end_in_no_id(url: str, task_id: str | None) -> None:
+def test_task_id_of_url_without_id_is_none(url: str, task_id: str | None) -> None:
     assert task_id_of(url) == task_id
 
 
 @given(task_id=st.text(min_size=1))
-def test_an_id_survives_its_canonical_url(task_id: str) -> None:
+def test_task_id_of_canonical_poll_url_returns_the_id(task_id: str) -> None:
     assert task_id_of(canonical_poll_url(task_id)) == task_id
 
 
 # --- models and prices
 
 
-def test_a_model_is_read_with_its_contract() -> None:
+def test_model_read_complete_payload_has_its_contract() -> None:
     payload = {
         "id": "sora-2",
         "object": "model",
@@ -390,7 +388,7 @@ def test_a_model_is_read_with_its_contract() -> None:
 
 
 @pytest.mark.parametrize("broken", [None, "text-to-video", {}, [], [5]])
-def test_operations_are_also_found_in_the_contract(broken: object) -> None:
+def test_supported_operations_malformed_are_read_from_the_contract(broken: object) -> None:
     own = {"supported_operations": broken, "public_contract": {"supported_operations": ["text-to-video"]}}
     model = Model.read({"id": "sora-2", "lemondata": own})
     assert model is not None
@@ -398,7 +396,7 @@ def test_operations_are_also_found_in_the_contract(broken: object) -> None:
 
 
 @pytest.mark.parametrize("id_", [None, "", "  ", 5, []])
-def test_an_entry_without_an_id_is_no_model(id_: object) -> None:
+def test_model_read_without_id_is_none(id_: object) -> None:
     assert Model.read({"id": id_, "lemondata": {"id": "inner"}}) is None
 
 
@@ -411,7 +409,7 @@ NEW = {"model": "sora-2", "provider": "p", "is_lock_price": True, "lock_price_pe
 
 
 @pytest.mark.parametrize(("payload", "currency"), [(OLD, "EUR"), (NEW, "CHF")])
-def test_both_forms_of_a_price_are_read_exactly(payload: dict[str, Any], currency: str) -> None:
+def test_model_price_read_old_or_new_form_is_exact(payload: dict[str, Any], currency: str) -> None:
     price = ModelPrice.read(payload, "CHF")
     assert price is not None
     assert (price.model, price.provider, price.currency) == ("sora-2", "p", currency)
@@ -437,26 +435,26 @@ def test_both_forms_of_a_price_are_read_exactly(payload: dict[str, Any], currenc
     ],
 )
 @pytest.mark.parametrize("name", ["per_request", "per_second"])
-def test_a_price_is_a_decimal_or_unknown(name: str, value: object, price: Decimal | None) -> None:
+def test_model_price_any_value_is_a_decimal_or_none(name: str, value: object, price: Decimal | None) -> None:
     read = ModelPrice.read({"model": "m", name: value})
     assert read is not None
     assert getattr(read, name) == price
 
 
 @pytest.mark.parametrize("name", ["per_request", "per_second"])
-def test_a_price_that_is_missing_under_one_name_is_read_under_the_other(name: str) -> None:
+def test_model_price_none_under_one_name_is_read_under_the_other(name: str) -> None:
     read = ModelPrice.read({"model": "m", name: None, f"lock_price_{name}": "0.5"})
     assert read is not None
     assert getattr(read, name) == Decimal("0.5")
 
 
 @pytest.mark.parametrize("model", [None, "", 5, {}])
-def test_an_entry_without_a_model_is_no_price(model: object) -> None:
+def test_model_price_read_without_model_is_none(model: object) -> None:
     assert ModelPrice.read({"model": model, "per_request": "1"}) is None
 
 
 @pytest.mark.parametrize("currency", [5, [], {}, "", None, True])
-def test_a_currency_of_the_wrong_type_counts_as_missing(currency: Any) -> None:
+def test_model_price_currency_wrong_type_is_usd(currency: Any) -> None:
     price = ModelPrice.read({"model": "m", "currency": currency}, currency)
     assert price is not None
     assert price.currency == "USD"
@@ -488,7 +486,7 @@ PAYLOADS = st.dictionaries(NAMES | TEXTS, JSON, max_size=12)
 
 @given(payload=PAYLOADS)
 @settings(deadline=None, max_examples=100)
-def test_no_json_object_breaks_the_reading(payload: dict[str, Any]) -> None:
+def test_task_read_any_json_object_returns_a_task(payload: dict[str, Any]) -> None:
     task = Task.read(payload, "t", "/v1/tasks/t")
     assert json.dumps(task.result())
     assert task.poll_url == "/v1/tasks/t"
@@ -498,7 +496,7 @@ def test_no_json_object_breaks_the_reading(payload: dict[str, Any]) -> None:
 
 @given(payload=PAYLOADS, currency=JSON)
 @settings(deadline=None, max_examples=100)
-def test_no_json_object_breaks_a_model_or_a_price(payload: dict[str, Any], currency: Any) -> None:
+def test_model_read_any_json_object_returns_a_model_or_none(payload: dict[str, Any], currency: Any) -> None:
     model, price = Model.read(payload), ModelPrice.read(payload, currency)
     assert model is None or model.id.strip()
     assert price is None or (price.model and price.currency)
