@@ -99,7 +99,7 @@ def read(status: int, body: Any = None, header: str | None = None) -> APIError:
         (999, None, ServiceError),
     ],
 )
-def test_status_and_code_choose_the_class(status: int, code: str | None, cls: type[APIError]) -> None:
+def test_error_from_status_and_code_choose_the_class(status: int, code: str | None, cls: type[APIError]) -> None:
     error = read(status, {"error": {"message": "why", "code": code}})
     assert type(error) is cls
     assert (error.status, error.code) == (status, code)
@@ -118,17 +118,17 @@ def test_status_and_code_choose_the_class(status: int, code: str | None, cls: ty
         (503, ServiceError),
     ],
 )
-def test_a_code_of_another_status_does_not_make_trouble_final(code: str, status: int, cls: type[APIError]) -> None:
+def test_error_from_code_of_another_status_follows_the_status(code: str, status: int, cls: type[APIError]) -> None:
     assert type(read(status, {"error": {"code": code}})) is cls
 
 
-def test_the_drawing_in_the_docstring_is_the_tree() -> None:
+def test_errors_docstring_shows_the_class_tree() -> None:
     drawn = re.findall(r"^ {4}[│├└─ ]*(\w+Error)\b", errors.__doc__ or "", re.MULTILINE)
     assert drawn == [cls.__name__ for cls in sorted(tree(), key=lambda cls: drawn.index(cls.__name__))]
 
 
 @every_class
-def test_every_class_says_what_a_retry_does(cls: type[LemonDataError]) -> None:
+def test_errors_docstring_of_every_class_names_the_retry(cls: type[LemonDataError]) -> None:
     assert re.search(r"retry|repeat", cls.__doc__ or ""), cls.__name__
 
 
@@ -150,23 +150,23 @@ FINAL = {
 
 
 @every_class
-def test_final_is_what_a_retry_could_only_repeat_or_pay_again(cls: type[LemonDataError]) -> None:
+def test_final_every_class_is_true_if_a_retry_cannot_help(cls: type[LemonDataError]) -> None:
     assert cls("it broke").final is (cls.__name__ in FINAL)
 
 
 @pytest.mark.parametrize(("retryable", "final"), [(True, False), (False, True), (None, False), ("no", False)])
-def test_the_service_itself_can_call_a_retry_useless(retryable: object, final: bool) -> None:
+def test_final_retryable_false_in_answer_is_true(retryable: object, final: bool) -> None:
     assert read(503, {"error": {"code": "all_channels_failed", "retryable": retryable}}).final is final
 
 
-def test_a_wrong_request_is_a_value_error_too() -> None:
+def test_invalid_request_error_is_a_value_error() -> None:
     assert issubclass(InvalidRequestError, ValueError)
 
 
 # --- what the answer said
 
 
-def test_message_code_and_param_are_told() -> None:
+def test_error_from_message_code_and_param_are_kept() -> None:
     error = read(400, {"error": {"message": "Bad fps", "type": "t", "code": "invalid_request_error", "param": "fps"}})
     assert str(error) == "LemonData answered 400 invalid_request_error: Bad fps"
     assert (error.message, error.param, error.hints) == (str(error), "fps", {})
@@ -193,22 +193,22 @@ def test_message_code_and_param_are_told() -> None:
         ("upstream\nrequest timeout", "'upstream request timeout'"),
     ],
 )
-def test_every_shape_of_body_gives_a_readable_reason(body: object, reason: str) -> None:
+def test_error_from_body_of_any_shape_has_a_readable_reason(body: object, reason: str) -> None:
     assert read(502, body).message.endswith(reason)
 
 
 @pytest.mark.parametrize("body", [{"error": "gone", "code": "async_task_not_found"}, {"code": "async_task_not_found"}])
-def test_code_and_hints_may_stand_beside_the_error(body: dict[str, Any]) -> None:
+def test_error_from_code_and_hints_outside_the_error_are_read(body: dict[str, Any]) -> None:
     error = read(404, {**body, "hint": "poll elsewhere"})
     assert type(error) is TaskNotFoundError
     assert "Hint: poll elsewhere." in str(error)
 
 
-def test_a_proxy_page_is_shown_shortened() -> None:
+def test_error_from_long_proxy_page_is_shortened() -> None:
     assert len(str(read(502, "<p>" + "very long " * 10_000))) < 400
 
 
-def test_a_page_full_of_brackets_is_read_at_once() -> None:
+def test_error_from_page_of_brackets_takes_linear_time() -> None:
     started = time.process_time()  # seconds where the time grows with the square of the length
     assert isinstance(read(502, "<" * 100_000), ServiceError)
     assert time.process_time() - started < 1
@@ -216,7 +216,7 @@ def test_a_page_full_of_brackets_is_read_at_once() -> None:
 
 @pytest.mark.parametrize("wrong", [5, True, [], {}, ["x"], None, ""])
 @pytest.mark.parametrize("field", ["code", "param", "message"])
-def test_a_field_of_the_wrong_type_counts_as_missing(field: str, wrong: object) -> None:
+def test_error_from_field_of_wrong_type_counts_as_missing(field: str, wrong: object) -> None:
     error = read(400, {"error": {"message": "why", field: wrong}})
     assert type(error) is BadRequestError
     assert (error.code, error.param) == (None, None)
@@ -242,23 +242,23 @@ def test_a_field_of_the_wrong_type_counts_as_missing(field: str, wrong: object) 
         ({"allowed_aspect_ratios": ["16:9"]}, "Allowed aspect ratios: 16:9."),
     ],
 )
-def test_hints_are_told_in_sentences(hints: dict[str, Any], sentence: str) -> None:
+def test_error_from_hints_become_sentences(hints: dict[str, Any], sentence: str) -> None:
     error = read(400, {"error": {"message": "no", **hints}})
     assert str(error) == f"LemonData answered 400: no {sentence}"
     assert error.hints == hints
 
 
 @pytest.mark.parametrize("empty", [None, "", []])
-def test_an_empty_hint_is_not_told(empty: object) -> None:
+def test_error_from_empty_hint_is_left_out(empty: object) -> None:
     assert str(read(400, {"error": {"message": "no", "did_you_mean": empty, "suggestions": empty}})).endswith(": no")
 
 
-def test_hints_nobody_knows_yet_are_kept() -> None:
+def test_error_from_unknown_hints_are_kept() -> None:
     hints = {"recommended_request": {"model": "sora-2"}, "retryable": False, "brand_new": 1}
     assert read(400, {"error": {"message": "no", "type": "t", **hints}}).hints == hints
 
 
-def test_the_task_is_named_where_it_is_known() -> None:
+def test_error_message_with_task_id_names_the_task() -> None:
     assert str(LemonDataError("gone", task_id="t", poll_url="/v1/tasks/t")) == "gone [task_id=t, poll_url=/v1/tasks/t]"
     assert str(LemonDataError("gone", poll_url="/p")) == "gone [poll_url=/p]"
 
@@ -302,13 +302,13 @@ def test_the_task_is_named_where_it_is_known() -> None:
         (None, None, None),
     ],
 )
-def test_retry_after_is_seconds_or_a_date_in_header_or_body(
+def test_retry_after_in_header_or_body_is_seconds_or_a_date(
     header: str | None, field: object, seconds: float | None
 ) -> None:
     assert read(429, {"error": {"retry_after": field}}, header).retry_after == seconds
 
 
-def test_retry_after_is_read_from_the_header_of_a_proxy_page() -> None:
+def test_retry_after_in_header_of_a_proxy_page_is_read() -> None:
     assert read(503, "<h1>Down</h1>", "120").retry_after == 120
 
 
@@ -327,7 +327,7 @@ DATE_LIKE = st.lists(
 
 @given(value=JSON_VALUES | DATE_LIKE)
 @settings(deadline=None)
-def test_no_retry_after_breaks_the_reading(value: object) -> None:
+def test_retry_after_any_value_is_finite_seconds_or_none(value: object) -> None:
     seconds = read(429, {"retry_after": value}, value if isinstance(value, str) else None).retry_after
     assert seconds is None or 0 <= seconds < float("inf")
 
@@ -341,7 +341,7 @@ ERROR_OBJECTS = st.dictionaries(st.sampled_from([*KNOWN, "retryable", "balance_u
     body=JSON_VALUES | ERROR_OBJECTS | ERROR_OBJECTS.map(lambda error: {"error": error}),
 )
 @settings(deadline=None)
-def test_no_body_breaks_the_reading(status: int, body: object) -> None:
+def test_error_from_any_body_returns_an_error(status: int, body: object) -> None:
     error = read(status, body)
     assert str(error).startswith(f"LemonData answered {status}")
     assert str(pickle.loads(pickle.dumps(error))) == str(error)  # noqa: S301 # because it is ours
@@ -356,7 +356,7 @@ def same(one: LemonDataError, other: LemonDataError) -> bool:
 
 @every_class
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_every_error_survives_pickling(cls: type[LemonDataError], protocol: int) -> None:
+def test_pickle_every_class_keeps_all_fields(cls: type[LemonDataError], protocol: int) -> None:
     again = pickle.loads(pickle.dumps(full(cls), protocol))  # noqa: S301 # because it is ours
     assert same(again, full(cls))
     assert again.retry_after == 12.5
@@ -364,7 +364,7 @@ def test_every_error_survives_pickling(cls: type[LemonDataError], protocol: int)
 
 
 @every_class
-def test_every_error_can_be_copied(cls: type[LemonDataError]) -> None:
+def test_copy_every_class_keeps_all_fields(cls: type[LemonDataError]) -> None:
     error = full(cls)
     assert same(copy.copy(error), error)
     deep = copy.deepcopy(error)
@@ -373,13 +373,13 @@ def test_every_error_can_be_copied(cls: type[LemonDataError]) -> None:
 
 
 @every_class
-def test_every_error_travels_as_json(cls: type[LemonDataError]) -> None:
+def test_to_dict_every_class_survives_json(cls: type[LemonDataError]) -> None:
     fields = json.loads(json.dumps(full(cls).to_dict()))
     assert fields["type"] == cls.__name__
     assert same(error_from_dict(fields), full(cls))
 
 
-def test_what_was_added_to_a_message_survives_pickling() -> None:
+def test_pickle_message_changed_later_keeps_the_change() -> None:
     error = NotFoundError("gone")
     error.message += " (asked elsewhere)"
     error.task_id = "t"
@@ -387,18 +387,18 @@ def test_what_was_added_to_a_message_survives_pickling() -> None:
 
 
 @pytest.mark.parametrize("name", ["ErrorOfTomorrow", "ValueError", "", None, 5])
-def test_an_error_of_another_version_becomes_the_base_class(name: object) -> None:
+def test_error_from_dict_unknown_type_is_the_base_class(name: object) -> None:
     error = error_from_dict({"type": name, "message": "it broke", "retry_after": 3, "tomorrow": 1})
     assert type(error) is LemonDataError
     assert (str(error), error.retry_after) == ("it broke", 3)
 
 
 @pytest.mark.parametrize("hints", [["x"], "x", 5, None])
-def test_hints_of_another_shape_do_not_break_the_message(hints: object) -> None:
+def test_error_from_dict_hints_of_wrong_type_are_left_out(hints: object) -> None:
     assert str(error_from_dict({"type": "RateLimitError", "message": "slow", "hints": hints})) == "slow"
 
 
-def test_an_event_without_a_message_does_not_say_none() -> None:
+def test_error_from_dict_without_message_does_not_say_none() -> None:
     assert "None" not in str(error_from_dict({"type": "RateLimitError"}))
 
 
@@ -407,7 +407,9 @@ def test_an_event_without_a_message_does_not_say_none() -> None:
 
 @pytest.mark.parametrize(("text", "hidden"), [(SECRET, SECRET), (DATA_URL, PAYLOAD)], ids=["key", "data"])
 @pytest.mark.parametrize("place", ["message", "code", "param", "hints", "poll_url"])
-def test_no_error_shows_a_key_or_a_payload(place: str, text: str, hidden: str, everything_shown: Any) -> None:
+def test_error_with_key_or_media_in_any_field_shows_neither(
+    place: str, text: str, hidden: str, everything_shown: Any
+) -> None:
     quoted = f"got {text}, which is wrong"
     hints = {"hint": quoted, "deep": [{"did_you_mean": [quoted]}]}
     details: dict[str, Any] = {} if place == "message" else {place: hints if place == "hints" else quoted}
@@ -418,12 +420,14 @@ def test_no_error_shows_a_key_or_a_payload(place: str, text: str, hidden: str, e
 
 @pytest.mark.parametrize("field", ["message", "code", "param", "hint", "did_you_mean"])
 @pytest.mark.parametrize(("text", "hidden"), [(SECRET, SECRET), (DATA_URL, PAYLOAD)], ids=["key", "data"])
-def test_an_answer_may_quote_what_was_sent(field: str, text: str, hidden: str, everything_shown: Any) -> None:
+def test_error_from_answer_quoting_key_or_media_shows_neither(
+    field: str, text: str, hidden: str, everything_shown: Any
+) -> None:
     assert hidden not in everything_shown(read(400, {"error": {field: f"bad: '{text}'"}}))
     assert hidden not in everything_shown(read(502, f"<p>bad: {text}</p>"))
 
 
-def test_a_message_with_a_payload_reads_the_same_after_each_trip() -> None:
+def test_pickle_message_with_media_summary_stays_the_same() -> None:
     error: LemonDataError = SubmitUnknownError(f"bad image {DATA_URL} given")
     first = str(error)
     assert "…(21 bytes, sha256 " in first
@@ -432,7 +436,7 @@ def test_a_message_with_a_payload_reads_the_same_after_each_trip() -> None:
     assert str(error) == first
 
 
-def test_error_replaced_final_survives_pickling() -> None:
+def test_replace_final_survives_pickling() -> None:
     error = SubmitUnknownError("unknown", task_id="t1", status=500)
     retryable = error.replace(final=False, message="retry it")
     assert (error.final, retryable.final) == (True, False)
