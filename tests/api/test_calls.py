@@ -16,7 +16,7 @@ from lemondata_provider.api.task import TaskStatus
 REQUEST = VideoRequest.checked(model="sora-2", prompt="a cat", output_audio=False)
 
 
-def test_submitting_posts_the_body_of_the_request() -> None:
+def test_submit_video_request_posts_its_body() -> None:
     call = calls.submit_video(REQUEST)
     assert (call.method, call.url, dict(call.params)) == ("POST", "/v1/videos/generations", {})
     assert call.body == {"model": "sora-2", "prompt": "a cat", "output_audio": False}
@@ -31,7 +31,7 @@ def test_submitting_posts_the_body_of_the_request() -> None:
         ({"id": "t1", "poll_url": "/v1/tasks/t1?k=1", "status": "pending"}, "t1", "/v1/tasks/t1?k=1"),
     ],
 )
-def test_a_create_answer_becomes_a_task_with_id_and_poll_url(
+def test_submit_video_answer_becomes_a_task_with_id_and_poll_url(
     payload: dict[str, Any], task_id: str, poll_url: str
 ) -> None:
     task = calls.submit_video(REQUEST).read(payload)
@@ -39,7 +39,7 @@ def test_a_create_answer_becomes_a_task_with_id_and_poll_url(
 
 
 @pytest.mark.parametrize("filler", ["x", "비"], ids=["latin", "korean"])
-def test_a_create_answer_that_names_no_task_keeps_its_first_200_characters(filler: str) -> None:
+def test_submit_video_answer_without_task_quotes_its_first_200_characters(filler: str) -> None:
     payload = {"status": "pending", "note": filler * 500}
     with pytest.raises(MissingTaskError) as caught:
         calls.submit_video(REQUEST).read(payload)
@@ -59,7 +59,7 @@ def test_a_create_answer_that_names_no_task_keeps_its_first_200_characters(fille
         ("http://[::1", "t1", "http://[::1", "/v1/tasks/t1"),
     ],
 )
-def test_a_poll_a_task_goes_to_its_poll_url(
+def test_get_task_with_poll_url_requests_it(
     poll_url: str | None, task_id: str | None, target: str, canonical: str
 ) -> None:
     call = calls.get_task(poll_url, task_id)
@@ -68,16 +68,16 @@ def test_a_poll_a_task_goes_to_its_poll_url(
 
 
 @pytest.mark.parametrize("payload", [{}, {"status": "processing"}, {"id": "other", "poll_url": "/elsewhere"}])
-def test_a_poll_answer_needs_no_id(payload: dict[str, Any]) -> None:
+def test_get_task_answer_without_id_keeps_the_requested_one(payload: dict[str, Any]) -> None:
     task = calls.get_task("/v1/tasks/t1?k=1").read(payload)
     assert (task.id, task.poll_url) == ("t1", "/v1/tasks/t1?k=1")
 
 
-def test_a_poll_url_that_is_no_url_names_no_task_and_breaks_nothing() -> None:
+def test_get_task_malformed_poll_url_is_kept() -> None:
     assert calls.get_task("http://[::1").url == "http://[::1"
 
 
-def test_cancelling_deletes_the_canonical_path() -> None:
+def test_cancel_task_any_id_deletes_the_canonical_path() -> None:
     call = calls.cancel_task("a/b")
     assert (call.method, call.url, call.body, call.fallback_url) == ("DELETE", "/v1/tasks/a%2Fb", None, None)
     assert call.error_context == {"task_id": "a/b", "poll_url": "/v1/tasks/a%2Fb"}
@@ -95,47 +95,47 @@ def test_cancelling_deletes_the_canonical_path() -> None:
         ({"provider": "openai"}, {"category": "video", "provider": "openai"}),
     ],
 )
-def test_the_list_of_models_is_asked_with_what_was_given(arguments: dict[str, Any], params: dict[str, str]) -> None:
+def test_list_models_filters_become_query_parameters(arguments: dict[str, Any], params: dict[str, str]) -> None:
     call = calls.list_models(**arguments)
     assert (call.method, call.url, dict(call.params)) == ("GET", "/v1/models", params)
 
 
-def test_entries_that_are_none_are_passed_over() -> None:
+def test_list_models_malformed_entries_are_left_out() -> None:
     data: list[Any] = [{"id": "sora-2"}, None, 5, "veo3", [], {"id": 5}, {}, {"id": "veo3"}]
     assert [model.id for model in calls.list_models().read({"object": "list", "data": data})] == ["sora-2", "veo3"]
 
 
 @pytest.mark.parametrize("data", [None, {}, "x", 5])
-def test_a_list_of_the_wrong_type_is_empty(data: object) -> None:
+def test_list_models_and_get_pricing_data_of_wrong_type_is_empty(data: object) -> None:
     assert calls.list_models().read({"data": data}) == []
     assert calls.get_pricing().read({"data": data}) == []
     assert calls.list_models().read({}) == []
 
 
-def test_a_model_is_asked_by_its_name_as_one_path_segment() -> None:
+def test_get_model_name_with_slash_is_one_path_segment() -> None:
     call = calls.get_model("org/sora 2?")
     assert (call.method, call.url) == ("GET", "/v1/models/org%2Fsora%202%3F")
     assert call.read({"id": "sora-2"}).id == "sora-2"
 
 
-def test_an_answer_that_names_no_model_is_unreadable() -> None:
+def test_get_model_answer_without_model_is_unreadable() -> None:
     with pytest.raises(UnreadableAnswerError, match="'sora-2'"):
         calls.get_model("sora-2").read({"object": "model"})
 
 
 @pytest.mark.parametrize(("model", "params"), [(None, {}), ("", {}), ("sora-2", {"model": "sora-2"})])
-def test_prices_are_asked_of_one_model_or_of_all(model: str | None, params: dict[str, str]) -> None:
+def test_get_pricing_of_one_model_or_all_requests_it(model: str | None, params: dict[str, str]) -> None:
     call = calls.get_pricing(model)
     assert (call.method, call.url, dict(call.params)) == ("GET", "/v1/pricing", params)
 
 
-def test_prices_take_the_currency_of_the_list() -> None:
+def test_get_pricing_without_currency_uses_that_of_the_list() -> None:
     payload = {"currency": "CHF", "data": [{"model": "a"}, {"model": "b", "currency": "EUR"}, {"model": None}, None]}
     assert [price.currency for price in calls.get_pricing().read(payload)] == ["CHF", "EUR"]
 
 
 @pytest.mark.parametrize("currency", [5, [], {}, True])
-def test_a_currency_of_the_wrong_type_loses_no_prices(currency: object) -> None:
+def test_get_pricing_currency_of_wrong_type_keeps_the_prices(currency: object) -> None:
     prices = calls.get_pricing().read({"currency": currency, "data": [{"model": "a", "per_request": "0.1"}]})
     assert [price.model for price in prices] == ["a"]
 
@@ -159,7 +159,7 @@ CALLS = [
 
 @given(call=st.sampled_from(CALLS), payload=st.dictionaries(st.sampled_from(NAMES), JSON))
 @settings(deadline=None, max_examples=100)
-def test_no_json_object_breaks_a_reader_except_with_an_error_of_ours(
+def test_call_read_any_json_object_returns_or_raises_lemondata_error(
     call: calls.Call[Any], payload: Mapping[str, Any]
 ) -> None:
     try:
@@ -168,6 +168,6 @@ def test_no_json_object_breaks_a_reader_except_with_an_error_of_ours(
         assert str(error)  # noqa: PT017  # either outcome is right, but no other error
 
 
-def test_polling_nothing_is_refused() -> None:
+def test_get_task_without_poll_url_and_id_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match="neither was given"):
         calls.get_task(None)
