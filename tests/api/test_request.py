@@ -43,12 +43,12 @@ def refusal(**fields: Any) -> str:
 # --- what is sent
 
 
-def test_only_what_was_given_is_sent() -> None:
+def test_body_fields_not_given_are_left_out() -> None:
     assert body() == {"model": "sora-2", "prompt": "a cat"}
     assert body(**dict.fromkeys(set(REQUEST_FIELDS) - {"model", "prompt"})) == {"model": "sora-2", "prompt": "a cat"}
 
 
-def test_every_field_is_sent_under_its_own_name() -> None:
+def test_body_every_field_has_its_own_name() -> None:
     given = {
         "model": "kling-2",
         "prompt": " a cat\n",
@@ -86,7 +86,7 @@ def test_every_field_is_sent_under_its_own_name() -> None:
 @pytest.mark.parametrize(
     ("value", "sent"), [(False, False), (True, True), ("False", False), (" true ", True), ("TRUE", True)]
 )
-def test_output_audio_is_sent_also_when_it_is_false(value: object, sent: bool) -> None:
+def test_output_audio_false_is_sent(value: object, sent: bool) -> None:
     assert body(output_audio=value)["output_audio"] is sent
 
 
@@ -94,65 +94,65 @@ def test_output_audio_is_sent_also_when_it_is_false(value: object, sent: bool) -
     ("value", "number"), [(5, 5), ("5", 5), (" 5 ", 5), ("+5", 5), ("-5", -5), (5.0, 5), ("5.0", 5), ("5e1", 50)]
 )
 @pytest.mark.parametrize("name", WHOLE_FIELDS)
-def test_whole_numbers_that_templating_made_strings_become_numbers_again(name: str, value: object, number: int) -> None:
+def test_whole_number_as_text_becomes_a_number(name: str, value: object, number: int) -> None:
     sent = body(**{name: value})[name]
     assert (sent, type(sent)) == (number, int)
 
 
 @pytest.mark.parametrize(("value", "number"), [(1, 1.0), ("0.5", 0.5), (" 7 ", 7.0), ("1e-1", 0.1), (0, 0.0)])
 @pytest.mark.parametrize("name", NUMBER_FIELDS)
-def test_numbers_that_templating_made_strings_become_numbers_again(name: str, value: object, number: float) -> None:
+def test_number_as_text_becomes_a_number(name: str, value: object, number: float) -> None:
     assert body(**{name: value})[name] == number
 
 
 @pytest.mark.parametrize("seed", [2**53 + 1, 2**63 - 1, 10**30 + 7, -(2**53) - 1, 0])
-def test_large_seeds_are_sent_to_the_last_digit(seed: int) -> None:
+def test_seed_large_is_sent_exactly(seed: int) -> None:
     assert body(seed=seed)["seed"] == seed
     assert body(seed=str(seed))["seed"] == seed
     assert body(seed=f" {seed}\n")["seed"] == seed
 
 
 @given(seed=st.integers())
-def test_any_seed_survives_templating(seed: int) -> None:
+def test_seed_any_number_as_text_is_sent_exactly(seed: int) -> None:
     assert body(seed=str(seed))["seed"] == seed
 
 
 @pytest.mark.parametrize("operation", [*Operation, *(operation.value for operation in Operation)])
-def test_every_operation_is_sent_as_its_word(operation: str) -> None:
+def test_operation_enum_or_text_is_sent_as_text(operation: str) -> None:
     sent = body(operation=operation)["operation"]
     assert (sent, type(sent)) == (Operation(operation).value, str)
 
 
-def test_words_that_are_newer_than_this_package_can_be_sent() -> None:
+def test_operation_unknown_word_is_sent() -> None:
     words = {"operation": "lip-sync", "reference_image_type": "subject"}
     assert {**body(**words), **words} == body(**words)
 
 
 @pytest.mark.parametrize("url", [URL, "http://localhost:8080/a.png", "HTTPS://CDN.test/a.png", PNG, PNG.upper()])
 @pytest.mark.parametrize("name", URL_FIELDS)
-def test_media_are_public_or_data_urls(name: str, url: str) -> None:
+def test_media_public_or_data_url_is_accepted(name: str, url: str) -> None:
     assert VideoRequest.checked(model="sora-2", **{name: f" {url}\n"}).body()[name].strip() == url
 
 
 @pytest.mark.parametrize("name", [*URL_FIELDS, "image"])
-def test_white_space_around_media_is_not_sent(name: str) -> None:
+def test_media_white_space_around_it_is_not_sent(name: str) -> None:
     assert VideoRequest.checked(model="sora-2", **{name: f" {PNG}\n"}).body()[name] == PNG
 
 
 @pytest.mark.parametrize("images", [[URL], (URL, PNG), [f" {URL}\n"]])
-def test_reference_images_are_a_list_of_urls(images: Any) -> None:
+def test_reference_images_list_or_tuple_is_sent_as_a_list(images: Any) -> None:
     assert VideoRequest.checked(model="sora-2", reference_images=images).body()["reference_images"] == [
         one.strip() for one in images
     ]
 
 
-def test_extra_params_are_sent_along() -> None:
+def test_extra_params_given_are_sent() -> None:
     extra = {"camera": {"pan": [1, 2.5, None]}, "brand_new": True, "nothing": None}
     assert body(extra_params=extra) == {"model": "sora-2", "prompt": "a cat", **extra}
     assert body(extra_params={}) == body(extra_params=None) == body()
 
 
-def test_media_of_tomorrow_in_extra_params_need_no_prompt() -> None:
+def test_extra_params_with_unknown_media_need_no_prompt() -> None:
     assert VideoRequest.checked(model="sora-2", extra_params={"mesh_url": URL}).body() == {
         "model": "sora-2",
         "mesh_url": URL,
@@ -160,12 +160,12 @@ def test_media_of_tomorrow_in_extra_params_need_no_prompt() -> None:
 
 
 @pytest.mark.parametrize("name", MEDIA_FIELDS)
-def test_any_media_will_do_without_a_prompt(name: str) -> None:
+def test_prompt_missing_with_any_media_is_accepted(name: str) -> None:
     value = [URL] if name in LISTS else PNG if name == "image" else URL
     assert VideoRequest.checked(model="sora-2", **{name: value}).body() == {"model": "sora-2", name: value}
 
 
-def test_a_request_cannot_be_changed() -> None:
+def test_video_request_assigning_a_field_raises() -> None:
     with pytest.raises(ValidationError):
         VideoRequest.checked(model="sora-2", prompt="a cat").prompt = "a dog"  # type: ignore[misc] # it is refused: that is the test
 
@@ -176,7 +176,7 @@ def test_a_request_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     "fields", [{}, {"duration": 5, "operation": "text-to-video"}, {"negative_prompt": "dogs"}, {"extra_params": {}}]
 )
-def test_neither_prompt_nor_media_is_refused(fields: dict[str, Any]) -> None:
+def test_prompt_missing_without_media_is_refused(fields: dict[str, Any]) -> None:
     message = refusal(**fields)
     assert "prompt" in message
     assert all(name in message for name in MEDIA_FIELDS)
@@ -215,7 +215,7 @@ BAD = [
 
 
 @pytest.mark.parametrize(("name", "wrong", "words"), BAD, ids=lambda value: repr(value)[:40])
-def test_bad_input_ends_in_one_sentence_that_names_the_field(name: str, wrong: object, words: str) -> None:
+def test_checked_bad_value_names_the_field_in_one_sentence(name: str, wrong: object, words: str) -> None:
     message = refusal(**{"prompt": "a cat", name: wrong})
     assert name in message.split()[:5]
     assert words in message
@@ -225,18 +225,18 @@ def test_bad_input_ends_in_one_sentence_that_names_the_field(name: str, wrong: o
         assert jargon not in message
 
 
-def test_what_was_given_is_quoted_shortened() -> None:
+def test_checked_long_bad_value_is_quoted_shortened() -> None:
     assert refusal(prompt="a cat", duration="five") == "duration must be a number, not 'five'"
     assert len(refusal(prompt="a cat", duration="x" * 10_000)) < 400
 
 
-def test_every_problem_is_told_at_once() -> None:
+def test_checked_several_bad_values_names_all() -> None:
     message = refusal(prompt="a cat", duration="five", operation=5, image_url="a.png")
     assert [part.split()[0] for part in message.split("; ")] == ["operation", "image_url", "duration"]
 
 
 @pytest.mark.parametrize("name", ["promt", "outputAudio", "webhook_url"])
-def test_a_field_that_does_not_exist_is_refused(name: str) -> None:
+def test_checked_unknown_field_is_refused(name: str) -> None:
     assert refusal(prompt="a cat", **{name: "x"}) == f"{name} is no field of a video request"
 
 
@@ -257,14 +257,14 @@ def test_a_field_that_does_not_exist_is_refused(name: str) -> None:
         {PNG: "x"},
     ],
 )
-def test_a_refusal_shows_no_payload(fields: dict[str, Any], everything_shown: Any) -> None:
+def test_checked_bad_value_with_media_does_not_show_it(fields: dict[str, Any], everything_shown: Any) -> None:
     with pytest.raises(InvalidRequestError) as caught:
         VideoRequest.checked(**{"model": "sora-2", **fields})
     assert PAYLOAD not in everything_shown(caught.value)
     assert caught.value.__cause__ is None
 
 
-def test_a_refusal_tells_the_true_size_of_a_payload() -> None:
+def test_checked_bad_value_with_media_shows_its_size() -> None:
     assert "…(21 bytes, sha256 " in refusal(duration=PNG)
     assert refusal(duration=PNG).count("sha256") == 1
 
@@ -281,7 +281,7 @@ HOSTILE = st.sampled_from(
 
 @given(fields=st.dictionaries(st.sampled_from(REQUEST_FIELDS), ANY | HOSTILE, max_size=5))
 @settings(deadline=None, max_examples=100)
-def test_whatever_is_given_is_refused_or_can_be_sent(fields: dict[str, Any]) -> None:
+def test_checked_any_fields_are_refused_or_json_serializable(fields: dict[str, Any]) -> None:
     try:
         request = VideoRequest.checked(**{"model": "sora-2", **fields})
     except InvalidRequestError as error:
@@ -290,24 +290,24 @@ def test_whatever_is_given_is_refused_or_can_be_sent(fields: dict[str, Any]) -> 
         assert json.dumps(request.body(), allow_nan=False)
 
 
-def test_printing_a_request_shows_no_payload() -> None:
+def test_video_request_repr_shows_no_media() -> None:
     request = VideoRequest.checked(model="sora-2", prompt="a cat", image=PNG)
     assert PAYLOAD not in repr(request) + str(request)
     assert "a cat" in repr(request)
 
 
-def test_named_field_in_extra_params_equals_the_field_by_its_name() -> None:
+def test_extra_params_with_named_field_equals_the_field() -> None:
     named = VideoRequest.checked(model="veo3.1", prompt="x", duration=5)
     assert VideoRequest.checked(model="veo3.1", prompt="x", extra_params={"duration": "5"}) == named
     assert VideoRequest.checked(model="veo3.1", prompt="x", duration=5, extra_params={"duration": 5}) == named
 
 
-def test_named_field_in_extra_params_is_checked_like_the_field_by_its_name() -> None:
+def test_extra_params_with_bad_named_field_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match="seed must be a number, not 'x'"):
         VideoRequest.checked(model="veo3.1", prompt="x", extra_params={"seed": "x"})
 
 
-def test_request_without_a_model_is_refused() -> None:
+def test_model_missing_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match="model must be given"):
         VideoRequest.checked(prompt="a cat")
 
@@ -319,7 +319,7 @@ def test_source_task_id_is_sent_as_task_id() -> None:
 
 
 @pytest.mark.parametrize("name", ["image", "start_image", "reference_images"])
-def test_media_of_an_asset_or_https_url_is_sent_in_every_field(name: str) -> None:
+def test_media_asset_or_https_url_is_sent_in_every_field(name: str) -> None:
     for url in ("asset://asset-1", "https://cdn.test/a.png"):
         value = [url] if name in LISTS else url
         assert VideoRequest.checked(model="seedance-2.0", **{name: value}).body()[name] == value
