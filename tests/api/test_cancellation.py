@@ -25,5 +25,5 @@ def task(**fields: object) -> Task:
         (AnswerLostError("reset"), "is not known, so it may be charged: reset"),
     ],
 )
-def test_it_is_said_what_came_of_it_and_whether_it_is_charged(answer, said):
+def test_outcome_any_answer_says_whether_the_task_is_charged(answer, said):
     assert said in outcome("t", answer)

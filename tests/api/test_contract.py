@@ -37,7 +37,7 @@ def checked(contract: dict[str, Any], **fields: Any) -> None:
         ({"duration": 7, "resolution": "1080p"}, "; resolution '1080p'"),
     ],
 )
-def test_a_violation_tells_what_is_allowed_and_what_comes_nearest(fields, reason):
+def test_check_contract_violation_names_allowed_and_nearest_values(fields, reason):
     with pytest.raises(InvalidRequestError) as caught:
         checked(CONTRACT, **fields)
     assert reason in str(caught.value)
@@ -74,20 +74,20 @@ def test_a_violation_tells_what_is_allowed_and_what_comes_nearest(fields, reason
         ({"supported_operations": ["image-to-video", "text_to_video"]}, {"operation": "text-to-video"}),
     ],
 )
-def test_what_the_contract_allows_or_does_not_tell_passes(contract, fields):
+def test_check_contract_allowed_or_unspecified_value_passes(contract, fields):
     checked(contract, **fields)
 
 
 @pytest.mark.parametrize("choices", [["4", "8"], ["4.0", "8.0"], [4.0, 8.0]])
-def test_whole_seconds_are_understood_in_every_spelling(choices):
+def test_check_contract_durations_in_any_spelling_are_whole_seconds(choices):
     with pytest.raises(InvalidRequestError, match=r"allowed: 4, 8; nearest: 8\)"):
         checked({"allowed_durations": choices}, duration=7)
 
 
-def test_an_operation_that_is_not_known_here_does_not_hide_the_others():
+def test_check_contract_unknown_operation_in_the_list_leaves_the_others():
     with pytest.raises(InvalidRequestError, match="operation 'text-to-video' is not allowed"):
         checked({"supported_operations": ["image-to-video", "dream"]}, operation="text-to-video")
 
 
-def test_of_two_numbers_that_are_as_near_the_smaller_costs_less():
+def test_nearest_two_at_equal_distance_is_the_smaller():
     assert (nearest(6, [4, 8]), nearest(99, [4, 8]), nearest(7, ["a"])) == (4, 8, "a")

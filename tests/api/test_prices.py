@@ -49,11 +49,11 @@ def usd(*prices: ModelPrice, seconds: int | str = 8) -> str | None:
         ({}, None),
     ],
 )
-def test_what_is_paid_for_is_told_by_one_price_or_by_its_unit(facts, unit):
+def test_unit_one_price_or_pricing_unit_decides(facts, unit):
     assert price(**facts).unit == unit
 
 
-def test_a_request_is_paid_for_once_and_a_video_by_the_second_exactly():
+def test_estimate_per_request_and_per_second_is_exact():
     assert usd(price(per_request="0.35")) == "0.35"
     assert usd(price(per_second="0.112"), seconds=10) == "1.120"
     assert usd(price(per_request="0")) == "0"
@@ -74,7 +74,7 @@ def test_a_request_is_paid_for_once_and_a_video_by_the_second_exactly():
         ([price(per_request="1"), price()], "publishes no price"),
     ],
 )
-def test_what_the_service_does_not_tell_in_usd_is_unknown(prices, why):
+def test_estimate_without_simple_usd_price_is_unknown(prices, why):
     found = estimate(prices, 8)
     assert found.usd is None
     assert why in found.reason
@@ -90,23 +90,23 @@ def test_what_the_service_does_not_tell_in_usd_is_unknown(prices, why):
         ({"prompt": "a", "audio_url": "https://x.test/a.mp3", "duration": 8}, FROM_SOURCE),
     ],
 )
-def test_the_length_is_that_of_the_request_or_of_its_source(fields, seconds):
+def test_seconds_of_request_is_its_duration_or_that_of_the_source(fields, seconds):
     assert seconds_of(VideoRequest.checked(**{"model": "sora-2", **fields})) == seconds
 
 
 @pytest.mark.parametrize("why", [FROM_SOURCE, NO_DURATION])
-def test_without_a_length_only_a_price_per_request_is_known(why):
+def test_estimate_without_length_knows_a_price_per_request_only(why):
     assert usd(price(per_second="0.05"), seconds=why) is None
     assert estimate([price(per_second="0.05")], why).reason == f"0.05 a second, and {why}"
     assert usd(price(per_request="0.10"), seconds=why) == "0.10"
 
 
 @pytest.mark.parametrize("value", [False, None, "false", "no", 0, "", [], {}])
-def test_a_price_is_simple_unless_it_is_told_to_be_complex(value):
+def test_has_complex_pricing_false_or_malformed_is_a_simple_price(value):
     assert usd(price(per_request="1", has_complex_pricing=value)) == "1"
 
 
-def test_of_several_providers_the_dearest_counts():
+def test_estimate_several_providers_uses_the_highest_price():
     assert usd(price(per_second="0.10", provider="a"), price(per_request="0.90", provider="b")) == "0.90"
 
 
@@ -119,7 +119,7 @@ def test_of_several_providers_the_dearest_counts():
     ],
     ids=["a list", "an object in data", "an object"],
 )
-def test_the_prices_of_one_model_are_read_in_every_form(answer):
+def test_get_model_pricing_answer_in_any_form_is_read(answer):
     call = calls.get_model_pricing("org/m")
     assert call.url == "/v1/models/org%2Fm/pricing"
     assert [(found.model, found.per_second) for found in call.read(answer)] == [("org/m", Decimal("0.10"))]
@@ -133,7 +133,7 @@ def test_the_prices_of_one_model_are_read_in_every_form(answer):
         {"public_contract_summary": {"public_operations": ["video-to-video"]}},
     ],
 )
-def test_operations_are_read_under_each_of_their_names(fields):
+def test_supported_operations_under_any_name_are_read(fields):
     model = Model.read({"id": "m", "lemondata": {"supported_operations": None, **fields}})
     assert model is not None
     assert model.supported_operations == ("video-to-video",)

@@ -17,7 +17,7 @@ PNG = f"data:image/png;base64,{PAYLOAD}"
 SUMMARY = f"data:image/png;base64,…(512 bytes, sha256 {hashlib.sha256(CONTENT).hexdigest()[:12]})"
 
 
-def test_a_data_url_shows_type_size_and_hash_of_its_content() -> None:
+def test_shielded_data_url_shows_type_size_and_hash() -> None:
     url = Shielded(PNG)
     assert [str(url), repr(url), f"{url}"] == [SUMMARY] * 3
     assert url.text == PNG
@@ -34,7 +34,7 @@ def test_a_data_url_shows_type_size_and_hash_of_its_content() -> None:
         ("data:image/svg+xml;utf8,é", 2),
     ],
 )
-def test_the_size_is_of_the_content_or_of_what_stands_for_it(url: str, size: int) -> None:
+def test_shielded_size_is_of_the_decoded_content_if_it_decodes(url: str, size: int) -> None:
     head = url.partition(",")[0]
     assert str(Shielded(url)).startswith(f"{head},…({size} bytes, sha256 ")
 
@@ -49,7 +49,7 @@ def test_the_size_is_of_the_content_or_of_what_stands_for_it(url: str, size: int
     ],
     ids=["comma forgotten", "nothing but payload", "upper case", "wrapped lines"],
 )
-def test_a_data_url_never_shows_its_payload_however_it_is_written(url: str) -> None:
+def test_shielded_data_url_in_any_spelling_hides_its_payload(url: str) -> None:
     shown = f"{Shielded(url)} {shield(url)!r} {shield([{'image': url}])}"
     assert PAYLOAD[:20] not in shown
     assert PAYLOAD[80:120] not in shown
@@ -72,11 +72,11 @@ def test_a_data_url_never_shows_its_payload_however_it_is_written(url: str) -> N
         (["data:,x"], False),
     ],
 )
-def test_what_counts_as_a_data_url(value: object, found: bool) -> None:
+def test_is_data_url_any_value_is_true_for_data_urls_only(value: object, found: bool) -> None:
     assert is_data_url(value) is found
 
 
-def test_shield_and_unshield_reach_into_lists_and_dicts() -> None:
+def test_unshield_nested_shielded_value_restores_it() -> None:
     value = {"image": PNG, "n": 1, "deep": [{"x": (PNG, "https://x.test/a.png", None)}]}
     shown = shield(value)
     assert PAYLOAD not in repr(shown)
@@ -84,11 +84,11 @@ def test_shield_and_unshield_reach_into_lists_and_dicts() -> None:
     assert unshield(shown) == {"image": PNG, "n": 1, "deep": [{"x": [PNG, "https://x.test/a.png", None]}]}
 
 
-def test_shielding_twice_is_shielding_once() -> None:
+def test_shield_twice_equals_once() -> None:
     assert shield(shield([PNG])) == shield([PNG]) == [Shielded(PNG)]
 
 
-def test_a_shielded_value_can_be_compared_hashed_and_pickled() -> None:
+def test_shielded_value_can_be_compared_hashed_and_pickled() -> None:
     url = Shielded(PNG)
     assert str(url) == SUMMARY
     assert pickle.loads(pickle.dumps(url)) == url == Shielded(PNG)  # noqa: S301 # our own
@@ -112,16 +112,16 @@ def test_a_shielded_value_can_be_compared_hashed_and_pickled() -> None:
         ("metadata: a, b", "metadata: a, b"),
     ],
 )
-def test_redact_hides_keys_and_payloads_and_nothing_else(text: str, shown: str) -> None:
+def test_redact_text_hides_keys_and_payloads_only(text: str, shown: str) -> None:
     assert redact(text) == shown
 
 
-def test_redact_reaches_into_lists_and_dicts_and_leaves_the_rest() -> None:
+def test_redact_nested_value_hides_keys_and_payloads_only() -> None:
     value = {"a": [f"x {PNG}", {"b": "sk-abcdef123456"}], "n": 5, "none": None, "yes": True}
     assert redact(value) == {"a": [f"x {SUMMARY}", {"b": "sk-***"}], "n": 5, "none": None, "yes": True}
 
 
-def test_redact_hides_a_payload_that_is_wrapped_into_lines() -> None:
+def test_redact_payload_wrapped_into_lines_is_hidden() -> None:
     wrapped = "\n".join(PAYLOAD[start : start + 76] for start in range(0, len(PAYLOAD), 76))
     shown = redact(f"cannot decode data:image/png;base64,{wrapped} of field image")
     assert not [line for line in wrapped.splitlines() if line in shown]
@@ -132,30 +132,30 @@ def test_redact_hides_a_payload_that_is_wrapped_into_lines() -> None:
     [PNG, f"a {PNG} b {PNG}", f"[{SUMMARY}]", f"('{PNG}')", "sk-abcdef123456"],
     ids=["alone", "twice in a sentence", "already short", "quoted", "key"],
 )
-def test_redacting_twice_is_redacting_once(text: str) -> None:
+def test_redact_twice_equals_once(text: str) -> None:
     assert redact(redact(text)) == redact(text)
 
 
 @given(text=st.text(max_size=80), content=st.binary(min_size=9, max_size=60))
-def test_a_payload_inside_any_text_is_gone(text: str, content: bytes) -> None:
+def test_redact_payload_inside_any_text_is_hidden(text: str, content: bytes) -> None:
     payload = base64.b64encode(content).decode()
     shown: Any = redact([f"{text} data:image/png;base64,{payload} {text}"])
     assert f",{payload}" not in shown[0]
 
 
-def test_a_text_with_inline_media_in_the_middle_is_shielded_and_can_be_sent() -> None:
+def test_shield_text_with_data_url_inside_hides_it_and_can_be_sent() -> None:
     text = f"like this: {PNG} please"
     assert str(shield(text)) == f"like this: {SUMMARY} please"
     assert unshield(shield({"prompt": text})) == {"prompt": text}
 
 
 @pytest.mark.parametrize("text", ["Data: a story of numbers", "data: x, y", "metadata", "the data:"])
-def test_prose_about_data_is_no_inline_media(text: str) -> None:
+def test_shield_prose_about_data_is_unchanged(text: str) -> None:
     assert shield(text) == text
     assert is_data_url(text) is False
 
 
 @pytest.mark.parametrize("text", ["data:image/png;base64,{{ b64 }}", "data:{% if x %},a{% endif %}"])
-def test_a_template_is_not_shielded_before_it_was_rendered(text: str) -> None:
+def test_shield_literal_template_is_unchanged_until_rendered(text: str) -> None:
     assert shield_literal([text]) == [text]
     assert shield_literal([PNG]) == [Shielded(PNG)]

@@ -44,12 +44,12 @@ def tree(cls: type[LemonDataError] = LemonDataError) -> list[type[LemonDataError
     return [cls, *(deeper for child in cls.__subclasses__() for deeper in tree(child))]
 
 
-def test_every_class_has_a_verdict_here() -> None:
+def test_classes_of_this_test_include_every_error() -> None:
     assert {cls.__name__ for cls in tree()} == CLASSES.keys()
 
 
 @pytest.mark.parametrize(("name", "expected"), CLASSES.items())
-def test_the_verdict_over_every_class(name: str, expected: SubmitOutcome) -> None:
+def test_classify_submit_error_every_class_has_its_outcome(name: str, expected: SubmitOutcome) -> None:
     error = getattr(errors, name)("it broke")
     assert classify_submit_error(error) is expected
     assert was_not_sent(error) is (expected is SubmitOutcome.NOT_SENT)
@@ -88,7 +88,7 @@ ANSWERS = [
 
 
 @pytest.mark.parametrize(("status", "code", "hints", "expected", "invited"), ANSWERS)
-def test_the_verdict_over_every_answer(
+def test_classify_submit_error_every_answer_has_its_outcome(
     status: int, code: str | None, hints: dict[str, object], expected: SubmitOutcome, invited: bool
 ) -> None:
     error = error_from(status, {}, {"error": {"message": "why", "code": code, **hints}}, now=0)
@@ -97,12 +97,12 @@ def test_the_verdict_over_every_answer(
 
 
 @pytest.mark.parametrize("name", [name for name, expected in CLASSES.items() if expected is not SubmitOutcome.UNKNOWN])
-def test_a_create_that_surely_did_nothing_rises_as_it_is(name: str) -> None:
+def test_to_submit_error_refused_or_not_sent_is_unchanged(name: str) -> None:
     error = getattr(errors, name)("it broke")
     assert to_submit_error(error) is error
 
 
-def test_an_unknown_submit_is_not_wrapped_twice() -> None:
+def test_to_submit_error_submit_unknown_is_not_wrapped_again() -> None:
     error = errors.SubmitUnknownError("it broke")
     assert to_submit_error(error) is error
 
@@ -111,7 +111,7 @@ def test_an_unknown_submit_is_not_wrapped_twice() -> None:
     "name",
     [name for name, expected in CLASSES.items() if expected is SubmitOutcome.UNKNOWN and name != "SubmitUnknownError"],
 )
-def test_a_create_that_may_have_been_charged_says_what_to_do(name: str) -> None:
+def test_to_submit_error_unknown_outcome_says_what_to_do(name: str) -> None:
     cause = getattr(errors, name)("it broke", status=502, code="upstream_error", hints={"hint": "wait"}, retry_after=9)
     error = to_submit_error(cause)
     assert type(error) is SubmitUnknownError
@@ -134,5 +134,5 @@ def test_a_create_that_may_have_been_charged_says_what_to_do(name: str) -> None:
         (errors.AnswerLostError("reset"), False),
     ],
 )
-def test_another_model_helps_only_where_this_one_cannot_be_had(error, wanted):
+def test_is_model_unavailable_only_errors_of_the_model_are_true(error, wanted):
     assert is_model_unavailable(error) is wanted

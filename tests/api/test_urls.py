@@ -40,14 +40,14 @@ FORMS = [
 
 
 @pytest.mark.parametrize(("text", "url"), FORMS)
-def test_every_form_of_a_base_url_reaches_the_same_endpoints(text: str, url: str) -> None:
+def test_base_url_any_spelling_resolves_the_endpoints(text: str, url: str) -> None:
     base = BaseUrl.parse(text)
     assert base.resolve("/v1/models") == url
     assert base.is_same_origin(url)
 
 
 @pytest.mark.parametrize("text", [text for text, _ in FORMS])
-def test_a_base_url_reads_the_same_from_its_own_spelling(text: str) -> None:
+def test_base_url_parsed_from_its_own_text_is_equal(text: str) -> None:
     base = BaseUrl.parse(text)
     assert BaseUrl.parse(str(base)) == base
 
@@ -86,14 +86,14 @@ def test_a_base_url_reads_the_same_from_its_own_spelling(text: str) -> None:
         "https://" + "a" * 64 + ".cc",
     ],
 )
-def test_what_is_no_base_url_is_refused_in_one_sentence(text: str) -> None:
+def test_base_url_malformed_is_refused_in_one_sentence(text: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
         BaseUrl.parse(text)
     assert DEFAULT_BASE_URL in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_a_password_in_a_base_url_is_refused_without_showing_it() -> None:
+def test_base_url_with_password_is_refused_and_not_shown() -> None:
     with pytest.raises(ConfigurationError) as caught:
         BaseUrl.parse("https://user:hunter2@api.lemondata.cc")
     assert "hunter2" not in str(caught.value)
@@ -113,7 +113,7 @@ def test_a_password_in_a_base_url_is_refused_without_showing_it() -> None:
         ("http://[::1]:8080/gw", False),
     ],
 )
-def test_plain_http_to_another_machine_is_noticed(text: str, open_to_others: bool) -> None:
+def test_is_plain_http_elsewhere_other_machine_is_true(text: str, open_to_others: bool) -> None:
     assert BaseUrl.parse(text).is_plain_http_elsewhere is open_to_others
 
 
@@ -141,7 +141,7 @@ API, GATEWAY, PORT = "https://api.lemondata.cc/v1", "https://gw.test/lemon/v1", 
         (PORT, "/v1/tasks/t1", "http://localhost:8080/v1/tasks/t1"),
     ],
 )
-def test_a_target_on_our_own_origin_is_followed_as_given(base: str, target: str, url: str) -> None:
+def test_resolve_target_on_same_origin_is_unchanged(base: str, target: str, url: str) -> None:
     assert BaseUrl.parse(base).resolve(target) == url
 
 
@@ -171,14 +171,14 @@ ELSEWHERE = [
 
 
 @pytest.mark.parametrize(("base", "target"), ELSEWHERE)
-def test_a_target_elsewhere_is_not_resolved(base: str, target: str) -> None:
+def test_resolve_target_on_other_origin_is_none(base: str, target: str) -> None:
     assert BaseUrl.parse(base).resolve(target) is None
     assert not BaseUrl.parse(base).is_same_origin(target)
 
 
 @pytest.mark.parametrize("base", [API, GATEWAY, PORT])
 @given(target=st.text(st.sampled_from("/\\:@?#.%[] \tahtpsevil") | st.characters(), max_size=30))
-def test_whatever_is_resolved_stays_on_our_own_origin(base: str, target: str) -> None:
+def test_resolve_any_target_stays_on_the_same_origin(base: str, target: str) -> None:
     ours = BaseUrl.parse(base)
     url = ours.resolve(target)
     assert url is None or ours.is_same_origin(url)
