@@ -13,7 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
-import psutil  # type: ignore[import-untyped] # its stubs are a package of their own
+import psutil
 
 MARK = "LOCAL_AIRFLOW"
 """The environment variable whose value all processes of one run share: children and orphans inherit it."""

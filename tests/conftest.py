@@ -59,8 +59,8 @@ def task_state_store(context: dict[str, Any]) -> TaskStateStore:
 
     if not hasattr(airflow.sdk, "NEVER_EXPIRE"):
         pytest.skip("this Airflow has no task state store")  # 3.2, on a user's machine as here
-    context["task_state_store"] = TaskStateStore()
-    return context["task_state_store"]
+    store = context["task_state_store"] = TaskStateStore()
+    return store
 
 
 class Supervisor:

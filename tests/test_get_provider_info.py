@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import airflow
-import jsonschema  # type: ignore[import-untyped]  # no stubs among our tools
+import jsonschema
 import pytest
 from airflow.providers_manager import ProvidersManager
 

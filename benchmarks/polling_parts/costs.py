@@ -11,7 +11,7 @@ from statistics import median
 from typing import TYPE_CHECKING
 
 import httpx
-import psutil  # type: ignore[import-untyped] # its stubs are a package of their own
+import psutil
 
 from benchmarks.polling_parts.live import account, connect, event_of, trigger_of
 

@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped] # its stubs are a package of their own
+import psutil
 import pytest
 
 from demo.service import KEY

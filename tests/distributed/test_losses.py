@@ -12,7 +12,7 @@ from datetime import datetime, timedelta, timezone
 from statistics import mean, quantiles
 from typing import Any
 
-import psutil  # type: ignore[import-untyped] # its stubs are a package of their own
+import psutil
 import pytest
 from pydantic import TypeAdapter
 

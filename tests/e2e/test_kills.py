@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from typing import Any
 
-import psutil  # type: ignore[import-untyped] # its stubs are a package of their own
+import psutil
 import pytest
 
 from harness import processes
