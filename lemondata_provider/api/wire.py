@@ -20,6 +20,7 @@ from typing import Any, TypedDict, TypeVar
 import httpx
 
 from lemondata_provider import __version__
+from lemondata_provider.api.auth import OriginBoundAuth, checked_key
 from lemondata_provider.api.calls import Call
 from lemondata_provider.api.error_response import error_from
 from lemondata_provider.api.errors import (
@@ -44,7 +45,6 @@ CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
 # Requests are paced before they come here, so connections are few unless answers are slow: then they must not queue.
 LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=4, keepalive_expiry=90)
-MAX_REDIRECTS = 5
 NOT_EXECUTED_REDIRECTS = (301, 302, 307, 308)  # of a create; after a 303 it may have been executed
 TASK_ID_HEADER = "x-task-id"
 TASK_HEADERS = {
@@ -86,39 +86,6 @@ def _loaded(verify: bool | str, /) -> ssl.SSLContext:
         return ssl.create_default_context(cafile=verify)
     except OSError as error:
         raise ConfigurationError(f"verify is no usable CA file here: {verify!r} ({error})") from None
-
-
-def checked_key(api_key: str) -> str:
-    """
-    Return a key that can be sent in a header.
-
-    :raises ConfigurationError: if it is empty, or has white space or characters outside of ASCII.
-    """
-    if not api_key:
-        raise ConfigurationError("The API key is empty")
-    if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
-        raise ConfigurationError("The API key has white space or characters outside of ASCII: paste it again")
-    return api_key
-
-
-class OriginBoundAuth(httpx.Auth):
-    """Send the key to the base URL's origin only, along redirects too; serves both clients."""
-
-    def __init__(self, base: BaseUrl, api_key: str) -> None:
-        self._base = base
-        self._value = f"Bearer {api_key}"
-
-    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Authorize a request, and for a ``GET`` each one that a redirect leads to."""
-        for _ in range(MAX_REDIRECTS + 1):
-            if self._base.is_same_origin(str(request.url)):
-                request.headers["Authorization"] = self._value
-            else:
-                request.headers.pop("Authorization", None)
-            response = yield request
-            if request.method != "GET" or response.next_request is None:
-                return
-            request = response.next_request
 
 
 class _Nothing:

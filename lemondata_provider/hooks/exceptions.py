@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -38,11 +40,15 @@ def to_airflow_error(error: LemonDataError) -> Exception:
     return LemonDataFailException(error) if error.final else error
 
 
-def to_submit_refusal(error: LemonDataError, retry_policy: Any) -> Exception:
+@contextmanager
+def submit_errors_as_airflow_errors(retry_policy: Any) -> Iterator[None]:
     """
-    Return what to raise where a submit failed.
+    Translate the error of a failed submit.
 
-    What was refused cost nothing: whether it is tried again is for the task's retry policy, where there is one.
+    A refused submit cost nothing: the retry policy of the task decides about a retry, if it has one.
     """
-    refused = isinstance(error, APIError) and classify_submit_error(error) is SubmitOutcome.REFUSED
-    return error if refused and retry_policy else to_airflow_error(error)
+    try:
+        yield
+    except LemonDataError as error:
+        refused = isinstance(error, APIError) and classify_submit_error(error) is SubmitOutcome.REFUSED
+        raise error if refused and retry_policy else to_airflow_error(error) from error

@@ -25,7 +25,7 @@ from lemondata_provider.api.errors import (
     TaskNotFoundError,
 )
 from lemondata_provider.api.models import Model, ModelPrice
-from lemondata_provider.api.polling import PollResult, TaskPoller
+from lemondata_provider.api.polling import Completed, Failed, PollAgain, PollResult, TaskPoller
 from lemondata_provider.api.prices import Estimate, estimate, seconds_of
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.urls import BaseUrl
@@ -170,6 +170,13 @@ class LemonDataHook(BaseHook):
         if message := poller.progress_message(task, time.time()):
             self.log.info(message)
         return poller.on_task(task, time.time())
+
+    def wait(self, poller: TaskPoller, result: PollResult) -> Completed | Failed:
+        """Poll a task, from a worker, until its wait has ended."""
+        while isinstance(result, PollAgain):
+            time.sleep(result.delay)
+            result = self.poll(poller)
+        return result
 
     def cancel(self, task_id: str) -> str:
         """

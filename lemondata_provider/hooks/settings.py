@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 from airflow import __version__ as airflow_version
 from airflow.sdk import Connection
 
+from lemondata_provider.api.auth import checked_key
 from lemondata_provider.api.errors import ConfigurationError
 from lemondata_provider.api.fields import parse_count, parse_positive
 from lemondata_provider.api.urls import DEFAULT_BASE_URL, BaseUrl
-from lemondata_provider.api.wire import USER_AGENT, checked_key
+from lemondata_provider.api.wire import USER_AGENT
 
 FULL_USER_AGENT = f"{USER_AGENT} apache-airflow/{airflow_version} python/{platform.python_version()}"
 

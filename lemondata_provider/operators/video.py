@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
 from functools import cached_property, partial
@@ -14,12 +13,16 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from lemondata_provider.api.errors import LemonDataError, TaskFailedError, TaskTimeoutError
-from lemondata_provider.api.polling import Completed, Failed, PollAgain, PollResult, TaskPoller, in_seconds
+from lemondata_provider.api.polling import Failed, PollAgain, PollResult, TaskPoller, in_seconds
 from lemondata_provider.api.redaction import redact, shield, shield_literal
 from lemondata_provider.api.request import REQUEST_FIELDS
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import Task
-from lemondata_provider.hooks.exceptions import LemonDataFailException, to_airflow_error, to_submit_refusal
+from lemondata_provider.hooks.exceptions import (
+    LemonDataFailException,
+    submit_errors_as_airflow_errors,
+    to_airflow_error,
+)
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.retry_policy import with_retry_policy
 from lemondata_provider.operators.arguments import choice, flag
@@ -47,8 +50,7 @@ class SubmitVideoOperator(BaseOperator):
     own default holds. Inline media (``data:`` URLs) are sent, and shown nowhere. Returns a dict with ``task_id``,
     ``poll_url``, ``status``, ``model``, ``operation``, ``progress``, ``video_url``, ``videos``,
     ``billing_transaction_id``, ``estimated_cost_usd``, ``created`` and ``updated``; what is not known yet is ``None``.
-    The URL of a finished video is an XCom of its own as well, so that the next task takes
-    ``video_url=this.output["video_url"]``.
+    The URL of a finished video is an XCom of its own: the next task takes ``video_url=this.output["video_url"]``.
 
     Source: https://docs.lemondata.cc (create-video).
 
@@ -101,8 +103,7 @@ class SubmitVideoOperator(BaseOperator):
         its run, or clears it with ``on_clear="regenerate"``); default ``True``. Only queued tasks of some models can
         be; the log says what came of it.
     :param on_timeout: at the deadline, ``leave`` the task at LemonData alone (default), or ``cancel`` it.
-    :param fallback_models: models to try in this order when one is not found, not allowed or without channels; the
-        result names the one that was used. Default: none.
+    :param fallback_models: models to try in this order if one is not found, not allowed or without channels.
     :param validation: what is checked against the catalog of models before a submit, and as far as it is literal when
         the DAG is read: ``strict`` refuses what the documentation does not give the model (default), ``warn`` logs it,
         ``off`` checks nothing. A model that is not in the catalog is always allowed.
@@ -210,7 +211,7 @@ class SubmitVideoOperator(BaseOperator):
         """Check the request, submit it or reattach to its task, and return, defer or wait."""
         self._submission = submission = self._new_submission(context)
         try:
-            with self._translate_refusals():
+            with submit_errors_as_airflow_errors(getattr(self, "retry_policy", None)):
                 poller, result = submission.submit_or_reattach()
             return self._finish(context, submission.record, poller, result)
         except AirflowTaskTimeout:
@@ -270,13 +271,6 @@ class SubmitVideoOperator(BaseOperator):
             price=partial(self.guards.check, self.hook),
         )
 
-    @contextmanager
-    def _translate_refusals(self) -> Iterator[None]:
-        try:
-            yield
-        except LemonDataError as error:
-            raise to_submit_refusal(error, getattr(self, "retry_policy", None)) from error
-
     def _finish(self, context: Context, record: Record, poller: TaskPoller, result: PollResult) -> dict[str, Any]:
         """Return the submitted task or wait for its video, as the user asked."""
         facts = SubmitFacts(record.model, record.operation, record.estimated_cost_usd)
@@ -288,7 +282,7 @@ class SubmitVideoOperator(BaseOperator):
         if isinstance(result, PollAgain) and self.deferrable:
             trigger = TaskTrigger.after_poll(poller, self.cancel_on_kill)
             self.defer(trigger=trigger, method_name="execute_complete", kwargs={"submitted": submitted})
-        end = self._wait_in_worker(poller, result)
+        end = self.hook.wait(poller, result)
         if isinstance(end, Failed):
             raise self._failure(context, end.error)
         return with_video_url(context, facts.complete(end.task.result()))
@@ -304,9 +298,3 @@ class SubmitVideoOperator(BaseOperator):
             cancellation = self.hook.cancel(error.task_id)
             error = error.replace(message=f"{error.message} on_timeout='cancel': {cancellation}")
         return to_airflow_error(error) if self._store(context) is not None else LemonDataFailException(error)
-
-    def _wait_in_worker(self, poller: TaskPoller, result: PollResult) -> Completed | Failed:
-        while isinstance(result, PollAgain):
-            time.sleep(result.delay)
-            result = self.hook.poll(poller)
-        return result

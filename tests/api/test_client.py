@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from lemondata_provider import __version__
 from lemondata_provider.api import calls
+from lemondata_provider.api.auth import checked_key
 from lemondata_provider.api.client import AsyncClient, Client
 from lemondata_provider.api.errors import (
     AnswerLostError,
@@ -43,7 +44,7 @@ from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.retry import backoff, is_retryable
 from lemondata_provider.api.submit_outcome import SubmitOutcome, classify_submit_error
 from lemondata_provider.api.task import Task, TaskStatus
-from lemondata_provider.api.wire import LIMITS, checked_key, ssl_context
+from lemondata_provider.api.wire import LIMITS, ssl_context
 
 BASE = "https://api.lemondata.cc"
 CANONICAL = f"{BASE}/v1/tasks/t1"

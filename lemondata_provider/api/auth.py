@@ -1,0 +1,45 @@
+"""The API key: checked, and sent to the base URL's origin only."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+
+import httpx
+
+from lemondata_provider.api.errors import ConfigurationError
+from lemondata_provider.api.urls import BaseUrl
+
+MAX_REDIRECTS = 5
+
+
+def checked_key(api_key: str) -> str:
+    """
+    Return a key that can be sent in a header.
+
+    :raises ConfigurationError: if it is empty, or has white space or characters outside of ASCII.
+    """
+    if not api_key:
+        raise ConfigurationError("The API key is empty")
+    if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
+        raise ConfigurationError("The API key has white space or characters outside of ASCII: paste it again")
+    return api_key
+
+
+class OriginBoundAuth(httpx.Auth):
+    """Send the key to the base URL's origin only, along redirects too; serves both clients."""
+
+    def __init__(self, base: BaseUrl, api_key: str) -> None:
+        self._base = base
+        self._value = f"Bearer {api_key}"
+
+    def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
+        """Authorize a request, and for a ``GET`` each one that a redirect leads to."""
+        for _ in range(MAX_REDIRECTS + 1):
+            if self._base.is_same_origin(str(request.url)):
+                request.headers["Authorization"] = self._value
+            else:
+                request.headers.pop("Authorization", None)
+            response = yield request
+            if request.method != "GET" or response.next_request is None:
+                return
+            request = response.next_request
