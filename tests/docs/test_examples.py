@@ -1,0 +1,55 @@
+"""The Python examples of README and docs, run as they stand."""
+
+from __future__ import annotations
+
+import ast
+import sys
+import types
+from typing import Any
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from lemondata_provider.catalog import load
+from tests.docs.markdown import blocks
+
+
+@pytest.fixture
+def example(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
+    """Return README's DAG file as a module."""
+    module = types.ModuleType("readme_example")
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    (source,) = blocks("README.md", "python")
+    exec(compile(source, "README.md", "exec"), module.__dict__)  # noqa: S102 # our own page
+    return module
+
+
+async def test_readme_dag_against_the_sandbox_returns_a_video(example: Any, sandbox: Any, context: Any) -> None:
+    sandbox.configure(generation_seconds=0.5)
+    dag = example.my_first_clip()
+    clip = dag.get_task("clip")
+    with pytest.raises(TaskDeferred) as deferral:
+        clip.execute(context)
+    event = await anext(deferral.value.trigger.run())
+    result = getattr(clip, deferral.value.method_name)(context, event.payload, **(deferral.value.kwargs or {}))
+    assert (result["status"], result["model"]) == ("completed", clip.model)
+    assert result["video_url"].startswith("http")
+    assert len(sandbox.ledger.creates) == 1
+
+
+def test_readme_dag_uses_a_model_that_is_listed_today(example: Any) -> None:
+    model = load().find(example.my_first_clip().get_task("clip").model)
+    assert model is not None
+    assert model.listed
+
+
+def test_documented_catalog_expressions_have_their_documented_values() -> None:
+    (source,) = [block for block in blocks("docs/models.md", "python") if "recommend(" in block]
+    names: dict[str, Any] = {}
+    lines = [line.partition("  # ") for line in source.splitlines() if line]
+    for code, _, value in lines:
+        if value:
+            assert eval(code, names) == ast.literal_eval(value), code  # noqa: S307 # our own page
+        else:
+            exec(code, names)  # noqa: S102 # our own page
+    assert any(value for _, _, value in lines)
