@@ -78,6 +78,12 @@ def get_provider_info() -> dict[str, Any]:
                         "and versions of this provider, Airflow and Python.",
                         "schema": {"type": ["string", "null"]},
                     },
+                    "management_token": {
+                        "label": "Management token",
+                        "description": "Token of LemonData's management API (mt-…), for balance and usage. "
+                        "Default: none.",
+                        "schema": {"type": ["string", "null"], "format": "password"},
+                    },
                     "verify": {
                         "label": "CA file",
                         "description": "Path of a file with trusted certificates, for a gateway with a private CA. "

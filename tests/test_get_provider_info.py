@@ -65,7 +65,7 @@ def test_connection_form_shows_our_fields_and_hides_the_rest(manager: Any) -> No
         for name, widget in manager.connection_form_widgets.items()
         if name.startswith("extra__lemondata__")
     }
-    assert set(fields) == {"timeout", "requests_per_minute", "triggerers", "user_agent", "verify"}
+    assert set(fields) == {"timeout", "requests_per_minute", "triggerers", "user_agent", "management_token", "verify"}
     assert all(field["description"] and field["schema"]["title"] for field in fields.values())
 
 

@@ -99,7 +99,7 @@ def list_models(
     """List the models; with ``recommended_for="video"`` sorted by their success rate of the last 24 hours."""
     given = {"category": category, "recommended_for": recommended_for, "provider": provider}
     params = {name: value for name, value in given.items() if value}
-    return Call("GET", "/v1/models", lambda payload: _each(payload, Model.read), params=params)
+    return Call("GET", "/v1/models", lambda payload: read_items(payload, Model.read), params=params)
 
 
 def get_model(model: str) -> Call[Model]:
@@ -118,7 +118,7 @@ def get_pricing(model: str | None = None) -> Call[list[ModelPrice]]:
     """Look up today's prices of one model, or of all of them."""
 
     def read(payload: Mapping[str, Any]) -> list[ModelPrice]:
-        return _each(payload, lambda item: ModelPrice.read(item, payload.get("currency")))
+        return read_items(payload, lambda item: ModelPrice.read(item, payload.get("currency")))
 
     return Call("GET", "/v1/pricing", read, params={"model": model} if model else {})
 
@@ -135,8 +135,10 @@ def get_model_pricing(model: str) -> Call[list[ModelPrice]]:
     return Call("GET", f"/v1/models/{quote(model, safe='')}/pricing", read)
 
 
-def _each(payload: Mapping[str, Any], read: Callable[[Mapping[str, Any]], T | None]) -> list[T]:
-    """Read the entries of a list answer, and pass over those that are none."""
-    data = payload.get("data")
+def read_items(
+    payload: Mapping[str, Any], read: Callable[[Mapping[str, Any]], T | None], name: str = "data"
+) -> list[T]:
+    """Parse the entries of a list answer, and leave out those that are none."""
+    data = payload.get(name)
     items = data if isinstance(data, list) else []
     return [found for item in items if isinstance(item, dict) and (found := read(item)) is not None]

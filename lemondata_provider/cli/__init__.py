@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _ADOPTION = "lemondata_provider.cli.adoption"
 _BACKFILL = "lemondata_provider.cli.backfill"
 _INVENTORY = "lemondata_provider.cli.models"
+_COSTS = "lemondata_provider.cli.costs"
 
 
 def get_commands() -> list[CLICommand]:
@@ -38,12 +39,13 @@ def get_commands() -> list[CLICommand]:
     lemondata_task_id = argument("--lemondata-task-id", required=True, help="The id of the task at LemonData")
     poll_url = argument("--poll-url", help="The poll URL of the task, default: /v1/tasks/<its id>")
     as_json = argument("--json", action="store_true", help="Print JSON")
+    conn_id = argument("--conn-id", default="lemondata_default", help="The connection, default lemondata_default")
     which = (
         argument("--operation", help="Only models that can do this, for example video-to-video"),
         argument("--family", help="Only models of this family, for example Google"),
         argument("--live", action="store_true", help="Ask LemonData instead of the catalog"),
         argument("--diff", action="store_true", help="Print what LemonData has that the catalog has not, and back"),
-        argument("--conn-id", default="lemondata_default", help="The connection to ask by, default lemondata_default"),
+        conn_id,
         argument("--output", metavar="PATH", help="Write a file that [lemondata] catalog_path takes"),
     )
     between = (
@@ -66,6 +68,18 @@ def get_commands() -> list[CLICommand]:
                     help="Say what a backfill would submit and cost, without submitting anything",
                     func=_printing(_BACKFILL, "plan"),
                     args=(ARG_DAG_ID, *between, as_json),
+                ),
+                ActionCommand(
+                    name="balance",
+                    help="Print the balance at LemonData; the connection needs the extra management_token",
+                    func=_printing(_COSTS, "balance"),
+                    args=(conn_id,),
+                ),
+                ActionCommand(
+                    name="unknown",
+                    help="List the submits whose outcome is unknown, with the charges that could be theirs",
+                    func=_printing(_COSTS, "unknown"),
+                    args=(conn_id,),
                 ),
                 ActionCommand(
                     name="adopt",

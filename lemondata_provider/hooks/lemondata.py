@@ -7,13 +7,15 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, ClassVar, TypeVar
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from lemondata_provider.api import calls
+from lemondata_provider.api import calls, management
 from lemondata_provider.api.cancellation import outcome
 from lemondata_provider.api.client import AsyncClient, Client
 from lemondata_provider.api.errors import (
@@ -24,6 +26,7 @@ from lemondata_provider.api.errors import (
     NotFoundError,
     TaskNotFoundError,
 )
+from lemondata_provider.api.management import Balance, UsageRow
 from lemondata_provider.api.models import Model, ModelPrice
 from lemondata_provider.api.polling import Completed, Failed, PollAgain, PollResult, TaskPoller
 from lemondata_provider.api.prices import Estimate, estimate, seconds_of
@@ -33,7 +36,9 @@ from lemondata_provider.api.wire import ssl_context
 from lemondata_provider.hooks.price_cache import QUICK_TIMEOUT, PriceCache, ask
 from lemondata_provider.hooks.settings import ConnectionSettings
 
+T = TypeVar("T")
 NO_TASK_ID = f"ldtask_{0:032}"  # no task has it
+MAX_PAGES = 100  # of usage rows or keys: an answer that ignores the page must not go on for ever
 
 
 class LemonDataHook(BaseHook):
@@ -152,6 +157,31 @@ class LemonDataHook(BaseHook):
         """
         return self.estimate(request).usd
 
+    def get_balance(self) -> Balance:
+        """
+        Return the balance of the organization.
+
+        :raises ConfigurationError: the connection has no ``management_token``.
+        :raises LemonDataError: the service cannot be asked.
+        """
+        with self._management_client() as client:
+            return client.send(management.get_balance())
+
+    def get_usage(self, since: datetime, until: datetime | None = None) -> list[UsageRow]:
+        """
+        Return the settled costs of video requests, of all API keys of the organization.
+
+        The row of a finished task has its ``billing_transaction_id``; the row of a lost submit has its ``request_id``.
+
+        :param since: first moment, with its time zone.
+        :param until: last moment. Default: now.
+        :raises ConfigurationError: the connection has no ``management_token``.
+        :raises LemonDataError: the service cannot be asked.
+        """
+        with self._management_client() as client:
+            keys = _all_pages(client, management.list_api_keys)
+            return [row for key in keys for row in _all_pages(client, partial(management.get_usage, key, since, until))]
+
     def poll(self, poller: TaskPoller) -> PollResult:
         """
         Poll a task once, from a worker, and return the decision.
@@ -209,6 +239,16 @@ class LemonDataHook(BaseHook):
         with Client(**settings.client_arguments()) as client:
             yield client.send if patient else client.send_once
 
+    def _management_client(self) -> Client:
+        settings = self._look_up()
+        if settings.management_token is None:
+            raise ConfigurationError(
+                f"Connection {self.lemondata_conn_id!r} has no extra management_token: LemonData shows balance "
+                "and usage to a management token (mt-…) only; its dashboard creates one"
+            )
+        self._load_certificates(settings)
+        return Client(**{**settings.client_arguments(), "api_key": settings.management_token})
+
     def _look_up(self) -> ConnectionSettings:
         with self._translate_lookup_errors():
             connection = self.get_connection(self.lemondata_conn_id)
@@ -240,3 +280,13 @@ class LemonDataHook(BaseHook):
                 settings.base_url,
             )
         return settings
+
+
+def _all_pages(client: Client, get_page: Callable[..., calls.Call[list[T]]]) -> list[T]:
+    items: list[T] = []
+    for page in range(1, MAX_PAGES + 1):
+        found = client.send(get_page(page=page))
+        items += found
+        if len(found) < management.PAGE_SIZE:
+            break
+    return items

@@ -32,6 +32,7 @@ class ConnectionSettings:
     :param requests_per_minute: extra; rate limit of the key, default 1000.
     :param triggerers: extra; number of triggerers that share the rate limit in equal parts, default 1.
     :param user_agent: extra; the ``User-Agent`` header, default: this package, Airflow and Python.
+    :param management_token: extra; token of the management API, for balance and usage.
     :param verify: extra; ``True``, ``False`` or the path of a CA file, default ``True``.
     """
 
@@ -42,6 +43,7 @@ class ConnectionSettings:
     triggerers: int = 1
     verify: bool | str = True
     user_agent: str = FULL_USER_AGENT
+    management_token: str | None = field(default=None, repr=False)
     conn_id: str | None = field(default=None, compare=False)  # only error messages use it
 
     @property
@@ -104,13 +106,24 @@ def _user_agent(value: object) -> str:
     return value
 
 
+def _token(value: object) -> str:
+    try:
+        return checked_key(value if isinstance(value, str) else "")
+    except ConfigurationError:
+        raise ValueError("must be a token of printable ASCII characters") from None
+
+
 _EXTRAS: dict[str, Callable[[object], Any]] = {
     "timeout": parse_positive,
     "requests_per_minute": parse_positive,
     "triggerers": parse_count,
     "verify": _verify,
     "user_agent": _user_agent,
+    "management_token": _token,
 }
+
+
+_SECRETS = {"management_token"}
 
 
 def _extras(connection: Connection) -> dict[str, Any]:
@@ -126,5 +139,6 @@ def _extras(connection: Connection) -> dict[str, Any]:
         try:
             settings[name] = _EXTRAS[name](value)
         except ValueError as error:
-            raise ConfigurationError(f"{name} {error}, not {value!r}") from None
+            shown = "" if name in _SECRETS else f", not {value!r}"
+            raise ConfigurationError(f"{name} {error}{shown}") from None
     return settings

@@ -34,6 +34,7 @@ __all__ = [
     "task_instance_state",
     "task_state_database",
     "task_state_store",
+    "task_state_table",
 ]
 
 
@@ -63,6 +64,15 @@ def task_state_database() -> tuple[Any, Any] | None:
     except ImportError:  # Airflow 3.2
         return None
     return get_state_backend(), TaskScope
+
+
+def task_state_table() -> Any | None:
+    """Return the table of all task state stores, or ``None`` if this Airflow has none."""
+    try:
+        from airflow.models.task_state_store import TaskStateStoreModel  # noqa: PLC0415 # for a command line only
+    except ImportError:  # Airflow 3.2
+        return None
+    return TaskStateStoreModel
 
 
 def task_instance_state(dag_id: str, task_id: str, run_id: str, map_index: int) -> str:

@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from lemondata_provider.sandbox.answers import refusal_answer
 from lemondata_provider.sandbox.faults import Fault, FaultError
+from lemondata_provider.sandbox.management import key_list, organization_balance, usage_list
 from lemondata_provider.sandbox.models import NEWEST, find_model, inventory, list_models, model_price, price_list
 from lemondata_provider.sandbox.refusals import Refusal
 from lemondata_provider.sandbox.service import Service
@@ -43,6 +44,9 @@ def create_app(service: Service) -> Gate:
         ("GET", "/v1/models/{model}", _model),
         ("GET", "/v1/models/{model}/pricing", _model_pricing),
         ("GET", "/v1/pricing", _pricing),
+        ("GET", "/v1/management/balance", _balance),
+        ("GET", "/v1/management/api-keys", _keys),
+        ("GET", "/v1/management/api-keys/{key_id}/usage", _usage),
     ]
     control: list[tuple[str, str, Control]] = [
         ("GET", "/healthz", _health),
@@ -65,8 +69,11 @@ def create_app(service: Service) -> Gate:
 def _answering(service: Service, answer: Api) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         headers: dict[str, str] = {}
+        request.state.request_id = request_id = f"req_{uuid.uuid4().hex}"
         try:
-            caller, headers = service.admit(request.headers.get("authorization", ""), is_public=answer in PUBLIC)
+            caller, headers = service.admit(
+                request.headers.get("authorization", ""), is_public=answer in PUBLIC, is_management=answer in MANAGEMENT
+            )
             content = await answer(service, request, caller)
             response = JSONResponse(content, headers=headers)
             if service.settings.edition == NEWEST and answer is _create:
@@ -75,7 +82,7 @@ def _answering(service: Service, answer: Api) -> Endpoint:
             body = refusal_answer(refusal, service.settings)
             response = JSONResponse(body, refusal.status, {**headers, **refusal.headers})
         if service.settings.edition == NEWEST:
-            response.headers["X-Request-ID"] = f"req_{uuid.uuid4().hex}"
+            response.headers["X-Request-ID"] = request_id
         await asyncio.sleep(service.settings.answer_delay)
         return response
 
@@ -132,7 +139,7 @@ def _base_url(request: Request) -> str:
 
 async def _create(service: Service, request: Request, caller: str) -> Any:
     body = await _json(request, service.settings.max_body_bytes)
-    return service.create(body, caller, _base_url(request))
+    return service.create(body, caller, _base_url(request), request.state.request_id)
 
 
 async def _poll(service: Service, request: Request, _caller: str) -> Any:
@@ -164,6 +171,21 @@ async def _pricing(service: Service, request: Request, _caller: str) -> Any:
     return price_list(models, service.settings, service.clock())
 
 
+async def _balance(service: Service, _request: Request, _caller: str) -> Any:
+    return organization_balance(service.ledger, service.settings)
+
+
+async def _keys(service: Service, _request: Request, _caller: str) -> Any:
+    return key_list(service.ledger)
+
+
+async def _usage(service: Service, request: Request, _caller: str) -> Any:
+    service.settle()
+    since = request.query_params.get("startDate", "")
+    return usage_list(service.ledger, since, int(request.query_params.get("page", "1")))
+
+
+MANAGEMENT = (_balance, _keys, _usage)  # with the management token, and not with a key
 PUBLIC = (_models, _model, _pricing, _model_pricing)  # the newest edition wants no key for them
 
 

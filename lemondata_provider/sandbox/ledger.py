@@ -24,6 +24,7 @@ class Create:
     time: float
     cost: Decimal
     transaction_id: str | None = None
+    request_id: str | None = None
     cancelled: bool = False
     refunded: bool = False
 

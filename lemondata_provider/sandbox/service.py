@@ -61,15 +61,23 @@ class Service:
             self.faults.clear()
             self.ledger.clear()
 
-    def admit(self, authorization: str, *, is_public: bool = False) -> tuple[str, dict[str, str]]:
+    def admit(
+        self, authorization: str, *, is_public: bool = False, is_management: bool = False
+    ) -> tuple[str, dict[str, str]]:
         """Who calls, and the rate limit headers for the answer; refuses strangers and who calls too often."""
         settings = self.settings
         if is_public and not authorization and settings.edition == NEWEST:
             return "", {}
         key = authorization.removeprefix("Bearer ").strip()
+        if is_management and key == settings.management_token:
+            return key, {}
         if key in settings.expired_keys:
             raise Refusal(401, "expired_api_key", "This API key has expired.", retryable=False)
-        if key not in {settings.api_key, *settings.other_keys} or not authorization.startswith("Bearer "):
+        if (
+            is_management
+            or key not in {settings.api_key, *settings.other_keys}
+            or not authorization.startswith("Bearer ")
+        ):
             raise Refusal(401, "invalid_api_key", "This API key is not valid.", hint="Send Authorization: Bearer sk-…")
         limit = settings.requests_per_minute
         if limit is None and not settings.rate_limit_headers:
@@ -85,7 +93,7 @@ class Service:
             raise refusal.with_headers({"Retry-After": str(wait), **shown})
         return key, shown
 
-    def create(self, body: object, caller: str, base_url: str) -> Json:
+    def create(self, body: object, caller: str, base_url: str, request_id: str | None = None) -> Json:
         """Accept an order and charge it."""
         with self._lock:
             settings, now = self.settings, self.clock()
@@ -95,7 +103,8 @@ class Service:
             task = new_task((f"{settings.id_prefix}{uuid.uuid4().hex[:20]}", token), caller, order, settings, now)
             self._tasks[task.id] = task
             shown = without_payloads(body)
-            self.ledger.charge(Create(task.id, order.model, order.operation, shown, now, order.cost))
+            entry = Create(task.id, order.model, order.operation, shown, now, order.cost, request_id=request_id)
+            self.ledger.charge(entry)
             return create_answer(task, settings, base_url)
 
     def poll(self, task_id: str, token: str, base_url: str) -> Json:

@@ -19,6 +19,7 @@ class Settings:
 
     # Who may call, and how often
     api_key: str = "sk-sandbox"  # the key that is let in; any other: 401 invalid_api_key
+    management_token: str = "mt-sandbox"  # noqa: S105 # what the management endpoints take instead of a key
     other_keys: tuple[str, ...] = ()  # more keys that are let in; cancelling a task of another key: 403
     expired_keys: tuple[str, ...] = ()  # 401 expired_api_key
     balance_usd: float | None = None  # None: endless; otherwise a create that would overdraw it: 402
@@ -102,7 +103,7 @@ class Settings:
         return {
             field.name: getattr(self, field.name)
             for field in fields(self)
-            if field.name not in {"api_key", "other_keys", "expired_keys"}
+            if field.name not in {"api_key", "other_keys", "expired_keys", "management_token"}
         }
 
 
