@@ -10,11 +10,10 @@ from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
-from lemondata_provider.api.errors import APIError, ConfigurationError, InvalidRequestError
+from lemondata_provider.api.errors import APIError, InvalidRequestError
 from lemondata_provider.api.request import VideoRequest
-from lemondata_provider.catalog import load
 from lemondata_provider.hooks.lemondata import LemonDataHook
-from lemondata_provider.operators.validation import catalog, check_requests
+from lemondata_provider.operators.validation import check_requests
 from lemondata_provider.operators.video import SubmitVideoOperator
 from tests.operators.helpers import rendered
 
@@ -244,35 +243,6 @@ def test_execute_mapped_task_with_invalid_fields_fails_without_retry(sandbox, co
     assert sandbox.ledger.requests() == 0
 
 
-# --- another catalog
-
-
-@pytest.fixture
-def other_catalog(tmp_path, monkeypatch):
-    """A data file of the user's own."""
-    path = tmp_path / "models.json"
-    path.write_text('{"models": [{"id": "sora-2", "family": "OpenAI", "operations": ["video-to-video"]}]}')
-    monkeypatch.setenv("AIRFLOW__LEMONDATA__CATALOG_PATH", str(path))
-    return path
-
-
-def test_catalog_path_valid_file_replaces_the_catalog(sandbox, context, other_catalog):
-    assert [model.id for model in catalog().models] == ["sora-2"]
-    with pytest.raises(InvalidRequestError, match="sora-2: video-to-video needs video_url"):
-        operator(prompt="x")
-
-
-def test_catalog_path_invalid_file_raises_error_that_names_it(other_catalog):
-    other_catalog.write_text("{}")
-    with pytest.raises(ConfigurationError, match=r"\[lemondata\] catalog_path: .*models.json: it must be an object"):
-        operator(prompt="x")
-
-
-def test_catalog_path_empty_uses_the_shipped_file(monkeypatch):
-    monkeypatch.setenv("AIRFLOW__LEMONDATA__CATALOG_PATH", "")
-    assert catalog() is load()
-
-
 @pytest.mark.parametrize("validation", ["warn", "off"])
 def test_validation_not_strict_submits_unknown_operation_and_resolution(sandbox, context, validation):
     sandbox.fault("error", status=400, code="unsupported_operation")  # whatever the service thinks of it
@@ -289,12 +259,5 @@ def test_validation_not_strict_submits_unknown_operation_and_resolution(sandbox,
 
 
 def test_check_requests_unknown_model_accepts_any_resolution(sandbox, context):
-    operator = SubmitVideoOperator(task_id="submit", prompt="a cat", model="seedance-2.0", resolution="480p")
+    operator = SubmitVideoOperator(task_id="submit", prompt="a cat", model="wan-9", resolution="480p")
     check_requests([VideoRequest.checked(model=operator.model, resolution="480p", prompt="x")], "strict", operator.hook)
-
-
-@pytest.mark.parametrize("validation", ["warn", "off"])
-def test_validation_not_strict_unreadable_catalog_submits(sandbox, context, validation, monkeypatch):
-    operator = SubmitVideoOperator(task_id="submit", model="sora-2", prompt="a cat", validation=validation)
-    monkeypatch.setenv("AIRFLOW__LEMONDATA__CATALOG_PATH", "/nowhere/models.json")
-    assert operator.execute(context)["operation"] == "text-to-video"
