@@ -8,9 +8,7 @@ from typing import Any
 import httpx
 
 from lemondata_provider.api.client import Client
-from lemondata_provider.api.errors import (
-    LemonDataError,
-)
+from lemondata_provider.api.errors import LemonDataError
 from lemondata_provider.api.polling import Failed, PollAgain
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook

@@ -13,12 +13,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowFailException, AirflowTaskTimeout
 
-from lemondata_provider.api.errors import (
-    APIError,
-    ConfigurationError,
-    RateLimitError,
-    TaskFailedError,
-)
+from lemondata_provider.api.errors import APIError, ConfigurationError, RateLimitError, TaskFailedError
 from lemondata_provider.hooks.exceptions import LemonDataFailException
 from lemondata_provider.hooks.version_compat import HAS_RETRY_POLICIES
 from lemondata_provider.operators.video import SubmitVideoOperator

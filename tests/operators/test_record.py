@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from lemondata_provider.api.errors import (
-    SubmitUnknownError,
-)
+from lemondata_provider.api.errors import SubmitUnknownError
 from lemondata_provider.operators.record import Record, fingerprint
-from tests.operators.doubles import (
-    STORED,
-)
+from tests.operators.doubles import STORED
 
 CHANGES = {"fingerprint": None, "task_id": 7, "deadline": "soon", "answered": "false", "max_tries": None}
 SPOILED = [{**STORED.to_json(), name: value} for name, value in CHANGES.items()]

@@ -12,11 +12,7 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from lemondata_provider.operators.record import KEY, Options
 from lemondata_provider.operators.signals import deferred_signals
-from tests.operators.doubles import (
-    Store,
-    SubmitService,
-    run_try,
-)
+from tests.operators.doubles import Store, SubmitService, run_try
 
 
 def test_store_task_signal_after_the_answer_arrives_when_the_id_is_stored():

@@ -6,9 +6,7 @@ import pytest
 import structlog
 from airflow.sdk.exceptions import AirflowFailException, TaskDeferred
 
-from lemondata_provider.api.errors import (
-    InvalidRequestError,
-)
+from lemondata_provider.api.errors import InvalidRequestError
 from lemondata_provider.triggers.events import TaskEvent
 from tests.operators.helpers import operator, sent
 
