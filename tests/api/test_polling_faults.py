@@ -204,7 +204,7 @@ class Watch:
     @property
     def most_polls(self) -> float:
         """
-        There is a look for each interval that passed, and one for each pause that may be shorter than that.
+        There is a poll for each interval that passed, and one for each pause that may be shorter than that.
 
         These pauses are those that progress called for (until it is clear that it is false), those for a video, those
         of a doubt, and the one that the deadline cuts short (twice, where the clock's last digit falls short of it).
