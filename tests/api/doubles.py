@@ -20,10 +20,10 @@ KEY = "lemon.key/of+this=client"  # no pattern finds it: only a client that know
 CANONICAL = f"{BASE}/v1/tasks/t1"
 AUTHORIZED = f"Bearer {KEY}"
 PAYLOAD = "iVBORw0KGgoAAAANSUhEUgAAAAUA"
+DATA_URL = f"data:image/png;base64,{PAYLOAD}"
+SECRET = "sk-a1B2c3D4e5F6g7H8"
 
-SUBMIT = calls.submit_video(
-    VideoRequest.checked(model="sora-2", prompt="a cat", image=f"data:image/png;base64,{PAYLOAD}")
-)
+SUBMIT = calls.submit_video(VideoRequest.checked(model="sora-2", prompt="a cat", image=DATA_URL))
 POLL = calls.get_task("/v1/tasks/t1")
 CANCEL = calls.cancel_task("t1")
 writes = pytest.mark.parametrize("call", [SUBMIT, CANCEL], ids=["POST", "DELETE"])
@@ -105,3 +105,7 @@ class Sender:
         with pytest.raises(LemonDataError) as caught:
             self(service, call, **more)
         return caught.value
+
+
+def error_classes(cls: type[LemonDataError] = LemonDataError) -> list[type[LemonDataError]]:
+    return [cls, *(deeper for child in cls.__subclasses__() for deeper in error_classes(child))]

@@ -4,7 +4,7 @@ import pytest
 
 from lemondata_provider.api import errors
 from lemondata_provider.api.error_response import error_from
-from lemondata_provider.api.errors import LemonDataError, SubmitUnknownError
+from lemondata_provider.api.errors import SubmitUnknownError
 from lemondata_provider.api.submit_outcome import (
     SubmitOutcome,
     classify_submit_error,
@@ -13,6 +13,7 @@ from lemondata_provider.api.submit_outcome import (
     to_submit_error,
     was_not_sent,
 )
+from tests.api.doubles import error_classes
 
 CLASSES = {
     "LemonDataError": SubmitOutcome.UNKNOWN,
@@ -40,12 +41,8 @@ CLASSES = {
 }
 
 
-def tree(cls: type[LemonDataError] = LemonDataError) -> list[type[LemonDataError]]:
-    return [cls, *(deeper for child in cls.__subclasses__() for deeper in tree(child))]
-
-
 def test_classes_of_this_test_include_every_error() -> None:
-    assert {cls.__name__ for cls in tree()} == CLASSES.keys()
+    assert {cls.__name__ for cls in error_classes()} == CLASSES.keys()
 
 
 @pytest.mark.parametrize(("name", "expected"), CLASSES.items())
