@@ -13,26 +13,11 @@ from lemondata_provider import __version__
 from lemondata_provider.api import calls
 from lemondata_provider.api.auth import checked_key
 from lemondata_provider.api.client import AsyncClient, Client
-from lemondata_provider.api.errors import (
-    APIError,
-    AuthenticationError,
-    ConfigurationError,
-    LemonDataError,
-)
+from lemondata_provider.api.errors import APIError, AuthenticationError, ConfigurationError, LemonDataError
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.submit_outcome import SubmitOutcome, classify_submit_error
 from lemondata_provider.api.task import TaskStatus
-from tests.api.doubles import (
-    AUTHORIZED,
-    BASE,
-    CANCEL,
-    KEY,
-    OK,
-    POLL,
-    SUBMIT,
-    refuses,
-    says,
-)
+from tests.api.doubles import AUTHORIZED, BASE, CANCEL, KEY, OK, POLL, SUBMIT, refuses, says
 
 
 def test_client_submit_sends_one_json_post_with_key_and_user_agent(send: Any, service: Any) -> None:

@@ -22,16 +22,7 @@ from lemondata_provider.api.errors import (
     UnreadableAnswerError,
 )
 from lemondata_provider.api.task import Task
-from tests.api.doubles import (
-    CANCEL,
-    KEY,
-    PAYLOAD,
-    POLL,
-    SUBMIT,
-    every_method,
-    refuses,
-    says,
-)
+from tests.api.doubles import CANCEL, DATA_URL, KEY, PAYLOAD, POLL, SUBMIT, every_method, refuses, says
 
 # --- what an answer means
 
@@ -103,7 +94,7 @@ def test_answer_compressed_is_read_and_corrupt_raises_answer_lost(send: Any, ser
 
 
 def test_answer_to_submit_without_task_raises_missing_task(send: Any, service: Any, everything_shown: Any) -> None:
-    body = {"note": f"data:image/png;base64,{PAYLOAD}", "key": KEY, "more": "x" * 500}
+    body = {"note": DATA_URL, "key": KEY, "more": "x" * 500}
     lemondata = service(says(200, body))
     error = send.error(lemondata, SUBMIT)
     assert type(error) is MissingTaskError

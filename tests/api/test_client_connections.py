@@ -19,19 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import AsyncClient, Client
-from lemondata_provider.api.errors import (
-    ConfigurationError,
-    ConnectionFailedError,
-    LemonDataError,
-)
+from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError, LemonDataError
 from lemondata_provider.api.submit_outcome import SubmitOutcome, classify_submit_error
 from lemondata_provider.api.task import TaskStatus
 from lemondata_provider.api.wire import LIMITS, ssl_context
-from tests.api.doubles import (
-    KEY,
-    POLL,
-    SUBMIT,
-)
+from tests.api.doubles import KEY, POLL, SUBMIT
 
 
 class Server(ThreadingHTTPServer):
@@ -44,7 +36,7 @@ class Server(ThreadingHTTPServer):
         self.busy = 0
         self.busiest = 0
         self.lines: list[str] = []
-        self.everybody_came = threading.Event()
+        self.all_arrived = threading.Event()
         self.expected = 1
         self.lock = threading.Lock()
 
@@ -69,8 +61,8 @@ class Handler(BaseHTTPRequestHandler):
             server.busy += 1
             server.busiest = max(server.busiest, server.busy)
             if server.busy >= server.expected:
-                server.everybody_came.set()
-        server.everybody_came.wait(2)
+                server.all_arrived.set()
+        server.all_arrived.wait(2)
         body = b'{"status": "processing"}'
         self.send_response(200)
         self.send_header("Content-Length", str(len(body)))
@@ -91,7 +83,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         yield server
-        server.everybody_came.set()
+        server.all_arrived.set()
         server.shutdown()
         thread.join()
 

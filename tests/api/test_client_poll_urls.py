@@ -8,19 +8,8 @@ from typing import Any
 import pytest
 
 from lemondata_provider.api import calls
-from lemondata_provider.api.errors import (
-    LemonDataError,
-    NotFoundError,
-    TaskNotFoundError,
-)
-from tests.api.doubles import (
-    AUTHORIZED,
-    BASE,
-    CANONICAL,
-    OK,
-    POLL,
-    refuses,
-)
+from lemondata_provider.api.errors import LemonDataError, NotFoundError, TaskNotFoundError
+from tests.api.doubles import AUTHORIZED, BASE, CANONICAL, OK, POLL, refuses
 
 
 @pytest.mark.parametrize(

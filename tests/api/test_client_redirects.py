@@ -9,24 +9,11 @@ import pytest
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import Client
-from lemondata_provider.api.errors import (
-    AnswerLostError,
-    ConfigurationError,
-    LemonDataError,
-    UnreadableAnswerError,
-)
+from lemondata_provider.api.errors import AnswerLostError, ConfigurationError, LemonDataError, UnreadableAnswerError
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.submit_outcome import SubmitOutcome, classify_submit_error
 from lemondata_provider.api.task import TaskStatus
-from tests.api.doubles import (
-    AUTHORIZED,
-    BASE,
-    CANONICAL,
-    OK,
-    POLL,
-    says,
-    writes,
-)
+from tests.api.doubles import AUTHORIZED, BASE, CANONICAL, OK, POLL, says, writes
 
 
 @pytest.mark.parametrize(

@@ -18,19 +18,7 @@ from lemondata_provider.api.errors import (
 )
 from lemondata_provider.api.retry import backoff, is_retryable
 from lemondata_provider.api.submit_outcome import SubmitOutcome, classify_submit_error
-from tests.api.doubles import (
-    AUTHORIZED,
-    HTML,
-    KEY,
-    NO_CHANNELS,
-    OK,
-    POLL,
-    SUBMIT,
-    every_method,
-    refuses,
-    says,
-    writes,
-)
+from tests.api.doubles import AUTHORIZED, HTML, KEY, NO_CHANNELS, OK, POLL, SUBMIT, every_method, refuses, says, writes
 
 NEVER_OPENED = [httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout]
 LOST = [

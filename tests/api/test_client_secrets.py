@@ -8,13 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.api.doubles import (
-    KEY,
-    PAYLOAD,
-    POLL,
-    SUBMIT,
-    says,
-)
+from tests.api.doubles import DATA_URL, KEY, POLL, SUBMIT, says
 
 
 def errors_that_quote(secret: str) -> list[dict[str, Any]]:
@@ -35,7 +29,7 @@ def errors_that_quote(secret: str) -> list[dict[str, Any]]:
     ]
 
 
-@pytest.mark.parametrize("secret", [KEY, "sk-abcdef123456", f"data:image/png;base64,{PAYLOAD}"])
+@pytest.mark.parametrize("secret", [KEY, "sk-abcdef123456", DATA_URL])
 def test_secret_quoted_by_the_service_is_redacted(
     send: Any, service: Any, secret: str, everything_shown: Any, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -58,7 +58,7 @@ def refused(status: int, headers: dict[str, str] | None = None, /, **error: Any)
     ],
     ids=str,
 )
-def test_video_url_in_each_documented_place_is_read(place: dict[str, Any]) -> None:
+def test_videos_url_in_each_documented_place_is_read(place: dict[str, Any]) -> None:
     assert [video.url for video in read(**place).videos] == [URL]
 
 
@@ -80,7 +80,7 @@ def test_status_word_of_any_edition_is_known(word: str, status: TaskStatus, capl
 
 @pytest.mark.parametrize("kind", ["all_channels_failed", "model_unavailable", "delivery_tier_unavailable"])
 @pytest.mark.parametrize("name", ["code", "type"])
-def test_no_channels_by_code_or_type_is_refused_and_allows_a_fallback(name: str, kind: str) -> None:
+def test_classify_submit_error_no_channels_by_code_or_type_is_refused(name: str, kind: str) -> None:
     error = refused(503, message="why", **{name: kind})
     assert classify_submit_error(error) is SubmitOutcome.REFUSED
     assert is_model_unavailable(error)
@@ -95,21 +95,21 @@ def test_no_channels_by_code_or_type_is_refused_and_allows_a_fallback(name: str,
         ("model_not_found", ModelNotFoundError),
     ],
 )
-def test_error_class_by_code_or_type_is_the_same(name: str, kind: str, cls: type[APIError]) -> None:
+def test_error_from_code_or_type_chooses_the_same_class(name: str, kind: str, cls: type[APIError]) -> None:
     assert type(refused(404, message="why", **{name: kind})) is cls
 
 
-def test_type_that_repeats_the_status_is_no_code() -> None:
+def test_error_from_type_that_repeats_the_status_has_no_code() -> None:
     assert refused(400, message="why", type="invalid_request_error").code is None
 
 
-def test_material_that_is_being_prepared_is_refused_for_now() -> None:
+def test_is_refused_for_now_material_in_preparation_is_true() -> None:
     error = refused(409, message="not ready", code="seedance_material_preparing", inactive_asset_ids=["asset-1"])
     assert is_refused_for_now(error)
     assert not is_refused_for_now(refused(409, message="another conflict"))
 
 
-def test_error_details_are_in_the_message() -> None:
+def test_error_from_details_are_in_the_message() -> None:
     error = refused(
         400,
         message="Invalid request.",
@@ -151,19 +151,19 @@ class LostBody(httpx.SyncByteStream, httpx.AsyncByteStream):
 @pytest.mark.parametrize(
     "body", [{"stream": LostBody()}, {"text": '{"id": "ld'}, {"text": "<html>"}, {"text": ""}, {"json": {}}]
 )
-def test_create_with_task_id_header_is_accepted_whatever_its_body(send: Any, service: Any, body: Any) -> None:
+def test_submit_with_task_id_header_and_any_body_returns_the_task(send: Any, service: Any, body: Any) -> None:
     task = send(service({"status_code": 200, "headers": HEADERS, **body}), CREATE)
     assert (task.id, task.request_id, task.billing_transaction_id) == ("ldtask_1", "req_1", "txn_1")
     assert task.poll_url == "/v1/tasks/ldtask_1"
 
 
-def test_create_with_lost_body_and_no_task_id_header_is_unknown(send: Any, service: Any) -> None:
+def test_submit_with_lost_body_and_no_task_id_header_is_unknown(send: Any, service: Any) -> None:
     error = send.error(service({"status_code": 200, "stream": LostBody()}), CREATE)
     assert type(error) is AnswerLostError
     assert classify_submit_error(error) is SubmitOutcome.UNKNOWN
 
 
-def test_headers_never_replace_the_body(send: Any, service: Any) -> None:
+def test_submit_with_headers_and_body_uses_the_body(send: Any, service: Any) -> None:
     answer = {"status_code": 200, "headers": HEADERS, "json": {"task_id": "ldtask_2", "id": "ldtask_2"}}
     assert send(service(answer), CREATE).id == "ldtask_2"
 
@@ -178,7 +178,7 @@ def test_error_with_task_id_header_names_the_task(send: Any, service: Any) -> No
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_create_redirected_to_the_new_host_is_not_sent_and_names_the_host(send: Any, service: Any, status: int) -> None:
+def test_submit_redirected_to_the_new_host_is_not_sent_and_names_the_host(send: Any, service: Any, status: int) -> None:
     moved = {"status_code": status, "headers": {"Location": f"{DEFAULT_BASE_URL}/v1/videos/generations"}}
     lemondata = service(moved)
     error = send.error(lemondata, CREATE, connection="prod")
@@ -188,7 +188,7 @@ def test_create_redirected_to_the_new_host_is_not_sent_and_names_the_host(send: 
     assert len(lemondata.requests) == 1
 
 
-def test_create_answered_303_stays_unknown(send: Any, service: Any) -> None:
+def test_submit_answered_303_is_unknown(send: Any, service: Any) -> None:
     error = send.error(service({"status_code": 303, "headers": {"Location": f"{DEFAULT_BASE_URL}/v1/x"}}), CREATE)
     assert classify_submit_error(error) is SubmitOutcome.UNKNOWN
 

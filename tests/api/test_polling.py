@@ -14,17 +14,7 @@ from lemondata_provider.api.errors import (
     TaskTimeoutError,
 )
 from lemondata_provider.api.polling import Completed, PollAgain
-from tests.api.pollers import (
-    PASSING,
-    POLL_URL,
-    REFUSED,
-    START,
-    VIDEO,
-    error_of,
-    make_poller,
-    poll_again,
-    task,
-)
+from tests.api.pollers import PASSING, POLL_URL, REFUSED, START, VIDEO, error_of, make_poller, poll_again, task
 
 # --- ordinary answers
 

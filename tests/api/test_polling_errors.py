@@ -6,25 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from lemondata_provider.api.errors import (
-    LemonDataError,
-    NotFoundError,
-    RateLimitError,
-    ServiceError,
-    TaskNotFoundError,
-)
+from lemondata_provider.api.errors import LemonDataError, NotFoundError, RateLimitError, ServiceError, TaskNotFoundError
 from lemondata_provider.api.polling import Failed, PollAgain, PollResult, TaskPoller
-from tests.api.pollers import (
-    REFUSED,
-    START,
-    error_of,
-    gone,
-    make_poller,
-    passing,
-    poll_again,
-    refused,
-    task,
-)
+from tests.api.pollers import REFUSED, START, error_of, gone, make_poller, passing, poll_again, refused, task
 
 # --- transient errors
 

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from lemondata_provider.api.errors import (
-    ServiceError,
-)
+from lemondata_provider.api.errors import ServiceError
 from lemondata_provider.api.forecast import Forecast, TaskTimeline
 from lemondata_provider.api.polling import TaskPoller, TaskWait
-from tests.api.pollers import (
-    POLL_URL,
-    START,
-    make_poller,
-    poll_again,
-    task,
-)
+from tests.api.pollers import POLL_URL, START, make_poller, poll_again, task
 
 
 def informed(

@@ -20,14 +20,7 @@ from lemondata_provider.api.errors import (
 )
 from lemondata_provider.api.polling import Completed, Failed, PollAgain, PollResult, TaskPoller
 from lemondata_provider.api.task import Task
-from tests.api.pollers import (
-    PASSING,
-    REFUSED,
-    START,
-    gone,
-    make_poller,
-    task,
-)
+from tests.api.pollers import PASSING, REFUSED, START, gone, make_poller, task
 
 ANSWERS = st.sampled_from([task(), task("pending"), task("brand_new"), task("completed")])
 ERRORS = st.sampled_from([*PASSING, *REFUSED, gone(), RateLimitError("slow", retry_after=1e9)])
