@@ -125,7 +125,8 @@ def test_validation_off_submits_and_logs_nothing(sandbox, context):
 
 
 def test_validation_unknown_model_submits_with_one_warning(sandbox, context):
-    with structlog.testing.capture_logs() as logs, pytest.raises(APIError, match="model_not_found"):
+    refusals = (AirflowFailException, APIError)
+    with structlog.testing.capture_logs() as logs, pytest.raises(refusals, match="model_not_found"):
         operator(model="wan-2.66", prompt="x").execute(context)
     assert sandbox.ledger.requests("create") == 1
     (warning,) = [one for one in warnings_of(logs) if "not known here" in one]
