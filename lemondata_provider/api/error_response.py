@@ -30,7 +30,13 @@ _BY_CODE = {
     "model_not_found": ModelNotFoundError,
 }
 # Types that say as much as a code; others, such as "invalid_request_error", repeat the status.
-_TYPES_AS_CODES = {*_BY_CODE, "all_channels_failed", "model_unavailable", "delivery_tier_unavailable"}
+_TYPES_AS_CODES = {
+    *_BY_CODE,
+    "not_found_error",
+    "all_channels_failed",
+    "model_unavailable",
+    "delivery_tier_unavailable",
+}
 _BY_STATUS: dict[int, type[APIError]] = {
     401: AuthenticationError,
     402: InsufficientBalanceError,

@@ -63,9 +63,10 @@ def unknown(args: Namespace, find: Callable[[], Iterable[UnknownSubmit]] | None 
         usage, note = [], f"\n\nThe usage of LemonData is missing: {error.message}"
     rows = [row for submit in submits for row in _rows(submit, usage)]
     help_text = (
-        "\n\nA submit with a row was charged: find its task in LemonData's dashboard by the request id, then\n"
-        "`airflow lemondata adopt TASK-INSTANCE --lemondata-task-id ID`. One without a row was not charged within the\n"
-        "time of this list: `airflow lemondata forget TASK-INSTANCE`."
+        "\n\nA submit with a charge has a video: find its task in LemonData's dashboard by the request id, then run\n"
+        "  airflow lemondata adopt TASK-INSTANCE --lemondata-task-id ID\n"
+        "Charges appear when a video has ended. If none has appeared by then, nothing was made:\n"
+        "  airflow lemondata forget TASK-INSTANCE"
     )
     return table(rows) + note + help_text
 

@@ -88,7 +88,7 @@ class LemonDataHook(BaseHook):
             with self.get_conn() as client:
                 client.send_once(calls.get_task(None, NO_TASK_ID))
         except (NotFoundError, AccessDeniedError) as error:
-            if isinstance(error, TaskNotFoundError) or error.code == "task_not_owned":
+            if isinstance(error, TaskNotFoundError) or error.code in ("task_not_owned", "not_found_error"):
                 return True, "LemonData accepted the API key"
             return False, str(error)
         except LemonDataError as error:

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, model_va
 
 from lemondata_provider.api.errors import LemonDataError, error_from_dict
 from lemondata_provider.api.polling import Completed, Failed, TaskWait
+from lemondata_provider.api.redaction import redact
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -87,6 +88,6 @@ def with_video_url(context: Context, result: dict[str, Any]) -> dict[str, Any]:
     Airflow reads ``task.output["video_url"]`` as the XCom named ``video_url``, not as an item of the returned dict.
     """
     url, _, _ = str(result["video_url"]).partition("?")  # a query may be signed
-    log.info("Task %s completed: %s", result.get("task_id"), url)
+    log.info("Task %s completed: %s", result.get("task_id"), redact(url))
     context["ti"].xcom_push(key="video_url", value=result["video_url"])
     return result

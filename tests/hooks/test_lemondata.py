@@ -152,6 +152,27 @@ def test_test_connection_valid_key_is_accepted_and_creates_no_task(sandbox):
     assert not sandbox.ledger.creates
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"status": 404, "code": "async_task_not_found"},
+        {"status": 404, "body": {"error": {"message": "not there", "type": "not_found_error"}}},
+        {"status": 403, "code": "task_not_owned"},
+    ],
+)
+def test_test_connection_any_answer_that_needs_a_valid_key_is_accepted(sandbox, error):
+    sandbox.fault("error", on="poll", **error)
+    assert LemonDataHook().test_connection() == (True, "LemonData accepted the API key")
+
+
+@pytest.mark.parametrize("error", [{"status": 404, "body": "<html>nothing here"}, {"status": 403, "body": "<html>no"}])
+def test_test_connection_answer_of_another_server_is_refused(sandbox, error):
+    sandbox.fault("error", on="poll", **error)
+    works, message = LemonDataHook().test_connection()
+    assert not works
+    assert "not LemonData's JSON" in message
+
+
 @pytest.mark.parametrize("problem", ["key", "server", "connection"])
 def test_test_connection_broken_connection_returns_the_reason(sandbox, monkeypatch, problem):
     hook = LemonDataHook("nowhere" if problem == "connection" else "lemondata_default")
