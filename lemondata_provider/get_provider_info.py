@@ -50,7 +50,7 @@ def get_provider_info() -> dict[str, Any]:
                     "hidden-fields": ["login", "schema", "port", "extra"],
                     "relabeling": {"password": "API key", "host": "Base URL"},
                     "placeholders": {
-                        "host": "https://api.tokenlab.sh (older keys: https://api.lemondata.cc)",
+                        "host": "https://api.tokenlab.sh, or https://api.lemondata.cc",
                         "password": "sk-…",
                     },
                 },
