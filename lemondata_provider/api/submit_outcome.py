@@ -57,7 +57,13 @@ def classify_submit_error(error: LemonDataError) -> SubmitOutcome:
 
 
 def is_model_unavailable(error: LemonDataError) -> bool:
-    """Say whether the request was refused because of its model: not found, not allowed, or without channels."""
+    """
+    Say whether the request was refused because of its model: not found, not allowed, or without channels.
+
+    A create whose outcome is unknown may have been charged, whatever its code says: no other model may be submitted.
+    """
+    if classify_submit_error(error) is SubmitOutcome.UNKNOWN:
+        return False
     not_allowed = isinstance(error, APIError) and error.code == "model_not_allowed"
     not_found = isinstance(error, ModelNotFoundError) or error.code == MODEL_NOT_FOUND
     return not_found or not_allowed or _has_no_channels(error)

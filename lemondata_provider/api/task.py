@@ -215,6 +215,7 @@ def identify(payload: Mapping[str, Any]) -> tuple[str, str] | None:
         or read_text(payload.get("task_id"))
         or (task_id_of(poll_url) if poll_url else None)
     )
-    if not task_id and type(payload.get("id")) is int:
-        task_id = str(payload["id"])  # the wrong type, but the only name of a paid task
+    numbers = [payload[name] for name in ("id", "task_id") if type(payload.get(name)) is int]
+    if not task_id and numbers:
+        task_id = str(numbers[0])  # the wrong type, but the only name of a paid task
     return (task_id, poll_url or canonical_poll_url(task_id)) if task_id else None

@@ -8,9 +8,6 @@ means that a create may have been paid for, and that its answer got lost.
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from enum import Enum
 from typing import Any
@@ -23,7 +20,6 @@ from lemondata_provider.api.errors import (
     TaskFailedError,
     TaskNotFoundError,
 )
-from lemondata_provider.api.request import MEDIA_FIELDS, REQUEST_FIELDS
 from lemondata_provider.api.task import identify
 
 KEY = "lemondata_submit"
@@ -109,28 +105,6 @@ class Record:
     def is_adopted(self) -> bool:
         """Say whether a person found the task and put it here."""
         return not self.is_intent and not self.answered
-
-
-def fingerprint(body: Mapping[str, Any]) -> dict[str, str]:
-    """Digest each field of a request body, without the query strings of URLs: signed links change at every try."""
-    return {name: _digest(_without_queries(value) if _may_be_media(name) else value) for name, value in body.items()}
-
-
-def _may_be_media(name: str) -> bool:
-    """Say whether a field may hold a link; a field that is newer than this package may."""
-    return name in MEDIA_FIELDS or name not in REQUEST_FIELDS
-
-
-def _digest(value: Any) -> str:
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _without_queries(value: Any) -> Any:
-    if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
-        return value.partition("#")[0].partition("?")[0]
-    if isinstance(value, dict):
-        return {name: _without_queries(item) for name, item in value.items()}
-    return [_without_queries(item) for item in value] if isinstance(value, list) else value
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ from lemondata_provider.hooks.exceptions import (
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.retry_policy import with_retry_policy
 from lemondata_provider.operators.arguments import choice, flag
+from lemondata_provider.operators.fingerprint import fingerprint
 from lemondata_provider.operators.guards import read_guards
-from lemondata_provider.operators.record import Options, Record, fingerprint
+from lemondata_provider.operators.record import Options, Record
 from lemondata_provider.operators.store import Store, store_of
 from lemondata_provider.operators.submission import Submission
 from lemondata_provider.operators.validation import (

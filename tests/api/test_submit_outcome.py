@@ -133,3 +133,12 @@ def test_to_submit_error_unknown_outcome_says_what_to_do(name: str) -> None:
 )
 def test_is_model_unavailable_only_errors_of_the_model_are_true(error, wanted):
     assert is_model_unavailable(error) is wanted
+
+
+@pytest.mark.parametrize("status", [408, 499, 500, 502, 503, 504])
+@pytest.mark.parametrize("code", ["model_not_found", "model_not_allowed", "all_channels_failed"])
+def test_is_model_unavailable_unknown_outcome_is_false_whatever_its_code(status: int, code: str) -> None:
+    error = error_from(status, {}, {"error": {"message": "why", "code": code}}, now=0)
+    unknown = classify_submit_error(error) is SubmitOutcome.UNKNOWN
+    assert unknown is not (status == 503 and code == "all_channels_failed")
+    assert is_model_unavailable(error) is not unknown

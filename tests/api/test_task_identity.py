@@ -51,3 +51,9 @@ def test_task_id_of_url_without_id_is_none(url: str, task_id: str | None) -> Non
 @given(task_id=st.text(min_size=1))
 def test_task_id_of_canonical_poll_url_returns_the_id(task_id: str) -> None:
     assert task_id_of(canonical_poll_url(task_id)) == task_id
+
+
+@pytest.mark.parametrize("name", ["id", "task_id"])
+def test_identify_number_under_either_name_names_the_task(name: str) -> None:
+    assert identify({name: 7}) == ("7", "/v1/tasks/7")
+    assert identify({name: True}) is None

@@ -12,7 +12,8 @@ from lemondata_provider.api.errors import LemonDataError
 from lemondata_provider.api.polling import Failed, PollAgain
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
-from lemondata_provider.operators.record import KEY, Options, Record, fingerprint
+from lemondata_provider.operators.fingerprint import fingerprint
+from lemondata_provider.operators.record import KEY, Options, Record
 from lemondata_provider.operators.submission import Submission
 from lemondata_provider.triggers.task_instance import TaskInstanceKey
 

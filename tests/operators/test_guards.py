@@ -13,8 +13,9 @@ from lemondata_provider.api import errors
 from lemondata_provider.api.errors import ConnectionFailedError, InvalidRequestError, LemonDataError
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.operators.fingerprint import fingerprint
 from lemondata_provider.operators.guards import SubmitGuards, _not_submitted
-from lemondata_provider.operators.record import KEY, Options, Record, fingerprint
+from lemondata_provider.operators.record import KEY, Options, Record
 from lemondata_provider.operators.submission import Submission
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.sensors.task import TaskSensor
