@@ -70,7 +70,7 @@ class Submission:
     :param price: checks a request right before it is submitted, and returns what it will cost in USD.
     :param record: what is known by now; with the task's id once there is a task.
     :param lost: the error of a request that may have been accepted.
-    :param earlier_intent: the intent of an earlier try, where this one submits in spite of it.
+    :param before: the record that the intent of this try replaces; it comes back if nothing is submitted.
     :param replaced: the task that is to be cancelled, because another one takes its place.
     :param killed: whether Airflow is ending this process, which must not begin a create then.
     """
@@ -88,7 +88,7 @@ class Submission:
     price: Callable[[VideoRequest], str | None] = lambda _: None
     record: Record = field(init=False)
     lost: LemonDataError | None = None
-    earlier_intent: Record | None = None
+    before: Record | None = None
     replaced: Record | None = None
     killed: bool = False
 
@@ -190,7 +190,7 @@ class Submission:
         self.replaced = before if still_running and self.cancel_replaced else None
         if self.store is not None and before:
             self.store.set(HISTORY_KEY.format(before.task_id or "unknown"), before.to_json())
-        self.earlier_intent = before if before and before.is_intent else None
+        self.before = before
         refusals: list[LemonDataError] = []
         with self.hook.get_conn() as client:
             for request in self.requests:
@@ -270,8 +270,8 @@ class Submission:
     def _clear_intent(self) -> None:
         """Take the intent back: surely nothing was submitted; where that fails, the next try asks a person."""
         try:
-            if self.store is not None and self.earlier_intent:
-                self.store.set(KEY, self.earlier_intent.to_json())
+            if self.store is not None and self.before:
+                self.store.set(KEY, self.before.to_json())
             elif self.store is not None:
                 self.store.delete(KEY)
         except Exception as error:  # noqa: BLE001 # the reason why nothing was submitted must not be lost

@@ -252,3 +252,25 @@ def test_cancel_replaced_price_refused_does_not_touch_the_old_task():
     with pytest.raises(InvalidRequestError):
         submission.submit_or_reattach()
     assert polled == []
+
+
+@pytest.mark.parametrize("options", [Options(), Options(on_clear="regenerate")])
+def test_submit_or_reattach_refused_after_a_clear_keeps_the_record_of_the_paid_task(options):
+    service, store = SubmitService(refuses=True), Store()
+    before = replace(STORED, fingerprint={"prompt": "of another request"}).to_json()
+    store.values[KEY] = before
+    assert run_try(service, store, 5, options) == "final"
+    assert store.values[KEY] == before
+    assert service.creates == []
+
+
+def test_submit_or_reattach_clear_with_the_first_request_after_a_refused_one_pays_nothing():
+    service, store = SubmitService(refuses=True), Store()
+    store.values[KEY] = STORED.to_json()
+    other = replace(STORED, fingerprint={"prompt": "of another request"}, max_tries=5, answered=False, task_id=None)
+    refused = Submission(Hook(service), [REQUEST], other, Options(), 5.0, store, TASK_INSTANCE, sleep=lambda _: None)
+    with pytest.raises(LemonDataError):
+        refused.submit_or_reattach()
+    service.refuses = False
+    assert run_try(service, store, 8, Options()) == "finished ldtask_0"
+    assert service.creates == []
