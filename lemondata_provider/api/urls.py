@@ -11,6 +11,8 @@ from lemondata_provider.api.errors import ConfigurationError
 DEFAULT_BASE_URL = "https://api.tokenlab.sh"
 OLD_HOSTS = frozenset({"api.lemondata.cc"})  # documented until May 2026, when LemonData became TokenLab
 LOCAL_HOSTS = frozenset({"localhost", "127.0.0.1", "::1"})
+# What people paste after the base URL; with it, submit and poll would disagree.
+_ENDPOINT = re.compile(r"/v1(/(videos|tasks|models|pricing|management)(/.*)?)?$", re.IGNORECASE)
 _PORTS = {"http": 80, "https": 443}
 
 
@@ -29,7 +31,7 @@ class BaseUrl:
     @classmethod
     def parse(cls, text: str) -> BaseUrl:
         """
-        Read a base URL with or without scheme, port, path prefix, ``/v1`` and a slash at the end.
+        Read a base URL with or without scheme, port, path prefix, ``/v1``, an endpoint and a slash at the end.
 
         :raises ConfigurationError: where no host can be read from it.
         """
@@ -44,8 +46,7 @@ class BaseUrl:
         if not origin:
             shown = re.sub(r"[^/]*@", "…@", text)
             raise ConfigurationError(f"{shown!r} is no base URL: it should look like {DEFAULT_BASE_URL}")
-        path = parts.path.rstrip("/")
-        return cls(origin, path.removesuffix("/v1").rstrip("/"))
+        return cls(origin, _ENDPOINT.sub("", parts.path.rstrip("/")).rstrip("/"))
 
     @property
     def is_plain_http_elsewhere(self) -> bool:

@@ -10,6 +10,11 @@ from lemondata_provider.api.urls import DEFAULT_BASE_URL, BaseUrl
 # What people paste -> the URL that "/v1/models" becomes.
 FORMS = [
     ("https://api.lemondata.cc", "https://api.lemondata.cc/v1/models"),
+    ("https://api.lemondata.cc/v1/videos", "https://api.lemondata.cc/v1/models"),
+    ("https://api.lemondata.cc/v1/videos/generations/", "https://api.lemondata.cc/v1/models"),
+    ("https://api.lemondata.cc/v1/tasks/ldtask_1", "https://api.lemondata.cc/v1/models"),
+    ("https://gw.test/lemon/v1/models", "https://gw.test/lemon/v1/models"),
+    ("https://gw.test/v1/lemon", "https://gw.test/v1/lemon/v1/models"),
     ("https://api.lemondata.cc/", "https://api.lemondata.cc/v1/models"),
     ("https://api.lemondata.cc//", "https://api.lemondata.cc/v1/models"),
     ("https://api.lemondata.cc/v1", "https://api.lemondata.cc/v1/models"),
