@@ -46,6 +46,7 @@ READ_TIMEOUT = 60.0
 # Requests are paced before they come here, so connections are few unless answers are slow: then they must not queue.
 LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=4, keepalive_expiry=90)
 NOT_EXECUTED_REDIRECTS = (301, 302, 307, 308)  # of a create; after a 303 it may have been executed
+CONTROL_CHARACTERS = dict.fromkeys({*range(32), 127} - {*map(ord, "\t\n\r")})
 TASK_ID_HEADER = "x-task-id"
 TASK_HEADERS = {
     "task_id": TASK_ID_HEADER,
@@ -207,8 +208,8 @@ class Wire:
     def _hide(self, value: Any) -> Any:
         """Take the key out of texts, also inside lists and dicts; a placeholder is no secret, and occurs in words."""
         if isinstance(value, str):
-            # Half a surrogate pair cannot be stored or logged.
-            whole = value if value.isascii() else value.encode("utf-8", "replace").decode()
+            # Half a surrogate pair cannot be stored or logged, and PostgreSQL stores no NUL.
+            whole = value.encode("utf-8", "replace").decode().translate(CONTROL_CHARACTERS)
             return whole.replace(self._key, "***") if len(self._key) >= MIN_KEY_LENGTH else whole
         if isinstance(value, dict):
             return {self._hide(name): self._hide(item) for name, item in value.items()}

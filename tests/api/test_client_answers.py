@@ -194,3 +194,23 @@ def test_answer_arbitrary_bytes_returns_or_raises_lemondata_error(
             assert str(error).encode()  # noqa: PT017  # either outcome is right, but no other error
         else:
             assert not isinstance(found, Task) or json.dumps(found.result(), ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("character", ["\\u0000", "\\u0001", "\\u001b", "\\u007f", "\\ud800"])
+def test_send_answer_with_a_control_character_becomes_storable(send: Any, service: Any, character: str) -> None:
+    body = (
+        '{"id": "t1", "status": "completed", "model": "a%b", "x%": ["%"],'
+        ' "video_url": "https://x.test/%v.mp4", "videos": [{"url": "https://x.test/%w.mp4"}]}'
+    ).replace("%", character)
+    task = send(service({"status_code": 200, "text": body}), POLL)
+    stored = json.dumps([task.result(), task.raw])
+    assert "\\u0000" not in stored
+    assert character not in stored
+    assert task.result()["status"] == "completed"
+
+
+def test_send_error_with_a_control_character_becomes_storable(send: Any, service: Any) -> None:
+    body = '{"error": {"message": "no\\u0000 way", "code": "x\\u0000", "hint": {"deep": "\\u0000"}}}'
+    error = send.error(service({"status_code": 400, "text": body}), POLL)
+    assert "\\u0000" not in json.dumps(error.to_dict())
+    assert "no way" in error.message
