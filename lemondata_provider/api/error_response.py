@@ -63,7 +63,7 @@ def error_from(status: int, headers: Mapping[str, str], body: object, *, now: fl
     code = read_text(error.get("code")) or (kind if kind in _TYPES_AS_CODES else None)
     message = read_text(error.get("message")) or read_text(error.get("detail")) or "no reason given"
     by_status = _BY_STATUS.get(status, BadRequestError if status < 500 else ServiceError)
-    cls = _BY_CODE.get(code or "", by_status) if status in (400, 404) else by_status
+    cls = _BY_CODE.get(code or "", by_status) if by_status in (BadRequestError, NotFoundError) else by_status
     return cls(
         f"LemonData answered {status}{f' {code}' if code else ''}: {message}",
         status=status,

@@ -99,8 +99,8 @@ def take_order(body: object, settings: Settings) -> Order:
         fps=body.get("fps") or settings.fps,
         resolution=body.get("resolution") or "720p",
         aspect_ratio=str(body.get("aspect_ratio") or "16:9").replace("adaptive", "16:9"),
-        # The guide: the Veo 3 family treats an omitted value as true.
-        output_audio=model.id.startswith("veo3") if audio is None else audio,
+        # These families treat an omitted value as true.
+        output_audio=model.id.startswith(("veo", "seedance")) if audio is None else audio,
         images=tuple(filter(None, (*map(body.get, _IMAGES), *_listed(body, "reference_images", "image_urls")))),
         video=body.get("video_url") or next(iter(_listed(body, "video_urls")), ""),
         cost=model.cost(duration),
