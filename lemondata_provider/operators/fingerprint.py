@@ -9,7 +9,7 @@ from typing import Any
 
 from lemondata_provider.api.request import MEDIA_FIELDS, REQUEST_FIELDS
 
-# Query parameters that sign a link, by the parameter that gives the signature away. A link is signed anew at every try;
+# Query parameters that sign a link, by the parameter that gives the signature away. Every try has another signature;
 # everything else in a URL may say which file is meant.
 SIGNATURES: dict[str, tuple[str, ...]] = {
     "x-amz-signature": ("x-amz-",),  # Amazon S3 and its like, version 4

@@ -108,8 +108,7 @@ class SubmitVideoOperator(BaseOperator):
     :param validation: what is checked against the catalog of models before a submit, and as far as it is literal when
         the DAG is read: ``strict`` refuses what the documentation does not give the model (default), ``warn`` logs it,
         ``off`` checks nothing. A model that is not in the catalog is always allowed.
-    :param check_live: ask the service what the model accepts today, and check the request against it before
-        submitting; default ``False``. Trouble in asking stops nothing.
+    :param check_live: check the request against what the service says of the model today; default ``False``.
     :param max_cost_usd: refuse, before submitting, what would cost more USD at today's price; default: no limit.
     :param unknown_cost: with a maximum, ``refuse`` what cannot be priced beforehand (default), or ``allow`` it.
     :param retry_policy: Airflow's (3.3 and newer), default and for ``None``
