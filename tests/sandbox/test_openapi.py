@@ -11,6 +11,8 @@ import jsonschema
 import pytest
 
 from lemondata_provider.api.request import VideoRequest
+from lemondata_provider.catalog import load
+from lemondata_provider.catalog.checks import check as check_request
 
 DEFAULT = Path(__file__).parents[3] / "shared" / "api" / "openapi-2026-07-24.video.json"
 FILE = Path(os.environ.get("LEMONDATA_OPENAPI", DEFAULT))
@@ -68,3 +70,14 @@ def test_sandbox_answers_of_the_newest_edition_validate(check: Any, api: Any) ->
     check("ModelPricingResponse", get("/v1/models/veo3.1/pricing").json())
     check("PricingResponse", get("/v1/pricing").json())
     check("ApiError", get("/v1/tasks/nothing").json())
+
+
+def test_documented_example_requests_pass_strict_checks_and_the_sandbox(document: Any, api: Any) -> None:
+    create = document["paths"]["/v1/videos/generations"]["post"]["requestBody"]["content"]["application/json"]
+    examples = [example["value"] for example in create["examples"].values()]
+    assert examples
+    for example in examples:
+        request = VideoRequest.checked(**example)
+        assert request.body() == example
+        assert check_request(request.fields(), load()).errors == ()
+        api.create(**example)
