@@ -29,11 +29,13 @@ class Estimate:
     :param usd: ``None`` if unknown.
     :param reason: how the amount comes about, or why it is unknown.
     :param per_second: price of a second, if the model is priced per second.
+    :param is_maximum: whether the amount is the upper end of a range.
     """
 
     usd: Decimal | None
     reason: str
     per_second: Decimal | None = None
+    is_maximum: bool = False
 
 
 def seconds_of(request: VideoRequest) -> Seconds:
@@ -62,14 +64,15 @@ def _estimate(price: ModelPrice, seconds: Seconds) -> Estimate:
     amount = price.amount
     if amount is None:
         return Estimate(None, _why_unknown(price))
-    at_most = "at most " if price.max_price is not None else ""
+    is_maximum = price.max_price is not None
+    up_to = "up to " if is_maximum else ""
     if price.unit == "per_request":
-        return Estimate(amount, f"{at_most}{plain(amount)} a request")
-    a_second = f"{at_most}{plain(amount)} a second"
+        return Estimate(amount, f"{up_to}{plain(amount)} a request", is_maximum=is_maximum)
+    a_second = f"{up_to}{plain(amount)} a second"
     if isinstance(seconds, str) or seconds < 1:
         reason = seconds if isinstance(seconds, str) else "the model chooses the length"
         return Estimate(None, f"{a_second}, and {reason}", amount)
-    return Estimate(amount * seconds, f"{seconds} s at {a_second}", amount)
+    return Estimate(amount * seconds, f"{seconds} s at {a_second}", amount, is_maximum)
 
 
 def _why_unknown(price: ModelPrice) -> str:

@@ -55,7 +55,8 @@ class SubmitGuards:
         if estimate.usd is None:
             hook.log.info("What %s costs is not known beforehand: %s", request.model, estimate.reason)
             return None
-        hook.log.info("%s costs about %s USD (%s)", request.model, plain(estimate.usd), estimate.reason)
+        about = "at most" if estimate.is_maximum else "about"
+        hook.log.info("%s costs %s %s USD (%s)", request.model, about, plain(estimate.usd), estimate.reason)
         return plain(estimate.usd)
 
     def _estimate(self, hook: LemonDataHook, request: VideoRequest) -> Estimate:
@@ -83,7 +84,8 @@ def over_budget(model: str, estimate: Estimate, max_cost_usd: Decimal | None, un
         return None
     fitting = int(max_cost_usd // estimate.per_second) if estimate.per_second else 0
     hint = f" At most {fitting} s of it fit." if fitting else ""
-    cost = f"{model!r} would cost {plain(estimate.usd)} USD ({estimate.reason})"
+    at_most = "at most " if estimate.is_maximum else ""
+    cost = f"{model!r} would cost {at_most}{plain(estimate.usd)} USD ({estimate.reason})"
     return f"{cost}, and {limit}. Nothing was submitted.{hint}"
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.models import Model, ModelPrice
-from lemondata_provider.api.prices import FROM_SOURCE, NO_DURATION, estimate, plain, seconds_of
+from lemondata_provider.api.prices import FROM_SOURCE, NO_DURATION, Estimate, estimate, plain, seconds_of
 from lemondata_provider.api.request import VideoRequest
 
 UPSCALE = {"model": "topaz-video-upscale", "operation": "video-to-video", "video_url": "https://x.test/v.mp4"}
@@ -137,3 +137,18 @@ def test_supported_operations_under_any_name_are_read(fields):
     model = Model.read({"id": "m", "lemondata": {"supported_operations": None, **fields}})
     assert model is not None
     assert model.supported_operations == ("video-to-video",)
+
+
+def test_estimate_range_of_prices_is_its_upper_end() -> None:
+    summary = {"unit": "second", "min_price": "0.04", "max_price": "0.15"}
+    price = ModelPrice.read({"model": "veo3.1-fast", "has_complex_pricing": True, "pricing_summary": summary})
+    assert price is not None
+    found = estimate([price], 4)
+    assert (found.usd, found.is_maximum) == (Decimal("0.60"), True)
+    assert found.reason == "4 s at up to 0.15 a second"
+
+
+def test_estimate_price_per_token_is_unknown_with_the_reason() -> None:
+    price = ModelPrice.read({"model": "seedance-2.0", "pricing_unit": "per_1m_tokens", "max_price": "6.38"})
+    assert price is not None
+    assert estimate([price], 4) == Estimate(None, "its price is per 1m tokens")

@@ -11,10 +11,11 @@ from airflow.sdk.exceptions import AirflowFailException
 
 from lemondata_provider.api import errors
 from lemondata_provider.api.errors import ConnectionFailedError, InvalidRequestError, LemonDataError
+from lemondata_provider.api.prices import Estimate
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.fingerprint import fingerprint
-from lemondata_provider.operators.guards import SubmitGuards, _not_submitted
+from lemondata_provider.operators.guards import SubmitGuards, _not_submitted, over_budget
 from lemondata_provider.operators.record import KEY, Options, Record
 from lemondata_provider.operators.submission import Submission
 from lemondata_provider.operators.video import SubmitVideoOperator
@@ -217,3 +218,11 @@ def test_check_live_models_request_fails_submits_with_a_warning(sandbox, context
     assert "submits unchecked" in str(logs)
     assert [call.path for call in sandbox.ledger.calls].count("/v1/models/sora-2") == 1
     assert len(sandbox.ledger.creates) == 1
+
+
+def test_over_budget_upper_end_of_a_range_is_said_to_be_one():
+    found = Estimate(Decimal("0.60"), "4 s at up to 0.15 a second", Decimal("0.15"), is_maximum=True)
+    assert over_budget("veo3.1-fast", found, Decimal("0.5"), "refuse") == (
+        "'veo3.1-fast' would cost at most 0.60 USD (4 s at up to 0.15 a second), and max_cost_usd is 0.5. "
+        "Nothing was submitted. At most 3 s of it fit."
+    )
