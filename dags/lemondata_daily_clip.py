@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import CronDataIntervalTimetable, dag
+from airflow.sdk import CronDataIntervalTimetable, Param, dag
 
 from lemondata_provider.operators.video import SubmitVideoOperator
 
@@ -33,6 +33,7 @@ def seed_of(dag_run) -> int:
     catchup=False,
     max_active_runs=10,
     tags=["lemondata", "example"],
+    params={"upscale_model": Param("topaz-video-upscale", enum=["topaz-video-upscale", "grok-imagine-upscale"])},
     default_args={"retries": 2, "retry_delay": timedelta(minutes=1)},
     user_defined_macros={"prompt_of": prompt_of, "seed_of": seed_of},
     doc_md=__doc__,
@@ -50,7 +51,7 @@ def lemondata_daily_clip():
     )
     SubmitVideoOperator(
         task_id="upscale",
-        model="topaz-video-upscale",
+        model="{{ params.upscale_model }}",
         operation="video-to-video",
         prompt="Upscale this clip while preserving the original motion.",
         video_url=clip.output["video_url"],

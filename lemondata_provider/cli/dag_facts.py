@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,6 +17,7 @@ from lemondata_provider.operators.video import SubmitVideoOperator
 FIELDS = ("model", "duration", "video_url", "audio_url", "lemondata_conn_id", "wait_for_completion", "poll_interval")
 SOURCES = ("video_url", "audio_url")  # a video that is made from one of them is as long as it
 MappedOperator, DictOfListsExpandInput, MappedArgument = expansion_types()
+PARAM = re.compile(r"\{\{\s*params\.(\w+)\s*\}\}")
 LATER = object()  # a value that is known at run time only
 
 
@@ -34,7 +36,7 @@ def _submits(task: Any) -> list[Submits]:
     expansions = [task_group_expansion(group)] if group else []
     expansions += [task.expand_input] if isinstance(task, MappedOperator) else []
     known = [_expanded(expansion) for expansion in expansions]
-    fields = _fields(task)
+    fields = {name: _default_of_param(value, task) for name, value in _fields(task).items()}
     if any(one is None for one in known):
         variants = [{**fields, **_unknown(task, expansions[-1])}]
     else:
@@ -72,6 +74,12 @@ def _fields(task: Any) -> dict[str, Any]:
         given = {name: value for name, value in given.items() if name in own}
         defaults = dict.fromkeys(FIELDS, LATER)
     return {**defaults, **{name: value for name, value in given.items() if name in FIELDS}}
+
+
+def _default_of_param(value: Any, task: Any) -> Any:
+    """Return the default of the DAG's Param that a template names; any other value as it is."""
+    name = PARAM.fullmatch(value) if isinstance(value, str) else None
+    return task.dag.params.get(name[1], value) if name and task.dag else value
 
 
 def _default_args(task: Any) -> dict[str, Any]:

@@ -3,7 +3,8 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from airflow.sdk import DAG, TaskGroup, task, task_group
+from airflow.sdk import DAG, Param, TaskGroup, task, task_group
+from airflow.sdk.definitions.param import ParamsDict
 
 from lemondata_provider.api.prices import FROM_SOURCE, NO_DURATION
 from lemondata_provider.cli.dag_facts import submits_of
@@ -182,3 +183,9 @@ def test_submits_of_expanded_video_url_is_as_long_as_the_source(dag):
         prompts().map(lambda text: {"prompt": text})
     )
     assert [found.clips[0].seconds for found in submits_of(dag.tasks)] == [FROM_SOURCE, LATER]
+
+
+def test_submits_of_templated_param_uses_its_default(dag):
+    dag.params = ParamsDict({"model": Param("veo3.1-fast", type="string"), "seconds": 8})
+    SubmitVideoOperator(task_id="clip", prompt="x", model="{{ params.model }}", duration="{{ params.seconds }}")
+    assert facts(dag).clips == (Clip("veo3.1-fast", 8),)
