@@ -188,7 +188,7 @@ class Wire:
             text = ""
         payload = _json(text)
         if call.reads_headers and response.is_success:
-            payload = _with_headers(payload, response.headers)
+            payload = self._with_headers(payload, response.headers)
         # Whatever the service quotes, the key stays here; only a backslash can disguise it, or cut a character in two.
         if self._key in text or "\\" in text:
             payload = self._hide(payload)
@@ -196,7 +196,8 @@ class Wire:
             return call.read(payload)
         text = self._hide(text)
         if response.status_code >= 400:
-            error = error_from(response.status_code, response.headers, payload or text, now=time.time())
+            headers = self._hide(dict(response.headers))
+            error = error_from(response.status_code, headers, payload or text, now=time.time())
             raise self._explain(error, call, response)
         location = response.extensions.get("location", "")
         if response.status_code in NOT_EXECUTED_REDIRECTS and (origin := self.base.other_host(location)):
@@ -204,6 +205,13 @@ class Wire:
             raise ConfigurationError(message, **call.error_context)
         kind = self._hide(f"{response.status_code} {response.headers.get('content-type', 'without a content type')}")
         raise UnreadableAnswerError(f"Not LemonData's JSON ({kind}): {text[:200]!r}", **call.error_context)
+
+    def _with_headers(self, payload: Any, headers: httpx.Headers) -> Any:
+        """Add the task's headers to a create answer; they also stand for a body that is lost or unreadable."""
+        found = {name: self._hide(headers[header]) for name, header in TASK_HEADERS.items() if headers.get(header)}
+        if isinstance(payload, dict):
+            return {**found, **{name: value for name, value in payload.items() if value}}
+        return found if payload is None and "task_id" in found else payload
 
     def _hide(self, value: Any) -> Any:
         """Take the key out of texts, also inside lists and dicts; a placeholder is no secret, and occurs in words."""
@@ -224,14 +232,6 @@ class Wire:
         if origin := self.base.other_host(str(response.request.url)):
             message += f" (redirected to {origin}, without the key). {self._moved(origin)}"
         return error.replace(message=message, **call.error_context)
-
-
-def _with_headers(payload: Any, headers: httpx.Headers) -> Any:
-    """Add the task's headers to a create answer; they also stand for a body that is lost or unreadable."""
-    found = {name: headers[header] for name, header in TASK_HEADERS.items() if headers.get(header)}
-    if isinstance(payload, dict):
-        return {**found, **{name: value for name, value in payload.items() if value}}
-    return found if payload is None and "task_id" in found else payload
 
 
 def _causes(error: BaseException) -> Iterator[BaseException]:

@@ -127,7 +127,7 @@ def _seconds(fields: Mapping[str, Any]) -> Seconds:
     sources, duration = [fields[name] for name in SOURCES], fields["duration"]
     if any(source is not None and source is not LATER for source in sources):
         return FROM_SOURCE
-    if LATER in sources or not (is_literal(duration)):
+    if LATER in sources or not is_literal(duration):
         return f"the length is {AT_RUN_TIME}"
     return NO_DURATION if duration is None else _whole(duration)
 

@@ -51,4 +51,7 @@ def submit_errors_as_airflow_errors(retry_policy: Any) -> Iterator[None]:
         yield
     except LemonDataError as error:
         refused = isinstance(error, APIError) and classify_submit_error(error) is SubmitOutcome.REFUSED
-        raise error if refused and retry_policy else to_airflow_error(error) from error
+        translated = error if refused and retry_policy else to_airflow_error(error)
+        if translated is error:
+            raise  # an error must not become its own cause
+        raise translated from error

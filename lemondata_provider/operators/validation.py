@@ -97,7 +97,9 @@ def check_requests(requests: list[VideoRequest], validation: str, hook: LemonDat
     findings = _check_all([request.fields() for request in requests], models)
     if validation == "strict":
         _refuse(findings.errors)
-    media_warnings = () if _has_local_base_url(hook) else findings.media_warnings
+    media_warnings = findings.media_warnings
+    if media_warnings and _has_local_base_url(hook):  # a look-up of the connection, only where it decides
+        media_warnings = ()
     for sentence in (*findings.errors, *findings.warnings, *media_warnings):
         hook.log.warning("%s", redact(sentence))
 

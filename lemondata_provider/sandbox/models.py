@@ -86,11 +86,8 @@ class Model:
     def detail(self, edition: str = NEWEST) -> dict[str, Any]:
         """The model with its public contract."""
         summary = self.summary(edition)
-        contract = {
-            name: value
-            for name, value in asdict(self).items()
-            if name == "supported_operations" or name.startswith("allowed_")
-        }
+        limits = {name: list(value) for name, value in asdict(self).items() if name.startswith("allowed_")}
+        operations = list(self.supported_operations)
         parameters = [
             "model",
             "prompt",
@@ -103,19 +100,16 @@ class Model:
         ]
         extension = summary[EXTENSION[edition]]
         if edition != NEWEST:
-            extension["public_contract"] = {**contract, "supported_parameters": parameters}
+            contract = {"supported_operations": operations, **limits, "supported_parameters": parameters}
+            extension["public_contract"] = contract
             return summary
-        limits = {
-            "allowed_durations": [str(seconds) for seconds in self.allowed_durations],
-            "allowed_resolutions": list(self.allowed_resolutions),
-            "allowed_aspect_ratios": list(self.allowed_aspect_ratios),
-        }
-        extension["supported_operations"] = list(self.supported_operations)
+        texts = {name: [str(value) for value in values] for name, values in limits.items()}
+        extension["supported_operations"] = operations
         extension["accepted_request_formats"] = []
         extension["request_format_details"] = {
-            "public_operations": list(self.supported_operations),
+            "public_operations": operations,
             "supported_parameters": parameters,
-            "operation_constraints": [{"operation": operation, **limits} for operation in self.supported_operations],
+            "operation_constraints": [{"operation": operation, **texts} for operation in operations],
         }
         return summary
 

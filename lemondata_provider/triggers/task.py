@@ -117,8 +117,9 @@ class TaskTrigger(BaseTrigger):
     @property
     def registry(self) -> HubRegistry:
         """Return the poll hubs of this event loop, which all its triggers share."""
-        # DAG files do not wait: they do not pay for the import.
-        from lemondata_provider.triggers.hub_registry import registry_for_running_loop  # noqa: PLC0415
+        from lemondata_provider.triggers.hub_registry import (  # noqa: PLC0415 # DAG files do not wait: they do not pay
+            registry_for_running_loop,
+        )
 
         return registry_for_running_loop()
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +14,7 @@ import pytest
 
 from lemondata_provider.catalog import load
 from lemondata_provider.sandbox.models import inventory
+from tests.docs.markdown import blocks
 
 pytestmark = pytest.mark.slow
 
@@ -106,3 +109,13 @@ def test_plan_command_date_range_counts_submits_and_submits_nothing(home, sandbo
     assert "printed while" not in printed
     assert sandbox.ledger.requests("create") == 0
     assert not sandbox.ledger.creates
+
+
+def test_plan_command_documented_example_prints_what_the_page_shows(home, sandbox):
+    shutil.copy(ROOT / "dags" / "lemondata_daily_clip.py", home / "dags")
+    prepared = PREPARED.replace('"planned"', '"lemondata_daily_clip"').replace("2026, 2, 3", "2026, 11, 3")
+    run(home, sys.executable, "-c", prepared)
+    (block,) = [block for block in blocks("docs/models.md", "console") if "lemondata plan" in block]
+    command, _, output = block.partition("\n")
+    assert lemondata(home, *shlex.split(command)[3:]).strip() == output.strip()
+    assert sandbox.ledger.requests("create") == 0

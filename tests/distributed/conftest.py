@@ -64,7 +64,7 @@ def databases() -> Iterator[dict[str, str]]:
             postgres = stack.enter_context(servers.postgres_database())
             redis = stack.enter_context(servers.redis_database())
         except servers.ServerMissingError as error:
-            pytest.skip(str(error))
+            pytest.skip(str(error))  # it says which server is missing here, and which variable names one
         yield {
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": postgres,
             "AIRFLOW__CELERY__RESULT_BACKEND": f"db+{postgres}",

@@ -6,6 +6,7 @@ import inspect
 from types import SimpleNamespace
 
 import pytest
+from sqlalchemy import inspect as inspect_table
 
 from lemondata_provider.hooks import version_compat as compat
 
@@ -59,3 +60,12 @@ def test_backfill_runs_private_functions_have_their_names(mocker):
 
 def test_airflow_stats_have_the_methods_of_the_metrics():
     assert all(hasattr(compat.airflow_stats(), name) for name in ("incr", "gauge", "timing"))
+
+
+def test_task_state_table_has_the_columns_that_are_read():
+    table = compat.task_state_table()
+    if table is None:
+        assert compat.task_state_database() is None  # Airflow 3.2 has neither
+        return
+    columns = {column.name for column in inspect_table(table).columns}
+    assert {"dag_id", "task_id", "run_id", "map_index", "key", "value", "updated_at"} <= columns
