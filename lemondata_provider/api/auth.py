@@ -9,8 +9,6 @@ import httpx
 from lemondata_provider.api.errors import ConfigurationError
 from lemondata_provider.api.urls import BaseUrl
 
-MAX_REDIRECTS = 5
-
 
 def checked_key(api_key: str) -> str:
     """
@@ -26,20 +24,16 @@ def checked_key(api_key: str) -> str:
 
 
 class OriginBoundAuth(httpx.Auth):
-    """Send the key to the base URL's origin only, along redirects too; serves both clients."""
+    """Send the key to the base URL's origin only; a redirected request comes this way again. Serves both clients."""
 
     def __init__(self, base: BaseUrl, api_key: str) -> None:
         self._base = base
         self._value = f"Bearer {api_key}"
 
     def auth_flow(self, request: httpx.Request) -> Generator[httpx.Request, httpx.Response, None]:
-        """Authorize a request, and for a ``GET`` each one that a redirect leads to."""
-        for _ in range(MAX_REDIRECTS + 1):
-            if self._base.is_same_origin(str(request.url)):
-                request.headers["Authorization"] = self._value
-            else:
-                request.headers.pop("Authorization", None)
-            response = yield request
-            if request.method != "GET" or response.next_request is None:
-                return
-            request = response.next_request
+        """Authorize a request."""
+        if self._base.is_same_origin(str(request.url)):
+            request.headers["Authorization"] = self._value
+        else:
+            request.headers.pop("Authorization", None)
+        yield request

@@ -8,19 +8,22 @@ get-model-pricing).
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 from urllib.parse import quote
 
+from lemondata_provider.api.description import describe_answer
 from lemondata_provider.api.errors import ErrorDetails, InvalidRequestError, MissingTaskError, UnreadableAnswerError
+from lemondata_provider.api.fields import read_text
 from lemondata_provider.api.models import Model, ModelPrice
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.task import Task, canonical_poll_url, identify, task_id_of
 
 T = TypeVar("T")
 Read = Callable[[Mapping[str, Any]], T]
+
+POLL_TIMEOUT = 30.0  # seconds, as LemonData's guide says
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,7 @@ class Call(Generic[T]):
     :param fallback_url: the path to call if ``url`` belongs to another origin.
     :param error_context: the task that this call is about, for its errors.
     :param reads_headers: whether the headers of the answer may name the task.
+    :param timeout: seconds that it may take as a whole; default: as the client says.
     """
 
     method: str
@@ -46,6 +50,7 @@ class Call(Generic[T]):
     fallback_url: str | None = None
     error_context: ErrorDetails = field(default_factory=ErrorDetails)
     reads_headers: bool = False
+    timeout: float | None = None
 
 
 def submit_video(request: VideoRequest) -> Call[Task]:
@@ -53,19 +58,21 @@ def submit_video(request: VideoRequest) -> Call[Task]:
 
     def read(payload: Mapping[str, Any]) -> Task:
         if not (found := identify(payload)):
-            body = json.dumps(payload, ensure_ascii=False)[:200]
-            raise MissingTaskError(f"The create was answered with neither an id nor a poll URL: {body}")
+            raise MissingTaskError(
+                f"The create was answered with neither an id nor a poll URL: {describe_answer(payload)}"
+            )
         return Task.read(payload, *found)
 
     return Call("POST", "/v1/videos/generations", read, body=request.body(), reads_headers=True)
 
 
-def get_task(poll_url: str | None, task_id: str | None = None) -> Call[Task]:
+def get_task(poll_url: str | None, task_id: str | None = None, timeout: float = POLL_TIMEOUT) -> Call[Task]:
     """
     Poll a task.
 
     :param poll_url: as the create answer gave it; without one the canonical path of ``task_id`` is asked.
     :param task_id: where it is not the last part of the poll URL.
+    :param timeout: seconds that the poll may take as a whole, however slowly its answer arrives.
     :raises InvalidRequestError: if neither names a task.
     """
     if not (poll_url or task_id):
@@ -76,10 +83,22 @@ def get_task(poll_url: str | None, task_id: str | None = None) -> Call[Task]:
     return Call(
         "GET",
         poll_url,
-        lambda payload: Task.read(payload, task_id, poll_url),
+        lambda payload: _read_poll(payload, task_id, poll_url),
         fallback_url=canonical,
         error_context={"task_id": task_id, "poll_url": poll_url},
+        timeout=timeout,
     )
+
+
+def _read_poll(payload: Mapping[str, Any], task_id: str, poll_url: str) -> Task:
+    """
+    Parse the answer to a poll.
+
+    :raises UnreadableAnswerError: if it says nothing of the task's status, or is about another task.
+    """
+    if isinstance(payload.get("error"), dict) and not read_text(payload.get("status")):
+        raise UnreadableAnswerError(f"The poll was answered with an error: {describe_answer(payload)}")
+    return Task.read(payload, task_id, poll_url)
 
 
 def cancel_task(task_id: str) -> Call[Task]:

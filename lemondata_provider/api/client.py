@@ -10,14 +10,16 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import closing
-from typing import TYPE_CHECKING, TypeVar
+from contextlib import aclosing, closing
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import httpx
 from tenacity import AsyncRetrying, Retrying
 
+from lemondata_provider.api.answer_body import AnswerBody
 from lemondata_provider.api.calls import Call
 from lemondata_provider.api.retry import retry_options
+from lemondata_provider.api.time_limit import OutOfTimeError, run_within
 from lemondata_provider.api.urls import DEFAULT_BASE_URL
 from lemondata_provider.api.wire import ClientOptions, Wire
 
@@ -58,10 +60,25 @@ class Client:
     def send_once(self, call: Call[T]) -> T:
         """Send a call as exactly one request."""
         with self._wire.translate_transport_errors(call):
-            response = self._http.send(self._wire.build_request(call, self._http), stream=True)
-            with closing(response), self._wire.tolerate_lost_body(call, response):
-                response.read()
-        return self._wire.parse_response(call, response)
+            request = self._wire.build_request(call, self._http)
+            limit = self._wire.time_limit(call, request)
+            try:
+                response, body = run_within(limit, lambda: self._exchange(call, request))
+            except OutOfTimeError:
+                raise self._wire.timed_out(call, limit) from None
+        return self._wire.parse_response(call, response, body)
+
+    def _exchange(self, call: Call[Any], request: httpx.Request) -> tuple[httpx.Response, AnswerBody]:
+        response = self._http.send(request, stream=True)
+        while following := self._wire.redirected(response):
+            response.close()
+            response = self._http.send(following, stream=True)
+        body = AnswerBody(response.headers.get("Content-Encoding", ""))
+        with closing(response), self._wire.tolerate_lost_body(call, response):
+            for piece in cast(httpx.SyncByteStream, response.stream):
+                body.add(piece)
+            body.end()
+        return response, body
 
     def close(self) -> None:
         """Close the connections."""
@@ -99,13 +116,26 @@ class AsyncClient:
     async def send_once(self, call: Call[T]) -> T:
         """Send a call as exactly one request."""
         with self._wire.translate_transport_errors(call):
-            response = await self._http.send(self._wire.build_request(call, self._http), stream=True)
+            request = self._wire.build_request(call, self._http)
+            limit = self._wire.time_limit(call, request)
             try:
-                with self._wire.tolerate_lost_body(call, response):
-                    await response.aread()
-            finally:
-                await response.aclose()
-        return self._wire.parse_response(call, response)
+                response, body = await asyncio.wait_for(self._exchange(call, request), limit)
+            except asyncio.TimeoutError:
+                raise self._wire.timed_out(call, limit) from None
+        return self._wire.parse_response(call, response, body)
+
+    async def _exchange(self, call: Call[Any], request: httpx.Request) -> tuple[httpx.Response, AnswerBody]:
+        response = await self._http.send(request, stream=True)
+        while following := self._wire.redirected(response):
+            await response.aclose()
+            response = await self._http.send(following, stream=True)
+        body = AnswerBody(response.headers.get("Content-Encoding", ""))
+        async with aclosing(response):
+            with self._wire.tolerate_lost_body(call, response):
+                async for piece in cast(httpx.AsyncByteStream, response.stream):
+                    body.add(piece)
+                body.end()
+        return response, body
 
     async def close(self) -> None:
         """Close the connections."""

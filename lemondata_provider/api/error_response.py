@@ -10,6 +10,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from lemondata_provider.api.description import describe_answer
 from lemondata_provider.api.errors import (
     AccessDeniedError,
     APIError,
@@ -22,8 +23,10 @@ from lemondata_provider.api.errors import (
     ServiceError,
     TaskNotFoundError,
 )
-from lemondata_provider.api.fields import read_retry_after, read_text
+from lemondata_provider.api.fields import read_reason, read_retry_after, read_text
+from lemondata_provider.api.storable import cut_text
 
+MAX_REASON = 1_000  # characters
 _BY_CODE = {
     "async_task_not_found": TaskNotFoundError,
     "task_not_found": TaskNotFoundError,
@@ -61,11 +64,11 @@ def error_from(status: int, headers: Mapping[str, str], body: object, *, now: fl
     error = _error_object(body)
     kind = read_text(error.get("type"))
     code = read_text(error.get("code")) or (kind if kind in _TYPES_AS_CODES else None)
-    message = read_text(error.get("message")) or read_text(error.get("detail")) or "no reason given"
+    message = read_reason(error) or f"no reason given; the answer held {describe_answer(body)}"
     by_status = _BY_STATUS.get(status, BadRequestError if status < 500 else ServiceError)
     cls = _BY_CODE.get(code or "", by_status) if by_status in (BadRequestError, NotFoundError) else by_status
     return cls(
-        f"LemonData answered {status}{f' {code}' if code else ''}: {message}",
+        f"LemonData answered {status}{f' {code[:100]}' if code else ''}: {cut_text(message, MAX_REASON)}",
         status=status,
         code=code,
         param=read_text(error.get("param")),
@@ -78,8 +81,8 @@ def error_from(status: int, headers: Mapping[str, str], body: object, *, now: fl
 
 def _error_object(body: object) -> dict[str, Any]:
     if isinstance(body, str):
-        text = " ".join(re.sub(r"<[^<>]*>", " ", body).split())
-        return {"message": f"not LemonData's JSON but {text[:200]!r}" if text else "an empty body"}
+        text = re.sub(r"<[^<>]*>", " ", body)
+        return {"message": f"not LemonData's JSON but {describe_answer(text)!r}" if text.strip() else "an empty body"}
     if not isinstance(body, dict):
         return {}
     error = body.get("error")

@@ -37,9 +37,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
 from lemondata_provider.api.redaction import redact
+from lemondata_provider.api.storable import MAX_TEXT, clean_text, cut_text, storable
 
 if TYPE_CHECKING:
     from typing_extensions import Unpack
+
+MAX_MESSAGE = 8_192  # characters
 
 
 class ErrorDetails(TypedDict, total=False):
@@ -56,22 +59,27 @@ class ErrorDetails(TypedDict, total=False):
     final: bool | None
 
 
+def _shown(text: Any, limit: int = MAX_TEXT) -> Any:
+    return redact(cut_text(clean_text(text), limit)) if isinstance(text, str) else redact(text)
+
+
 class LemonDataError(Exception):
     """Base class of all errors; a retry may help."""
 
     final: bool = False
 
     def __init__(self, message: str, **details: Unpack[ErrorDetails]) -> None:
-        self.message: str = redact(message)
+        # Bounded and storable: an error travels in events and XComs, and may quote whatever a server said.
+        self.message: str = _shown(message, MAX_MESSAGE)
         self.status = details.get("status")
-        self.code = redact(details.get("code"))
-        self.param = redact(details.get("param"))
-        hints = redact(details.get("hints"))
+        self.code = _shown(details.get("code"))
+        self.param = _shown(details.get("param"))
+        hints = redact(storable(details.get("hints")))
         self.hints: dict[str, Any] = hints if isinstance(hints, dict) else {}
         self.retry_after = details.get("retry_after")
         self.task_id = details.get("task_id")
-        self.poll_url = redact(details.get("poll_url"))
-        self.request_id = redact(details.get("request_id"))
+        self.poll_url = _shown(details.get("poll_url"))
+        self.request_id = _shown(details.get("request_id"))
         final = details.get("final")
         self.final = type(self).final if final is None else final
         super().__init__(self.message)

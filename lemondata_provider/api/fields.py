@@ -18,9 +18,13 @@ from typing import Annotated, TypeVar
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
+from lemondata_provider.api.storable import MAX_TEXT, cut_text
+
 T = TypeVar("T")
 
 MAX_PRICE = 10**9
+MAX_REASONS = 10
+REASON_FIELDS = ("message", "fail_reason", "failure_reason", "reason", "detail", "msg", "error", "error_message")
 MAX_PRICE_DIGITS = 30
 _DATETIME: TypeAdapter[datetime] = TypeAdapter(datetime)
 
@@ -37,8 +41,24 @@ def _float(value: object) -> float | None:
 
 
 def read_text(value: object) -> str | None:
-    """Return a text without surrounding white space."""
-    return value.strip() or None if isinstance(value, str) else None
+    """Return a text without surrounding white space; a very long one is cut."""
+    return cut_text(value.strip()) or None if isinstance(value, str) else None
+
+
+def read_link(value: object) -> str | None:
+    """Return a URL or path; inline data is none, and one with white space or control characters cannot be sent."""
+    link = value.strip() if isinstance(value, str) else ""
+    unusable = len(link) > MAX_TEXT or re.search(r"[\x00-\x20\x7f\ud800-\udfff]", link) or link[:5].lower() == "data:"
+    return None if unusable else link or None
+
+
+def read_reason(value: object) -> str | None:
+    """Return a reason from a text, from an object with a message, or from a list of both."""
+    if isinstance(value, dict):
+        return next((text for name in REASON_FIELDS if (text := read_reason(value.get(name)))), None)
+    if isinstance(value, list):
+        return "; ".join(filter(None, map(read_reason, value[:MAX_REASONS]))) or None
+    return read_text(value)
 
 
 def read_texts(value: object) -> list[str]:

@@ -10,11 +10,12 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-# A payload may be wrapped into lines; "…(" begins a summary that stands in its place already. A text that begins like
-# a data: URL and has no comma is taken for a payload as a whole.
-_DATA_URL = re.compile(
-    r"data:[^\s\"'<>,]*,(?!…\()(?:[^\s\"'<>]|\s+(?=[A-Za-z0-9+/=]{20}))*|\A\s*data:(?!,)[^\s,]+\Z", re.IGNORECASE
-)
+# A head is short: without a limit, a text of many heads would be read once for each. "…(" begins a summary that
+# stands in its place already.
+_HEAD = re.compile(r"data:[^\s\"'<>,]{0,200},(?!…\()", re.IGNORECASE)
+# It may be wrapped into lines.
+_PAYLOAD = re.compile(r"(?:[^\s\"'<>]|\s+(?=[\w+/=-]{20})|[\r\n]+(?=[\w+/=-]+[ \t]*(?:[\r\n\"'<>]|\Z)))*", re.ASCII)
+_SHORT = re.compile(r"\s*data:[^,]*,…\(", re.IGNORECASE)
 _KEY = re.compile(r"\bsk-[A-Za-z0-9_\-]{6,}")
 
 
@@ -43,7 +44,7 @@ def is_data_url(value: object) -> bool:
 def shield(value: Any) -> Any:
     """Put a :class:`Shielded` in the place of every text that holds a ``data:`` URL, also inside lists and dicts."""
     if isinstance(value, str):
-        return Shielded(value) if _DATA_URL.search(value) else value
+        return Shielded(value) if is_data_url(value) or _HEAD.search(value) else value
     return _inside(value, shield)
 
 
@@ -72,8 +73,28 @@ def _inside(value: Any, change: Callable[[Any], Any]) -> Any:
 def redact(value: Any) -> Any:
     """Shorten ``data:`` URLs and hide API keys in what others wrote: a text, or texts inside lists and dicts."""
     if isinstance(value, str):
-        return _KEY.sub("sk-***", _DATA_URL.sub(lambda found: _summary(found.group()), value))
+        return _KEY.sub("sk-***", _redact_media(value))
     return _inside(value, redact)
+
+
+def _redact_media(text: str) -> str:
+    if is_data_url(text) and not _SHORT.match(text):
+        return _summary(text.lstrip())
+    shown, position, last_tag = [], 0, text.rfind(">")
+    for head in _HEAD.finditer(text):
+        if head.start() < position:
+            continue  # inside a payload
+        shown.append(text[position : head.start()])
+        position = _end_of_payload(text, head.end(), last_tag)
+        shown.append(_summary(text[head.start() : position]))
+    return "".join([*shown, text[position:]])
+
+
+def _end_of_payload(text: str, begin: int, last_tag: int) -> int:
+    """Return where a payload ends; an SVG in plain text ends with its last tag."""
+    if text[begin : begin + 1] == "<" and last_tag > begin:
+        return last_tag + 1
+    return _PAYLOAD.match(text, begin).end()  # type: ignore[union-attr]  # it matches nothing as well
 
 
 def _summary(url: str) -> str:

@@ -13,13 +13,29 @@ from datetime import datetime
 from enum import Enum
 from functools import lru_cache
 from typing import Annotated, Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from lemondata_provider.api.fields import Number, Text, read_number, read_text, read_time
+from lemondata_provider.api.fields import (
+    REASON_FIELDS,
+    Number,
+    Text,
+    read_link,
+    read_number,
+    read_reason,
+    read_text,
+    read_time,
+)
+from lemondata_provider.api.storable import storable
 
 log = logging.getLogger(__name__)
+
+MAX_STATUS = 50  # characters of a status word
+MAX_TASK_ID = 500  # characters
+MAX_VIDEOS = 20  # of a task; the service gives one
+VIDEO_PLACES = ("videos", "data", "content", "video", "video_url")  # documented
+OTHER_VIDEO_PLACES = ("output", "outputs", "result", "results", "url", "output_url", "download_url", "file", "file_url")
 
 
 class TaskStatus(str, Enum):
@@ -48,12 +64,12 @@ def _status_of(word: str) -> TaskStatus:
     try:
         return _OTHER_WORDS.get(word) or TaskStatus(word)
     except ValueError:
-        log.warning("Unknown task status %r: the task counts as not finished", word[:50])
+        log.warning("Unknown task status %r: the task counts as not finished", word)
         return TaskStatus.PROCESSING
 
 
 def _status(value: object) -> TaskStatus:
-    word = value.strip().lower() if isinstance(value, str) else ""
+    word = value.strip()[:MAX_STATUS].lower() if isinstance(value, str) else ""
     return _status_of(word) if word else TaskStatus.PENDING
 
 
@@ -123,10 +139,10 @@ class Task(Answer):
                 **payload,
                 "id": task_id,
                 "poll_url": poll_url,
-                "raw_status": payload.get("status"),
+                "raw_status": (read_text(payload.get("status")) or "")[:MAX_STATUS],
                 "videos": _videos(payload),
-                "error": _task_error(payload.get("error")),
-                "last_frame_url": payload.get("last_frame_url") or _content(payload).get("last_frame_url"),
+                "error": _task_error(payload),
+                "last_frame_url": read_link(payload.get("last_frame_url") or _content(payload).get("last_frame_url")),
                 "created": _first(payload, "created", "created_at"),
                 "updated": _first(payload, "updated", "completed_at"),
                 "raw": dict(payload),
@@ -144,13 +160,22 @@ class Task(Answer):
 
         ``operation`` and ``estimated_cost_usd`` come from :class:`~lemondata_provider.api.submit_facts.SubmitFacts`.
         """
-        return {
-            "task_id": self.id,
-            **self.model_dump(mode="json", include=RESULT_FIELDS),
-            "operation": None,
-            "video_url": self.videos[0].url if self.videos else None,
-            "estimated_cost_usd": None,
-        }
+        result: dict[str, Any] = storable(
+            {
+                "task_id": self.id,
+                **self.model_dump(mode="json", include=RESULT_FIELDS),
+                "operation": None,
+                "video_url": self.videos[0].url if self.videos else None,
+                "estimated_cost_usd": None,
+            }
+        )
+        return result
+
+    def with_absolute_links(self, answered_url: str) -> Task:
+        """Return the task with links that a client can follow: a path is relative to the URL that gave the answer."""
+        links = [video.model_copy(update={"url": _absolute(video.url, answered_url)}) for video in self.videos]
+        last_frame = self.last_frame_url and _absolute(self.last_frame_url, answered_url)
+        return self.model_copy(update={"videos": tuple(links), "last_frame_url": last_frame})
 
 
 RESULT_FIELDS = {
@@ -171,15 +196,28 @@ def _first(payload: Mapping[str, Any], *names: str) -> datetime | None:
 
 
 def _videos(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Collect the videos from all documented places; each URL once, with all that is said about it."""
-    places = [payload.get(name) for name in ("videos", "data", "content", "video", "video_url")]
+    """Collect the videos from all documented places, or else from others; each URL once, with all that is said."""
+    return _videos_in(payload, VIDEO_PLACES) or _videos_in(payload, OTHER_VIDEO_PLACES)
+
+
+def _videos_in(payload: Mapping[str, Any], names: tuple[str, ...], depth: int = 2) -> list[dict[str, Any]]:
+    places = [payload.get(name) for name in names]
     items = [item for place in places for item in (place if isinstance(place, list) else [place])]
     found: dict[str, dict[str, Any]] = {}
     for item in items:
         video = item if isinstance(item, dict) else {"url": item}
-        if url := read_text(video.get("url")) or read_text(video.get("video_url")):
+        if url := read_link(video.get("url")) or read_link(video.get("video_url")):
             found[url] = {**video, **found.get(url, {}), "url": url}
-    return list(found.values())
+        elif isinstance(item, dict) and depth:
+            found.update({deeper["url"]: deeper for deeper in _videos_in(item, names + VIDEO_PLACES, depth - 1)})
+    return list(found.values())[:MAX_VIDEOS]
+
+
+def _absolute(link: str, answered_url: str) -> str:
+    try:
+        return link if urlsplit(link).scheme else urljoin(answered_url, link)
+    except ValueError:
+        return link
 
 
 def _content(payload: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -187,10 +225,12 @@ def _content(payload: Mapping[str, Any]) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _task_error(value: object) -> dict[str, Any] | None:
-    if isinstance(value, dict):
-        return value
-    return {"message": value} if read_text(value) else None
+def _task_error(payload: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the reason of a failure, from whichever field has it."""
+    error = payload.get("error")
+    code = error.get("code") if isinstance(error, dict) else payload.get("error_code")
+    reason = read_reason(error) or read_reason({name: payload.get(name) for name in REASON_FIELDS})
+    return {"code": code, "message": reason} if reason or read_text(code) else None
 
 
 def canonical_poll_url(task_id: str) -> str:
@@ -209,13 +249,9 @@ def task_id_of(poll_url: str) -> str | None:
 
 def identify(payload: Mapping[str, Any]) -> tuple[str, str] | None:
     """Return id and poll URL of the task that a create answer names, or ``None`` if it names no task."""
-    poll_url = read_text(payload.get("poll_url"))
-    task_id = (
-        read_text(payload.get("id"))
-        or read_text(payload.get("task_id"))
-        or (task_id_of(poll_url) if poll_url else None)
-    )
-    numbers = [payload[name] for name in ("id", "task_id") if type(payload.get(name)) is int]
-    if not task_id and numbers:
-        task_id = str(numbers[0])  # the wrong type, but the only name of a paid task
+    poll_url = read_link(payload.get("poll_url"))
+    ids = [payload.get("id"), payload.get("task_id")]
+    named = [text for value in ids if (text := read_text(value)) and len(text) <= MAX_TASK_ID]
+    numbers = [str(value) for value in ids if type(value) is int]  # the wrong type, but perhaps the only name
+    task_id = next(iter(named), None) or (task_id_of(poll_url) if poll_url else None) or next(iter(numbers), None)
     return (task_id, poll_url or canonical_poll_url(task_id)) if task_id else None

@@ -6,9 +6,7 @@ Source: https://docs.lemondata.cc (error-handling, rate-limits).
 
 from __future__ import annotations
 
-import json
 import logging
-import math
 import socket
 import ssl
 import time
@@ -20,8 +18,10 @@ from typing import Any, TypedDict, TypeVar
 import httpx
 
 from lemondata_provider import __version__
+from lemondata_provider.api.answer_body import AnswerBody, decode_json
 from lemondata_provider.api.auth import OriginBoundAuth, checked_key
 from lemondata_provider.api.calls import Call
+from lemondata_provider.api.description import describe_answer
 from lemondata_provider.api.error_response import error_from
 from lemondata_provider.api.errors import (
     AccessDeniedError,
@@ -34,8 +34,12 @@ from lemondata_provider.api.errors import (
     NotFoundError,
     UnreadableAnswerError,
 )
+from lemondata_provider.api.fields import read_link
 from lemondata_provider.api.rate_limiter import RateLimit
 from lemondata_provider.api.redaction import redact
+from lemondata_provider.api.sent_media import SentMedia
+from lemondata_provider.api.storable import clean_text, cut_text
+from lemondata_provider.api.task import Task
 from lemondata_provider.api.urls import DEFAULT_BASE_URL, OLD_HOSTS, BaseUrl
 
 log = logging.getLogger(__name__)
@@ -43,10 +47,11 @@ T = TypeVar("T")
 
 CONNECT_TIMEOUT = 10.0
 READ_TIMEOUT = 60.0
+MIN_UPLOAD_RATE = 100_000.0  # bytes a second: what a request holds may take its time beside the answer
+MAX_REDIRECTS = 5
 # Requests are paced before they come here, so connections are few unless answers are slow: then they must not queue.
 LIMITS = httpx.Limits(max_connections=256, max_keepalive_connections=4, keepalive_expiry=90)
 NOT_EXECUTED_REDIRECTS = (301, 302, 307, 308)  # of a create; after a 303 it may have been executed
-CONTROL_CHARACTERS = dict.fromkeys({*range(32), 127} - {*map(ord, "\t\n\r")})
 TASK_ID_HEADER = "x-task-id"
 TASK_HEADERS = {
     "task_id": TASK_ID_HEADER,
@@ -110,14 +115,19 @@ class Wire:
     def __init__(self, base_url: str, api_key: str, options: ClientOptions) -> None:
         self.base = BaseUrl.parse(base_url)
         self._key = checked_key(api_key)
+        self._timeout = options.get("timeout", READ_TIMEOUT)
         self._on_rate_limit = options.get("on_rate_limit")
         connection = options.get("connection")
         self._connection = f" (connection {connection!r})" if connection else ""
         self._of_connection = f" of connection {connection!r}" if connection else ""
         self.http_options: dict[str, Any] = {
             "auth": OriginBoundAuth(self.base, api_key),
-            "headers": {"User-Agent": options.get("user_agent", USER_AGENT), "Accept": "application/json"},
-            "timeout": httpx.Timeout(options.get("timeout", READ_TIMEOUT), connect=CONNECT_TIMEOUT),
+            "headers": {
+                "User-Agent": options.get("user_agent", USER_AGENT),
+                "Accept": "application/json",
+                "Accept-Encoding": "identity",  # see AnswerBody
+            },
+            "timeout": httpx.Timeout(self._timeout, connect=CONNECT_TIMEOUT),
             "limits": LIMITS,
             "follow_redirects": False,
             "event_hooks": {"response": [_follow_nothing_but_reads]},
@@ -128,12 +138,34 @@ class Wire:
 
     def build_request(self, call: Call[Any], http: httpx.Client | httpx.AsyncClient) -> httpx.Request:
         """Return the HTTP request of a call."""
-        if self.base.resolve(call.url) is None:
-            log.warning("The poll URL %s is not on %s: polling %s", redact(call.url), self.base, self._url(call))
-        return http.build_request(call.method, self._url(call), json=call.body, params=dict(call.params) or None)
+        if (url := self._url(call)) != self.base.resolve(call.url):
+            log.warning("The poll URL %s cannot be used on %s: polling %s", redact(call.url), self.base, url)
+        return http.build_request(call.method, url, json=call.body, params=dict(call.params) or None)
 
     def _url(self, call: Call[Any]) -> str:
-        return self.base.resolve(call.url) or self.base.resolve(call.fallback_url or "") or ""
+        """Return the URL of a call, or else of its fallback: the first may be elsewhere, or unfit to be sent."""
+        return next((url for target in (call.url, call.fallback_url) if (url := self._sendable(target))), "")
+
+    def _sendable(self, target: str | None) -> str | None:
+        return self.base.resolve(link) if (link := read_link(target)) else None
+
+    def time_limit(self, call: Call[Any], request: httpx.Request) -> float:
+        """Return the seconds that a request may take as a whole, redirects included."""
+        upload = int(request.headers.get("Content-Length", 0)) / MIN_UPLOAD_RATE
+        return (call.timeout or CONNECT_TIMEOUT + self._timeout) + upload
+
+    def redirected(self, response: httpx.Response) -> httpx.Request | None:
+        """Return the request that a redirect asks for; only a ``GET`` follows one."""
+        redirects = response.request.extensions.get("redirects", 0)
+        following = response.next_request
+        if following is None or response.request.method != "GET" or redirects >= MAX_REDIRECTS:
+            return None
+        following.extensions["redirects"] = redirects + 1
+        return following
+
+    def timed_out(self, call: Call[Any], seconds: float) -> AnswerLostError:
+        """Return the error of a request that took too long."""
+        return AnswerLostError(f"No whole answer from {self._where(call)} within {seconds:.0f} s", **call.error_context)
 
     @contextmanager
     def translate_transport_errors(self, call: Call[Any]) -> Iterator[None]:
@@ -149,11 +181,12 @@ class Wire:
 
     @contextmanager
     def tolerate_lost_body(self, call: Call[Any], response: httpx.Response) -> Iterator[None]:
-        """Suppress the loss of an answer's body if its headers name the task: the create was accepted."""
+        """Suppress the loss of a body that is not needed: the status refuses, or the headers name the created task."""
         try:
             yield
         except httpx.HTTPError:
-            if not (response.is_success and TASK_ID_HEADER in response.headers and call.reads_headers):
+            names_task = response.is_success and call.reads_headers and TASK_ID_HEADER in response.headers
+            if not (names_task or response.status_code >= 400):
                 raise
 
     def _old_host_hint(self, error: BaseException) -> str:
@@ -171,30 +204,36 @@ class Wire:
         """Return the URL without its query, which may be signed, and the connection."""
         return f"{self._url(call).partition('?')[0]}{self._connection}"
 
-    def parse_response(self, call: Call[T], response: httpx.Response) -> T:
+    def parse_response(self, call: Call[T], response: httpx.Response, body: AnswerBody) -> T:
         """Turn an answer into what the call asked for, or raise what it means."""
         if self._on_rate_limit and (limit := RateLimit.read(response.headers)):
             self._on_rate_limit(limit)
         try:
-            return self._read(call, response)
+            return self._read(call, response, body)
+        except LemonDataError as error:
+            sent = SentMedia(call.body)
+            raise (error.replace(**sent.hide(error.to_dict())) if sent else error) from None
         except RecursionError:
             what = f"{response.status_code} with brackets nested too deeply"
             raise UnreadableAnswerError(f"Not LemonData's JSON: {what}", **call.error_context) from None
 
-    def _read(self, call: Call[T], response: httpx.Response) -> T:
-        try:
-            text = response.content.decode("utf-8-sig", "replace")
-        except httpx.ResponseNotRead:  # see tolerate_lost_body
-            text = ""
-        payload = _json(text)
+    def _read(self, call: Call[T], response: httpx.Response, body: AnswerBody) -> T:
+        text = body.text
+        payload = decode_json(text)
         if call.reads_headers and response.is_success:
-            payload = self._with_headers(payload, response.headers)
+            payload = self._with_headers(payload, response)
+        if isinstance(payload, dict) and "poll_url" in payload:
+            # Before it is cleaned: without a control character the link would lead elsewhere.
+            payload = {**payload, "poll_url": read_link(payload["poll_url"])}
         # Whatever the service quotes, the key stays here; only a backslash can disguise it, or cut a character in two.
         if self._key in text or "\\" in text:
             payload = self._hide(payload)
         if response.is_success and isinstance(payload, dict):
-            return call.read(payload)
-        text = self._hide(text)
+            found = call.read(payload)
+            if isinstance(found, Task):
+                return found.with_absolute_links(str(response.request.url))  # type: ignore[return-value]  # T is Task
+            return found
+        text = self._hide(cut_text(text))
         if response.status_code >= 400:
             headers = self._hide(dict(response.headers))
             error = error_from(response.status_code, headers, payload or text, now=time.time())
@@ -204,21 +243,26 @@ class Wire:
             message = f"LemonData answered {response.status_code}, so nothing was done. {self._moved(origin)}"
             raise ConfigurationError(message, **call.error_context)
         kind = self._hide(f"{response.status_code} {response.headers.get('content-type', 'without a content type')}")
-        raise UnreadableAnswerError(f"Not LemonData's JSON ({kind}): {text[:200]!r}", **call.error_context)
+        held = describe_answer(payload if payload is not None else text)
+        raise UnreadableAnswerError(f"Not LemonData's JSON ({kind}): {held}", **call.error_context)
 
-    def _with_headers(self, payload: Any, headers: httpx.Headers) -> Any:
-        """Add the task's headers to a create answer; they also stand for a body that is lost or unreadable."""
+    def _with_headers(self, payload: Any, response: httpx.Response) -> Any:
+        """Add what the headers say of the task to a create answer; they also stand for a body that is unreadable."""
+        headers = response.headers
         found = {name: self._hide(headers[header]) for name, header in TASK_HEADERS.items() if headers.get(header)}
+        if location := response.extensions.get("location"):
+            found["poll_url"] = self._hide(location)
         if isinstance(payload, dict):
-            return {**found, **{name: value for name, value in payload.items() if value}}
-        return found if payload is None and "task_id" in found else payload
+            named = {name: value for name, value in payload.items() if value}
+            if named.keys() & {"id", "task_id"}:
+                found.pop("poll_url", None)  # where a task is polled follows from its id
+            return {**found, **named}
+        return found if payload is None and found.keys() & {"task_id", "poll_url"} else payload
 
     def _hide(self, value: Any) -> Any:
         """Take the key out of texts, also inside lists and dicts; a placeholder is no secret, and occurs in words."""
         if isinstance(value, str):
-            # Half a surrogate pair cannot be stored or logged, and PostgreSQL stores no NUL.
-            whole = value.encode("utf-8", "replace").decode().translate(CONTROL_CHARACTERS)
-            return whole.replace(self._key, "***") if len(self._key) >= MIN_KEY_LENGTH else whole
+            return clean_text(value).replace(self._key if len(self._key) >= MIN_KEY_LENGTH else "\x00", "***")
         if isinstance(value, dict):
             return {self._hide(name): self._hide(item) for name, item in value.items()}
         return [self._hide(item) for item in value] if isinstance(value, list) else value
@@ -239,22 +283,6 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     while cause is not None:
         yield cause
         cause = cause.__cause__ or cause.__context__
-
-
-def _finite(text: str) -> float | None:
-    """Read a number; JSON has neither NaN nor infinity, and databases refuse them."""
-    number = float(text)
-    return number if math.isfinite(number) else None
-
-
-_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)
-
-
-def _json(text: str) -> Any:
-    try:
-        return _DECODER.decode(text)
-    except (ValueError, RecursionError):  # the second: brackets nested by the thousand
-        return None
 
 
 def _reason(error: Exception) -> str:

@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError, model_va
 from lemondata_provider.api.errors import LemonDataError, error_from_dict
 from lemondata_provider.api.polling import Completed, Failed, TaskWait
 from lemondata_provider.api.redaction import redact
+from lemondata_provider.api.storable import storable
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,7 +45,8 @@ class TaskEvent(BaseModel):
     def from_end(cls, end: Completed | Failed, wait: TaskWait) -> TaskEvent:
         """Build the event for the end of a wait."""
         end_fields = {"result": end.task.result()} if isinstance(end, Completed) else {"error": end.error.to_dict()}
-        return cls(task_id=wait.task_id, poll_url=wait.poll_url, **end_fields)
+        # Whatever was let through before: an event that cannot be stored ends the whole triggerer.
+        return cls(task_id=wait.task_id, poll_url=wait.poll_url, **storable(end_fields))
 
     def exception(self) -> LemonDataError | None:
         """Return the error that ended the wait, if one did."""

@@ -66,7 +66,7 @@ class PollHub:
         stats: Stats,
         on_key_refused: Callable[[str], Awaitable[None]] | None = None,
         make_client: Callable[..., AsyncClient] = AsyncClient,
-        poll_timeout: float = 30.0,
+        poll_timeout: float = calls.POLL_TIMEOUT,
     ) -> None:
         self.settings = settings
         self.poll_timeout = poll_timeout
@@ -215,9 +215,7 @@ class PollHub:
         self._metrics.polled()
         self._in_flight += 1
         try:
-            task = await asyncio.wait_for(self._send(calls.get_task(wait.poll_url, wait.task_id)), self.poll_timeout)
-        except asyncio.TimeoutError:
-            return self._on_error(poller, AnswerLostError(f"No whole answer within {self.poll_timeout:g} s"))
+            task = await self._send(calls.get_task(wait.poll_url, wait.task_id, self.poll_timeout))
         except LemonDataError as error:
             return self._on_error(poller, error)
         finally:

@@ -80,7 +80,7 @@ class Sender:
 
     def __call__(
         self,
-        service: Callable[[httpx.Request], httpx.Response],
+        service: Callable[[httpx.Request], httpx.Response] | None,
         call: Call[Any],
         *,
         once: bool = False,
@@ -88,7 +88,8 @@ class Sender:
         base_url: str = BASE,
         **options: Any,
     ) -> Any:
-        options = {"transport": httpx.MockTransport(service), **options}
+        if service is not None:  # otherwise a real server answers
+            options["transport"] = httpx.MockTransport(service)
         if self.kind == "async":
             return asyncio.run(self._through_loop(call, once, api_key, base_url, options))
         with Client(api_key, base_url, sleep=self.slept.append, **options) as client:
@@ -101,7 +102,9 @@ class Sender:
         async with AsyncClient(api_key, base_url, sleep=sleep, **options) as client:
             return await (client.send_once(call) if once else client.send(call))
 
-    def error(self, service: Callable[[httpx.Request], httpx.Response], call: Call[Any], **more: Any) -> LemonDataError:
+    def error(
+        self, service: Callable[[httpx.Request], httpx.Response] | None, call: Call[Any], **more: Any
+    ) -> LemonDataError:
         with pytest.raises(LemonDataError) as caught:
             self(service, call, **more)
         return caught.value

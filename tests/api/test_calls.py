@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lemondata_provider.api import calls
+from lemondata_provider.api.description import MAX_DESCRIPTION
 from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, MissingTaskError, UnreadableAnswerError
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.task import TaskStatus
@@ -39,13 +40,20 @@ def test_submit_video_answer_becomes_a_task_with_id_and_poll_url(
 
 
 @pytest.mark.parametrize("filler", ["x", "비"], ids=["latin", "korean"])
-def test_submit_video_answer_without_task_quotes_its_first_200_characters(filler: str) -> None:
+def test_submit_video_answer_without_task_quotes_its_beginning(filler: str) -> None:
     payload = {"status": "pending", "note": filler * 500}
     with pytest.raises(MissingTaskError) as caught:
         calls.submit_video(REQUEST).read(payload)
     body = json.dumps(payload, ensure_ascii=False)
-    assert body[:200] in caught.value.message
-    assert body[:201] not in caught.value.message
+    assert body[:MAX_DESCRIPTION] in caught.value.message
+    assert body[: MAX_DESCRIPTION + 1] not in caught.value.message
+
+
+@pytest.mark.parametrize("error", [{"code": "internal", "message": "try later"}, {}])
+def test_get_task_answer_with_an_error_instead_of_a_status_is_no_answer(error: dict[str, str]) -> None:
+    with pytest.raises(UnreadableAnswerError) as caught:
+        calls.get_task("/v1/tasks/t1").read({"error": error})
+    assert json.dumps(error) in caught.value.message
 
 
 @pytest.mark.parametrize(

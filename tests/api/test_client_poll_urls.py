@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from lemondata_provider.api import calls
-from lemondata_provider.api.errors import LemonDataError, NotFoundError, TaskNotFoundError
-from tests.api.doubles import AUTHORIZED, BASE, CANONICAL, OK, POLL, refuses
+from lemondata_provider.api.errors import NotFoundError, TaskNotFoundError
+from tests.api.doubles import AUTHORIZED, BASE, CANONICAL, OK, POLL, SUBMIT, refuses
 
 
 @pytest.mark.parametrize(
@@ -93,8 +93,16 @@ def test_poll_url_with_a_key_is_logged_without_it(send: Any, service: Any, caplo
     assert "sk-abcdef123456" not in caplog.text
 
 
-@pytest.mark.parametrize("poll_url", ["/v1/tasks/t1\n", "/v1/tasks/t\x001", "/v1/tasks/t1?" + "x" * 70_000])
-def test_poll_url_not_sendable_raises_lemondata_error(send: Any, service: Any, poll_url: str) -> None:
+@pytest.mark.parametrize(
+    "poll_url", ["/v1/tasks/t1\n2", "/v1/tasks/t\x001", "/v1/t 1", "/v1/tasks/t1?" + "x" * 70_000, "data:,t1"]
+)
+def test_poll_url_not_sendable_polls_the_canonical_address(send: Any, service: Any, poll_url: str) -> None:
     lemondata = service(OK)
-    assert isinstance(send.error(lemondata, calls.get_task(poll_url, "t1"), once=True), LemonDataError)
-    assert not lemondata.requests
+    assert send(lemondata, calls.get_task(poll_url, "t1"), once=True).id == "t1"
+    assert lemondata.urls == [CANONICAL]
+
+
+@pytest.mark.parametrize("poll_url", ["/v1/tasks/t\\u00001", "/v1/\\u001b", "\\ud800\\n"])
+def test_poll_url_of_an_answer_not_sendable_is_the_canonical_one(send: Any, service: Any, poll_url: str) -> None:
+    lemondata = service({"status_code": 200, "text": f'{{"id": "t1", "poll_url": "{poll_url}"}}'})
+    assert send(lemondata, SUBMIT).poll_url == "/v1/tasks/t1"

@@ -195,9 +195,9 @@ def test_video_named_twice_uses_the_most_complete_entry(fields: dict[str, Any]) 
     [
         ("it broke", None, "it broke"),
         ({"code": "nsfw", "message": "it broke"}, "nsfw", "it broke"),
-        ({"code": 5, "message": ["x"]}, None, None),
+        (["it broke", {"message": "badly"}], None, "it broke; badly"),
         ({"message": "  it broke\n", "more": 1}, None, "it broke"),
-        ({}, None, None),
+        ({"code": "nsfw"}, "nsfw", None),
     ],
 )
 def test_task_error_text_or_object_is_read(value: object, code: str | None, message: str | None) -> None:
@@ -206,9 +206,17 @@ def test_task_error_text_or_object_is_read(value: object, code: str | None, mess
     assert (error.code, error.message) == (code, message)
 
 
-@pytest.mark.parametrize("value", [None, "", "  ", 5, True, [], ["it broke"]])
+@pytest.mark.parametrize("value", [None, "", "  ", 5, True, [], {}, {"code": 5, "message": {}}])
 def test_task_error_wrong_type_is_none(value: object) -> None:
     assert read_task(error=value).error is None
+
+
+@pytest.mark.parametrize("name", ["fail_reason", "message", "msg", "detail", "reason", "error_message"])
+@pytest.mark.parametrize("value", ["moderation", ["moderation"], {"message": "moderation"}, [{"msg": "moderation"}]])
+def test_task_error_reason_in_another_field_is_read(name: str, value: object) -> None:
+    error = read_task(status="failed", **{name: value}).error
+    assert error is not None
+    assert error.message == "moderation"
 
 
 @pytest.mark.parametrize(("value", "cancelled"), [(True, True), (False, False), (1, False), ("true", False)])
@@ -235,3 +243,53 @@ def test_task_assigning_a_field_raises() -> None:
 def test_task_read_other_id_in_answer_keeps_the_requested_one() -> None:
     task = Task.read({"id": "other", "poll_url": "https://evil.test/x"}, "t", "/v1/tasks/t?x=1")
     assert (task.id, task.poll_url) == ("t", "/v1/tasks/t?x=1")
+
+
+# --- videos in odd places
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"output": A},
+        {"output": [A]},
+        {"output": {"video_url": A}},
+        {"result": {"videos": [{"url": A}]}},
+        {"results": [{"url": A}]},
+        {"url": A},
+        {"data": {"video": {"url": A}}},
+        {"download_url": A},
+    ],
+    ids=str,
+)
+def test_videos_url_in_an_undocumented_field_is_found(fields: dict[str, Any]) -> None:
+    assert [video.url for video in read_task(status="completed", **fields).videos] == [A]
+
+
+def test_videos_documented_field_wins_over_others() -> None:
+    assert [video.url for video in read_task(video_url=A, output=B, url=B).videos] == [A]
+
+
+@pytest.mark.parametrize(
+    "link", ["data:video/mp4;base64,AAAA", "https://x.test/" + "a" * 10_000, "", "  ", "https://x.test/a b", None, 5]
+)
+def test_videos_link_that_nobody_can_follow_is_none(link: object) -> None:
+    task = read_task(status="completed", video_url=link, videos=[{"url": link}])
+    assert (task.videos, task.result()["video_url"]) == ((), None)
+
+
+@pytest.mark.parametrize(
+    ("link", "absolute"),
+    [
+        ("/files/a.mp4?sig=1%2F2", "https://gw.test/files/a.mp4?sig=1%2F2"),
+        ("a.mp4", "https://gw.test/v1/tasks/a.mp4"),
+        ("//cdn.test/a.mp4", "https://cdn.test/a.mp4"),
+        (A, A),
+        ("s3://bucket/a.mp4", "s3://bucket/a.mp4"),
+        ("http://[bad", "http://[bad"),
+    ],
+)
+def test_with_absolute_links_path_is_relative_to_the_answer(link: str, absolute: str) -> None:
+    task = read_task(status="completed", video_url=link, last_frame_url=link)
+    task = task.with_absolute_links("https://gw.test/v1/tasks/t1")
+    assert (task.result()["video_url"], task.result()["last_frame_url"]) == (absolute, absolute)

@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from typing import Any
 
+from lemondata_provider.api.errors import AnswerLostError
 from lemondata_provider.api.polling import TaskWait
 from lemondata_provider.api.task import Task
 from lemondata_provider.hooks.settings import ConnectionSettings
@@ -59,7 +60,9 @@ class Client:
         service.in_flight += 1
         service.most_in_flight = max(service.most_in_flight, service.in_flight)
         try:
-            await asyncio.sleep(service.delays.get(task_id, 0))
+            await asyncio.wait_for(asyncio.sleep(service.delays.get(task_id, 0)), call.timeout)
+        except asyncio.TimeoutError:
+            raise AnswerLostError("too slow") from None
         finally:
             service.in_flight -= 1
         end = service.ends.get(task_id, answer(task_id, "processing"))
