@@ -8,6 +8,7 @@ get-model-pricing).
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
@@ -24,6 +25,7 @@ T = TypeVar("T")
 Read = Callable[[Mapping[str, Any]], T]
 
 POLL_TIMEOUT = 30.0  # seconds, as LemonData's guide says
+_ENDS_WITH_ID = re.compile(r"/v1/(tasks|videos/generations)/[^/]+/?$")  # documented status endpoints
 
 
 @dataclass(frozen=True)
@@ -98,7 +100,16 @@ def _read_poll(payload: Mapping[str, Any], task_id: str, poll_url: str) -> Task:
     """
     if isinstance(payload.get("error"), dict) and not read_text(payload.get("status")):
         raise UnreadableAnswerError(f"The poll was answered with an error: {describe_answer(payload)}")
+    if _is_another_task(payload, task_id, poll_url):
+        raise UnreadableAnswerError(f"The answer is about another task than {task_id}: {describe_answer(payload)}")
     return Task.read(payload, task_id, poll_url)
+
+
+def _is_another_task(payload: Mapping[str, Any], task_id: str, poll_url: str) -> bool:
+    """Say whether an answer names another task; an id that was only guessed from an opaque poll URL proves nothing."""
+    named = {name for field in ("id", "task_id") if (name := read_text(payload.get(field)))}
+    is_guessed = task_id == task_id_of(poll_url) and not _ENDS_WITH_ID.search(poll_url.partition("?")[0])
+    return bool(named) and task_id not in named and not is_guessed
 
 
 def cancel_task(task_id: str) -> Call[Task]:

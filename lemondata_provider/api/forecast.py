@@ -26,6 +26,8 @@ CHECK_EVERY = 8  # every eighth task is polled before its predicted end; fewer c
 SLEEP_SHARE = 0.95  # of the time to the earliest end; higher: fewer polls, but no proof that the prediction is late
 TOLERANCE = 0.03  # part of the age that two predictions of one task may differ by, plus:
 TOLERANCE_SECONDS = 1.0  # the service rounds its times to seconds
+MAX_FIRST_POLL = 120.0  # seconds; later: fewer polls of slow models, but a wrong number would hide a finished video
+MAX_LATENESS = 60.0  # seconds after its plan; a first poll that came later has not seen the end
 MAX_DELAY = 120.0  # seconds of sleep after any prediction: a clock may be wrong
 MIN_DELAY = 1.0  # seconds before a poll that a prediction asks for
 
@@ -41,6 +43,7 @@ class TaskTimeline:
     :param latest: latest end, if the progress is right.
     :param predicted: first poll whose progress predicted an end.
     :param misled: the progress contradicted itself and is ignored from then on.
+    :param latest_first_poll: instant until which the first poll is in time, if it was planned before the end.
     """
 
     created: float | None = None
@@ -49,12 +52,18 @@ class TaskTimeline:
     latest: float | None = None
     predicted: float | None = None
     misled: bool = False
+    latest_first_poll: float | None = None
 
 
 class Forecast:
-    """Learn from the ends of one model's tasks when to poll the next ones; a few kilobytes at most."""
+    """
+    Learn from the ends of one model's tasks when to poll the next ones; a few kilobytes at most.
 
-    def __init__(self) -> None:
+    :param learns: ``False`` for tasks of unknown models: what they have in common predicts nothing.
+    """
+
+    def __init__(self, learns: bool = True) -> None:
+        self._learns = learns
         self._samples: deque[float] = deque(maxlen=MAX_SAMPLES)  # ages at the end
         self._correct: deque[bool] = deque(maxlen=MAX_PREDICTIONS)
         self._checks = 0  # predicted ends that were not near, so that every eighth is checked
@@ -78,7 +87,10 @@ class Forecast:
         early = self.early_quantile()
         if early is None or timeline.created is None:
             early = min(DEFAULT_FIRST_POLL_ROUNDS * round_seconds, DEFAULT_FIRST_POLL)
-        age = max(now - (timeline.created or now), 0.0)  # a clock may be behind the service's
+        early = min(early, MAX_FIRST_POLL)
+        age = 0.0 if timeline.created is None else max(now - timeline.created, 0.0)  # a clock may be behind
+        if age <= early:
+            timeline.latest_first_poll = now + max(pause, early - age) + MAX_LATENESS
         return max(pause, early - age)
 
     def next_poll(
@@ -118,10 +130,10 @@ class Forecast:
         :param now: Unix seconds.
         :param reported_age: age at the end in seconds, as the service reports it.
         """
-        if timeline.created is None or now <= timeline.created:
-            return  # a clock was set back
+        if not self._learns or timeline.created is None or now <= timeline.created:
+            return  # or a clock was set back
         age = now - timeline.created
-        self._add_sample(timeline, age, reported_age)
+        self._add_sample(timeline, age, reported_age, now)
         if timeline.earliest is None or timeline.unfinished is None:
             return
         if now < timeline.earliest - TOLERANCE_SECONDS:
@@ -157,15 +169,18 @@ class Forecast:
         else:
             timeline.misled = True
             timeline.earliest = timeline.latest = None
-            self._correct.append(False)
+            if self._learns:
+                self._correct.append(False)
 
-    def _add_sample(self, timeline: TaskTimeline, age: float, reported_age: float | None) -> None:
+    def _add_sample(self, timeline: TaskTimeline, age: float, reported_age: float | None, now: float) -> None:
         """Store the age at the end: between the last unfinished poll and the poll that found the end."""
         last = timeline.unfinished - (timeline.created or 0.0) if timeline.unfinished is not None else 0.0
+        if not last and (timeline.latest_first_poll is None or now > timeline.latest_first_poll):
+            return  # nobody polled for a while: the end was not observed
         if reported_age is not None and last - TOLERANCE_SECONDS <= reported_age <= age - TOLERANCE_SECONDS:
             sample = reported_age  # later ones are the time of the poll, and say nothing
         elif last:
             sample = (last + age) / 2
-        else:  # the first poll came late: poll the next tasks earlier
+        else:  # the first poll was too late: poll the next tasks earlier
             sample = max(age / 2, 0.9 * min(age, self.early_quantile() or 0.0))
         self._samples.append(sample)

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 
+from lemondata_provider.api.description import describe_answer
 from lemondata_provider.api.errors import (
     AccessDeniedError,
     AuthenticationError,
@@ -19,19 +20,23 @@ from lemondata_provider.api.errors import (
     InvalidRequestError,
     LemonDataError,
     MissingVideoError,
+    NotFoundError,
     TaskFailedError,
     TaskNotFoundError,
     TaskTimeoutError,
 )
 from lemondata_provider.api.forecast import Forecast, TaskTimeline
-from lemondata_provider.api.task import Task, TaskStatus
+from lemondata_provider.api.task import Task, TaskError, TaskStatus
 
-MAX_REFUSALS = 3  # polls in a row that the connection's key or settings fail
+AUTH_GRACE_SECONDS = 600.0  # keys rotate, firewalls and secrets backends have bad minutes: a paid wait outlives them
 MAX_POLLS_FOR_VIDEO = 3  # more polls of a completed task that shows no video
 CONFIRMATION_SECONDS = 10.0  # two polls this far apart confirm that a task is gone
 PROGRESS_MESSAGE_SECONDS = 30.0  # after this time any progress is worth a log line
 MAX_PAUSE = 60.0  # seconds between two polls during an outage, unless the poll interval is longer
-_REFUSED = (AuthenticationError, AccessDeniedError, ConfigurationError)
+MAX_RETRY_AFTER = 120.0  # whatever the service asks for: a rate limit is over in a minute
+MAX_TASK_AGE = 7 * 86_400.0  # seconds; a task that says it is older has a wrong clock
+# A 404 that is not a task's comes from a wrong base URL, or from a gateway.
+_REFUSED = (AuthenticationError, AccessDeniedError, ConfigurationError, NotFoundError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,7 @@ class PollAgain:
     @property
     def needs_fresh_connection(self) -> bool:
         """Return whether the connection must be resolved again: its key was refused, or it is not usable."""
-        return isinstance(self.error, _REFUSED)
+        return is_refusal(self.error)
 
 
 @dataclass(frozen=True)
@@ -94,6 +99,11 @@ class Failed:
 
 
 PollResult = PollAgain | Completed | Failed
+
+
+def is_refusal(error: LemonDataError | None) -> bool:
+    """Say whether an error is about the connection and its key, and not about the task."""
+    return isinstance(error, _REFUSED) and not isinstance(error, TaskNotFoundError)
 
 
 def in_seconds(name: str, value: float | timedelta) -> float:
@@ -122,14 +132,15 @@ class TaskPoller:
     # Without a dict: a triggerer may hold ten thousand of these.
     __slots__ = (
         "_errors",
-        "_forecast",
         "_jitter",
         "_last_message",
+        "_last_status",
         "_min_interval",
         "_missing_since",
         "_polls_for_video",
-        "_refusals",
+        "_refused_since",
         "_timeline",
+        "forecast",
         "last_task",
         "wait",
     )
@@ -146,10 +157,11 @@ class TaskPoller:
         self.last_task: Task | None = None  # as the last answer described it
         self._min_interval = wait.poll_interval if min_interval is None else min_interval
         self._timeline = TaskTimeline(wait.created)
-        self._forecast = forecast or Forecast()
+        self.forecast = forecast or Forecast()
         self._jitter = jitter
         self._errors = 0
-        self._refusals = 0
+        self._refused_since: float | None = None
+        self._last_status: str | None = None
         self._missing_since: float | None = None
         self._polls_for_video = 0
         self._last_message: tuple[TaskStatus, float, float] | None = None
@@ -166,24 +178,25 @@ class TaskPoller:
         :param now: Unix seconds.
         :param round_seconds: seconds for one poll of every task that shares the rate limit.
         """
-        delay = self._forecast.first_poll(self._timeline, now, self.wait.poll_interval, round_seconds)
+        delay = self.forecast.first_poll(self._timeline, now, self.wait.poll_interval, round_seconds)
         return PollAgain(self._until_deadline(delay, now))
 
     def on_task(self, task: Task, now: float, round_seconds: float = 0.0) -> PollResult:
-        """Decide after an answer; see :meth:`start`."""
+        """Decide after an answer."""
         self.last_task = task
-        self._errors = self._refusals = 0
-        self._missing_since = None
-        if self._timeline.created is None and task.created:
+        self._errors = 0
+        self._refused_since = self._missing_since = None
+        self._last_status = _status_of(task)
+        if self._timeline.created is None and task.created and now - task.created.timestamp() < MAX_TASK_AGE:
             self._timeline.created = min(task.created.timestamp(), now)
         if task.status is TaskStatus.COMPLETED and not task.videos:
-            return self._without_video()
+            return self._without_video(task, now)
         if task.status in (TaskStatus.COMPLETED, TaskStatus.FAILED):
-            self._forecast.ended(self._timeline, now, task.seconds)
+            self.forecast.ended(self._timeline, now, task.seconds)
             return Completed(task) if task.status is TaskStatus.COMPLETED else Failed(self._failure(task))
         if now >= self.wait.deadline:
-            return self._timed_out(f"the last status was {_status_of(task)}")
-        delay, predicted = self._forecast.next_poll(
+            return self.timed_out()
+        delay, predicted = self.forecast.next_poll(
             self._timeline, task.progress, now, self._min_interval, round_seconds
         )
         return PollAgain(self._until_deadline(delay, now), predicted=predicted)
@@ -191,16 +204,28 @@ class TaskPoller:
     def on_error(self, error: LemonDataError, now: float) -> PollResult:
         """Decide after a poll without an answer: most errors pass, and never end a wait for a paid video."""
         self._errors += 1
-        self._refusals = self._refusals + 1 if isinstance(error, _REFUSED) else 0
         if isinstance(error, TaskNotFoundError):
+            self._refused_since = None
             return self._not_found(error, now)
         self._missing_since = None
-        if self._refusals >= MAX_REFUSALS:
-            return Failed(self._of_this_task(error))
+        if is_refusal(error):
+            self._refused_since = now if self._refused_since is None else min(self._refused_since, now)
+            if now - self._refused_since >= AUTH_GRACE_SECONDS:
+                return Failed(self._of_this_task(error))
+        else:
+            self._refused_since = None
         if now >= self.wait.deadline:
-            return self._timed_out(f"the last poll failed: {error.message}")
-        delay = self.wait.poll_interval if self._refusals else self._backoff(error)
-        return PollAgain(self._until_deadline(delay, now), error, needs_confirmation=self._refusals > 0)
+            return self.timed_out(error)
+        return PollAgain(self._until_deadline(self._backoff(error), now), error)
+
+    def error_message(self, error: LemonDataError) -> str | None:
+        """Return a log line for a failed poll; of refusals in a row, only the first is worth one."""
+        if not is_refusal(error):
+            return f"Polling task {self.wait.task_id} failed (will retry): {error}"
+        if self._refused_since is not None:
+            return None
+        minutes = AUTH_GRACE_SECONDS / 60
+        return f"Polling task {self.wait.task_id} was refused (will retry for {minutes:.0f} minutes): {error}"
 
     def progress_message(self, task: Task, now: float) -> str | None:
         """Return a log line if the status changed, progress grew by ten percent, or it grew and time has passed."""
@@ -215,47 +240,61 @@ class TaskPoller:
 
     def _backoff(self, error: LemonDataError) -> float:
         if error.retry_after is not None:
-            return max(self.wait.poll_interval, error.retry_after + self._jitter())
+            return max(self.wait.poll_interval, min(error.retry_after, MAX_RETRY_AFTER) + self._jitter())
         backoff = min(self.wait.poll_interval * 2.0 ** min(self._errors - 1, 10), MAX_PAUSE)
         return max(self.wait.poll_interval, backoff * (0.5 + self._jitter() / 2))
 
     def _until_deadline(self, delay: float, now: float) -> float:
-        return min(delay, max(self.wait.deadline - now, 0.0))
+        grace_ends = self.wait.deadline if self._refused_since is None else self._refused_since + AUTH_GRACE_SECONDS
+        return min(delay, max(min(self.wait.deadline, grace_ends) - now, 0.0))
 
     def _not_found(self, error: TaskNotFoundError, now: float) -> PollResult:
         if self._missing_since is None:
             self._missing_since = now
         elif now - self._missing_since >= CONFIRMATION_SECONDS:
             return Failed(self._of_this_task(error))
+        if now >= self.wait.deadline:
+            return self.timed_out(error)
         rest = min(self._missing_since + CONFIRMATION_SECONDS - now, CONFIRMATION_SECONDS)  # a clock may be set back
-        return PollAgain(rest, error, needs_confirmation=True)
+        return PollAgain(self._until_deadline(rest, now), error, needs_confirmation=True)
 
-    def _without_video(self) -> PollResult:
+    def _without_video(self, task: Task, now: float) -> PollResult:
         self._polls_for_video += 1
-        error = self._of_this_task(MissingVideoError("The task completed, but no answer shows a video URL."))
-        if self._polls_for_video > MAX_POLLS_FOR_VIDEO:
+        held = describe_answer(task.raw)
+        error = self._of_this_task(
+            MissingVideoError(f"The task completed, but no answer shows a video URL. The last one held {held}")
+        )
+        if self._polls_for_video > MAX_POLLS_FOR_VIDEO or now >= self.wait.deadline:
             return Failed(error)
-        return PollAgain(min(self.wait.poll_interval, CONFIRMATION_SECONDS), error, needs_confirmation=True)
+        delay = min(self.wait.poll_interval, CONFIRMATION_SECONDS)
+        return PollAgain(self._until_deadline(delay, now), error, needs_confirmation=True)
 
     def _failure(self, task: Task) -> LemonDataError:
         verb = "was cancelled" if task.cancelled else "failed"
+        error = task.error or TaskError()
         word = _status_of(task)
         default = "no reason given" if word == "failed" else f"its status is {word!r}"
-        reason = (task.error and (task.error.message or task.error.code)) or default
-        code = task.error.code if task.error else None
-        return self._of_this_task(TaskFailedError(f"The generation {verb} at LemonData: {reason}", code=code))
+        reason = error.message or error.code or f"{default}; the answer held {describe_answer(task.raw)}"
+        return self._of_this_task(TaskFailedError(f"The generation {verb} at LemonData: {reason}", code=error.code))
 
-    def _timed_out(self, last: str) -> Failed:
-        error = TaskTimeoutError(
+    def timed_out(self, error: LemonDataError | None = None) -> Failed:
+        """
+        Return the end of a wait at its deadline.
+
+        :param error: why the last poll failed, if it did.
+        """
+        status = f"the last status was {self._last_status}" if self._last_status else "no poll was answered"
+        last = f"{status}, and the last poll failed: {error.message}" if error else status
+        message = (
             f"The deadline came before the video; {last}. The task may still finish and is paid for: "
             f"TaskSensor(poll_url={self.wait.poll_url!r}) waits for it without paying again."
         )
-        return Failed(self._of_this_task(error))
+        details = {name: getattr(error, name, None) for name in ("status", "code", "hints", "request_id")}
+        return Failed(self._of_this_task(TaskTimeoutError(message, **details)))  # type: ignore[arg-type]  # names of details
 
     def _of_this_task(self, error: LemonDataError) -> LemonDataError:
         return error.replace(task_id=self.wait.task_id, poll_url=self.wait.poll_url)
 
 
 def _status_of(task: Task) -> str:
-    """Return the service's own word for the status."""
     return (task.raw_status or task.status.value).lower()

@@ -15,6 +15,8 @@ SAFETY_SHARE = 0.97  # of the limit; higher: more polls, but inexact clocks and 
 MAX_TIMER_LATENESS = 0.1  # seconds that the next request may catch up; higher: more polls, but less even
 TRANSIT_SECONDS = 0.25  # on the way of an external request; lower: more polls, but a 429 if it arrives later
 MIN_SHARE = 0.1  # of the limit that a 429 leaves; higher: waits go on, but with more 429s
+MAX_RESET = 2 * WINDOW  # seconds; another number is an instant, or no reset of a minute's limit
+STALE_SECONDS = 31.0  # after which an answer belongs to a request of its own time: polls take 30 s at most
 EPSILON = 1e-9  # of a request: rounding error of sums
 
 
@@ -25,18 +27,30 @@ class RateLimit:
 
     :param limit: requests per minute.
     :param remaining: requests left in this minute.
+    :param reset: seconds until all are left again, if the service says so.
     """
 
     limit: float
     remaining: float
+    reset: float | None = None
 
     @classmethod
-    def read(cls, headers: Mapping[str, str]) -> RateLimit | None:
-        """Parse ``X-RateLimit-Limit`` and ``-Remaining``, which only some editions of the service send."""
-        limit, remaining = (read_number(headers.get(f"x-ratelimit-{name}")) for name in ("limit", "remaining"))
+    def read(cls, headers: Mapping[str, str], now: float = 0.0) -> RateLimit | None:
+        """
+        Parse ``X-RateLimit-Limit``, ``-Remaining`` and ``-Reset``, which only some editions of the service send.
+
+        :param headers: response headers with lower-case names.
+        :param now: Unix seconds: a reset is given in those, or in seconds from now.
+        """
+        limit, remaining, reset = (
+            read_number(headers.get(f"x-ratelimit-{name}")) for name in ("limit", "remaining", "reset")
+        )
         if limit is None or remaining is None or limit < 1:
             return None
-        return cls(limit, min(max(remaining, 0.0), limit))
+        if reset is not None and reset > MAX_RESET:
+            reset -= now
+        in_time = reset is not None and 0 <= reset <= MAX_RESET
+        return cls(limit, min(max(remaining, 0.0), limit), reset if in_time else None)
 
 
 class RateLimiter:
@@ -59,6 +73,7 @@ class RateLimiter:
         self._last = -math.inf  # instant of the last request, if no timer were late
         self._paused_until = -math.inf
         self._headers_valid_until = math.inf
+        self._exhausted_since: float | None = None  # instant at which the service began to say that nothing is left
         self.set_limit(per_minute, processes)
 
     def set_limit(self, per_minute: float, processes: int = 1) -> None:
@@ -89,7 +104,18 @@ class RateLimiter:
         per_minute = min(self.per_minute, limit.limit)
         self.allowed = max(SAFETY_SHARE * per_minute / self.processes, 1.0)
         self._headers_valid_until = now + WINDOW
-        self._record_unseen(per_minute / self.processes - limit.remaining, now)
+        used = per_minute / self.processes - limit.remaining
+        if limit.remaining >= 1:
+            self._exhausted_since = None
+        elif self._exhausted_since is None:
+            self._exhausted_since = now
+        if self._exhausted_since is not None and now - self._exhausted_since > STALE_SECONDS:
+            # Requests are answered, though for long nothing is said to be left: that cannot be the whole truth.
+            used = min(used, (1 - MIN_SHARE) * self.allowed)
+        expires = WINDOW if limit.reset is None else min(limit.reset, WINDOW)
+        self._record_unseen(used, now - WINDOW + expires)
+        if limit.remaining < 1 and limit.reset is not None and self._exhausted_since == now:
+            self.pause_until(now + limit.reset)
 
     def on_rate_limited(self, now: float) -> None:
         """Count most of the limit as used after a 429; a rest remains, since the 429 may have another cause."""

@@ -32,6 +32,7 @@ from lemondata_provider.api.errors import (
     ConnectionFailedError,
     LemonDataError,
     NotFoundError,
+    TaskNotFoundError,
     UnreadableAnswerError,
 )
 from lemondata_provider.api.fields import read_link
@@ -144,10 +145,8 @@ class Wire:
 
     def _url(self, call: Call[Any]) -> str:
         """Return the URL of a call, or else of its fallback: the first may be elsewhere, or unfit to be sent."""
-        return next((url for target in (call.url, call.fallback_url) if (url := self._sendable(target))), "")
-
-    def _sendable(self, target: str | None) -> str | None:
-        return self.base.resolve(link) if (link := read_link(target)) else None
+        links = (read_link(target) for target in (call.url, call.fallback_url))
+        return next((url for link in links if link and (url := self.base.resolve(link))), "")
 
     def time_limit(self, call: Call[Any], request: httpx.Request) -> float:
         """Return the seconds that a request may take as a whole, redirects included."""
@@ -206,7 +205,7 @@ class Wire:
 
     def parse_response(self, call: Call[T], response: httpx.Response, body: AnswerBody) -> T:
         """Turn an answer into what the call asked for, or raise what it means."""
-        if self._on_rate_limit and (limit := RateLimit.read(response.headers)):
+        if self._on_rate_limit and (limit := RateLimit.read(response.headers, time.time())):
             self._on_rate_limit(limit)
         try:
             return self._read(call, response, body)
@@ -230,9 +229,8 @@ class Wire:
             payload = self._hide(payload)
         if response.is_success and isinstance(payload, dict):
             found = call.read(payload)
-            if isinstance(found, Task):
-                return found.with_absolute_links(str(response.request.url))  # type: ignore[return-value]  # T is Task
-            return found
+            answered_url = str(response.request.url)
+            return found.with_absolute_links(answered_url) if isinstance(found, Task) else found  # type: ignore[return-value]
         text = self._hide(cut_text(text))
         if response.status_code >= 400:
             headers = self._hide(dict(response.headers))
@@ -243,7 +241,7 @@ class Wire:
             message = f"LemonData answered {response.status_code}, so nothing was done. {self._moved(origin)}"
             raise ConfigurationError(message, **call.error_context)
         kind = self._hide(f"{response.status_code} {response.headers.get('content-type', 'without a content type')}")
-        held = describe_answer(payload if payload is not None else text)
+        held = describe_answer(text if payload is None else payload)
         raise UnreadableAnswerError(f"Not LemonData's JSON ({kind}): {held}", **call.error_context)
 
     def _with_headers(self, payload: Any, response: httpx.Response) -> Any:
@@ -273,6 +271,8 @@ class Wire:
             message += self._connection
         if isinstance(error, NotFoundError) and self.base.resolve(call.url) is None:
             message += f" (asked {response.request.url} instead of {call.url}, which is not on {self.base})"
+        elif isinstance(error, NotFoundError) and not isinstance(error, TaskNotFoundError):
+            message += f" (asked {self._where(call)}: check the Base URL {self.base}{self._of_connection})"
         if origin := self.base.other_host(str(response.request.url)):
             message += f" (redirected to {origin}, without the key). {self._moved(origin)}"
         return error.replace(message=message, **call.error_context)

@@ -195,7 +195,8 @@ class LemonDataHook(BaseHook):
             with self.get_conn() as client:
                 task = client.send_once(calls.get_task(wait.poll_url, wait.task_id))
         except LemonDataError as error:
-            self.log.warning("Polling task %s failed (will retry): %s", wait.task_id, error)
+            if warning := poller.error_message(error):
+                self.log.warning(warning)
             return poller.on_error(error, time.time())
         if message := poller.progress_message(task, time.time()):
             self.log.info(message)

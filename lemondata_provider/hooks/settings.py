@@ -100,6 +100,14 @@ def _verify(value: object) -> bool | str:
     return {"true": True, "false": False}.get(value.strip().lower(), value)
 
 
+def _rate(value: object) -> float:
+    """Return a rate limit; below one request a minute no wait would be polled before its deadline."""
+    rate = parse_positive(value)
+    if rate < 1:
+        raise ValueError("must be at least 1")
+    return rate
+
+
 def _user_agent(value: object) -> str:
     if not isinstance(value, str) or not value.isascii() or not value.isprintable():
         raise ValueError("must be a text of printable ASCII characters")
@@ -115,7 +123,7 @@ def _token(value: object) -> str:
 
 _EXTRAS: dict[str, Callable[[object], Any]] = {
     "timeout": parse_positive,
-    "requests_per_minute": parse_positive,
+    "requests_per_minute": _rate,
     "triggerers": parse_count,
     "verify": _verify,
     "user_agent": _user_agent,

@@ -80,6 +80,7 @@ class TaskSensor(BaseSensorOperator):
         self.poll_url = shield_literal(poll_url)  # Airflow stores and shows it, whatever was put there by mistake
         self.lemondata_conn_id = lemondata_conn_id
         self.deferrable = deferrable
+        self._poking: TaskPoller | None = None  # its memory of refusals spans the pokes of one try
 
     @cached_property
     def hook(self) -> LemonDataHook:
@@ -103,7 +104,7 @@ class TaskSensor(BaseSensorOperator):
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
         """Poll the task, and again until a possible end is confirmed."""
-        poller = self._poller(deadline=float("inf"))
+        poller = self._poking = self._poking or self._poller(deadline=float("inf"))
         result = self.hook.poll(poller)
         while isinstance(result, PollAgain) and result.needs_confirmation:
             time.sleep(min(result.delay, CONFIRMATION_SECONDS))  # a poke holds a worker, however long its interval is

@@ -37,6 +37,7 @@ class HubRegistry:
     :param stats: default: Airflow's statistics.
     :param make_hub: makes a hub.
     :param refresh_seconds: seconds after which each connection is resolved again.
+    :param last_lookup_seconds: after a deadline, to resolve the connection for its poll.
     """
 
     def __init__(
@@ -45,12 +46,14 @@ class HubRegistry:
         stats: Stats | None = None,
         make_hub: Callable[..., PollHub] = PollHub,
         refresh_seconds: float = 45.0,  # a changed connection takes effect within a minute
+        last_lookup_seconds: float = 3.0,
     ) -> None:
         self._look_up = look_up
         self._stats = stats or airflow_stats()
         self._metrics = Metrics(self._stats)
         self._make_hub = make_hub
         self._refresh_seconds = refresh_seconds
+        self._last_lookup_seconds = last_lookup_seconds
         self._hubs: OrderedDict[tuple[str, str], PollHub] = OrderedDict()
         self._settings: dict[str, asyncio.Future[ConnectionSettings]] = {}
         self._in_use: Counter[str] = Counter()
@@ -99,22 +102,32 @@ class HubRegistry:
         poller = TaskPoller(wait)
         while True:
             try:
-                return self._hub_for(await self._resolve(wait.lemondata_conn_id))
+                return self._hub_for(await self._resolve(wait))
             except LemonDataError as error:
-                log.warning("Polling task %s failed (will retry): %s", wait.task_id, error)
+                if message := poller.error_message(error):
+                    log.warning(message)
                 result = poller.on_error(error, time.time())
             if isinstance(result, Failed):
                 return result
             if isinstance(result, PollAgain):
                 await asyncio.sleep(result.delay)
 
-    async def _resolve(self, conn_id: str) -> ConnectionSettings:
-        """Return the settings of a connection; concurrent callers share one lookup."""
+    async def _resolve(self, wait: TaskWait) -> ConnectionSettings:
+        """
+        Return the settings of a wait's connection; concurrent waits share one lookup, until each one's deadline.
+
+        :raises LemonDataError: if it could not be looked up.
+        """
+        conn_id = wait.lemondata_conn_id
         settings = self._settings.get(conn_id)
         if settings is None or (settings.done() and (settings.cancelled() or settings.exception())):
             settings = self._settings[conn_id] = asyncio.ensure_future(self._fetch(conn_id))
             settings.add_done_callback(lambda done: done.cancelled() or done.exception())  # every caller may have left
-        return await asyncio.shield(settings)  # a cancelled caller takes nothing from the others
+        rest = max(wait.deadline - time.time(), 0.0) + self._last_lookup_seconds
+        await asyncio.wait({settings}, timeout=min(rest, LOOKUP_TIMEOUT + 1))  # a wait that leaves takes it from nobody
+        if not settings.done():
+            raise ConnectionFailedError(f"Connection {conn_id!r} was not looked up before the deadline")
+        return settings.result()
 
     async def _fetch(self, conn_id: str) -> ConnectionSettings:
         """

@@ -13,28 +13,36 @@ import logging
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import AsyncClient
-from lemondata_provider.api.errors import AnswerLostError, LemonDataError, RateLimitError
+from lemondata_provider.api.errors import LemonDataError, RateLimitError
 from lemondata_provider.api.forecast import Forecast
-from lemondata_provider.api.polling import Completed, Failed, PollAgain, PollResult, TaskPoller, TaskWait
+from lemondata_provider.api.polling import (
+    MAX_RETRY_AFTER,
+    Completed,
+    Failed,
+    PollAgain,
+    PollResult,
+    TaskPoller,
+    TaskWait,
+)
 from lemondata_provider.api.rate_limiter import WINDOW, RateLimit, RateLimiter
-from lemondata_provider.api.task import Task
 from lemondata_provider.hooks.settings import ConnectionSettings
 from lemondata_provider.triggers.metrics import Metrics, Stats
 from lemondata_provider.triggers.schedule import Entry, Schedule
+from lemondata_provider.triggers.shared_client import SharedClient
 
 log = logging.getLogger(__name__)
 
 MIN_INTERVAL_SHARE = 0.4  # of a poll interval: a task is polled this soon again while the rate limit has room
 MAX_IN_FLIGHT = 256  # requests at a time: two or three, unless answers are slow
+MAX_TIMER_SECONDS = 10 * 365 * 86_400.0  # a later deadline is none
 MAX_FORECASTS = 64  # models whose ends are remembered
 DEFAULT_PAUSE_SECONDS = 1.0  # after a 429 without Retry-After
-MAX_PAUSE_SECONDS = 2 * WINDOW  # whatever a 429 asks for: a rate limit is over in a minute, and deadlines must hold
+FIRST_POLL_SECONDS = 2 * WINDOW  # for the only poll of a wait that begins after its deadline, as after an outage
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +51,7 @@ class _Watch:
     done: asyncio.Future[Completed | Failed | None]
     context: contextvars.Context  # of the trigger, so that log lines reach the log of its task instance
     entry: Entry[_Watch] | None = None
+    timer: asyncio.TimerHandle | None = None  # of the deadline, which needs no turn and no answer
 
     @property
     def wait(self) -> TaskWait:
@@ -58,6 +67,7 @@ class PollHub:
     :param on_key_refused: resolves the connection with this id again, because its key was refused.
     :param make_client: makes the client.
     :param poll_timeout: the total seconds of one poll, however slowly its answer arrives.
+    :param last_poll_seconds: after a deadline, for its poll, whatever rate limit or server stand in the way.
     """
 
     def __init__(
@@ -67,19 +77,21 @@ class PollHub:
         on_key_refused: Callable[[str], Awaitable[None]] | None = None,
         make_client: Callable[..., AsyncClient] = AsyncClient,
         poll_timeout: float = calls.POLL_TIMEOUT,
+        last_poll_seconds: float = 3.0,
     ) -> None:
         self.settings = settings
         self.poll_timeout = poll_timeout
+        self._last_poll_seconds = last_poll_seconds
         self._metrics = Metrics(stats)
         self._on_key_refused = on_key_refused
         self._make_client = make_client
-        self._client: AsyncClient | None = None
+        self._client = SharedClient(self._new_client)
         self._limiter = RateLimiter(settings.requests_per_minute, settings.triggerers)
         self._schedule: Schedule[_Watch] = Schedule(self._limiter)
         self._forecasts: OrderedDict[str, Forecast] = OrderedDict()
+        self._no_forecast = Forecast(learns=False)
         self._watches: set[_Watch] = set()
         self._polls: set[asyncio.Future[None]] = set()
-        self._closing: set[asyncio.Future[None]] = set()
         self._in_flight = 0
         self._loop: asyncio.Task[None] | None = None
         self._wakeup: asyncio.Future[None] | None = None
@@ -110,7 +122,7 @@ class PollHub:
     def apply_settings(self, settings: ConnectionSettings) -> None:
         """Use new settings of the connection; the key is the same."""
         if settings != self.settings:
-            self._retire_client()
+            self._client.retire()
         self._limiter.set_limit(settings.requests_per_minute, settings.triggerers)
         self.settings = settings
         self._wake()
@@ -121,9 +133,12 @@ class PollHub:
         if age < WINDOW:
             self._limiter.record_external(loop.time() - age)
         poller = TaskPoller(
-            wait, min_interval=MIN_INTERVAL_SHARE * wait.poll_interval, forecast=self._forecast(wait.model or "")
+            wait, min_interval=MIN_INTERVAL_SHARE * wait.poll_interval, forecast=self._forecast(wait.model)
         )
         watch = _Watch(poller, loop.create_future(), contextvars.copy_context())
+        patience = wait.deadline - now + self._last_poll_seconds if wait.deadline > now else FIRST_POLL_SECONDS
+        if patience < MAX_TIMER_SECONDS:
+            watch.timer = loop.call_later(patience, self._end_at_deadline, watch)
         self._plan(watch, poller.start(now, self._round_seconds()))
         self._watches.add(watch)
         if self._loop is None:
@@ -133,6 +148,8 @@ class PollHub:
 
     def _leave(self, watch: _Watch) -> None:
         watch.done.cancel()
+        if watch.timer is not None:
+            watch.timer.cancel()
         self._watches.discard(watch)
         if watch.entry is not None:
             self._schedule.discard(watch.entry)
@@ -147,9 +164,15 @@ class PollHub:
         self._loop = None
         self._schedule = Schedule(self._limiter)
         self._warned = False
-        self._retire_client()
+        self._client.retire()
 
-    def _forecast(self, model: str) -> Forecast:
+    def _end_at_deadline(self, watch: _Watch) -> None:
+        if not watch.done.done():
+            watch.done.set_result(watch.poller.timed_out())
+
+    def _forecast(self, model: str | None) -> Forecast:
+        if not model:
+            return self._no_forecast
         forecast = self._forecasts.setdefault(model, Forecast())
         self._forecasts.move_to_end(model)
         if len(self._forecasts) > MAX_FORECASTS:
@@ -161,7 +184,8 @@ class PollHub:
 
     def _plan(self, watch: _Watch, result: PollAgain) -> None:
         due = asyncio.get_running_loop().time() + result.delay
-        watch.entry = self._schedule.put(watch, due, result.predicted)
+        is_last = time.time() + result.delay >= watch.wait.deadline
+        watch.entry = self._schedule.put(watch, due, result.predicted or is_last)
         self._wake()
 
     def _wake(self) -> None:
@@ -215,13 +239,15 @@ class PollHub:
         self._metrics.polled()
         self._in_flight += 1
         try:
-            task = await self._send(calls.get_task(wait.poll_url, wait.task_id, self.poll_timeout))
+            task = await self._client.send(calls.get_task(wait.poll_url, wait.task_id, self.poll_timeout))
         except LemonDataError as error:
             return self._on_error(poller, error)
         finally:
             self._in_flight -= 1
             self._wake()
         now = time.time()
+        if not wait.model and task.model:
+            poller.forecast = self._forecast(task.model)
         if message := poller.progress_message(task, now):
             log.info(message)
         result = poller.on_task(task, now, self._round_seconds())
@@ -233,7 +259,8 @@ class PollHub:
     def _on_error(self, poller: TaskPoller, error: LemonDataError) -> PollResult:
         if isinstance(error, RateLimitError):
             self._on_rate_limited(error)
-        log.warning("Polling task %s failed (will retry): %s", poller.wait.task_id, error)
+        if message := poller.error_message(error):
+            log.warning(message)
         return poller.on_error(error, time.time())
 
     def _on_rate_limit_headers(self, limit: RateLimit) -> None:
@@ -246,35 +273,11 @@ class PollHub:
         self._metrics.rate_limited()
         self._limiter.on_rate_limited(now)
         pause = DEFAULT_PAUSE_SECONDS if error.retry_after is None else error.retry_after
-        self._limiter.pause_until(now + min(pause, MAX_PAUSE_SECONDS))
+        self._limiter.pause_until(now + min(pause, MAX_RETRY_AFTER))
 
-    async def _send(self, call: calls.Call[Task]) -> Task:
-        """
-        Send a call as exactly one request.
-
-        :raises LemonDataError: also if the client breaks: the video is paid for, and the next poll has a new client.
-        """
-        client = self._client
-        try:
-            if client is None:
-                arguments: dict[str, Any] = self.settings.client_arguments()
-                client = self._client = self._make_client(**arguments, on_rate_limit=self._on_rate_limit_headers)
-            return await client.send_once(call)
-        except LemonDataError:
-            raise
-        except Exception as error:
-            log.exception("The client broke")
-            if client is self._client:
-                self._retire_client()
-            raise AnswerLostError(f"The client broke: {type(error).__name__}: {error}") from None
-
-    def _retire_client(self) -> None:
-        """Close the client in the background, as soon as its polls have ended."""
-        client, self._client = self._client, None
-        if client is not None:
-            closing = asyncio.ensure_future(_close_after(client, set(self._polls)))
-            self._closing.add(closing)
-            closing.add_done_callback(self._closing.discard)
+    def _new_client(self) -> AsyncClient:
+        arguments: dict[str, Any] = self.settings.client_arguments()
+        return self._make_client(**arguments, on_rate_limit=self._on_rate_limit_headers)
 
     def _warn_if_overloaded(self) -> None:
         tasks, allowed = len(self._watches), self._limiter.allowed
@@ -289,10 +292,3 @@ class PollHub:
             allowed,
             WINDOW * tasks / allowed,
         )
-
-
-async def _close_after(client: AsyncClient, polls: set[asyncio.Future[None]]) -> None:
-    if polls:
-        await asyncio.wait(polls)
-    with suppress(Exception):  # the results count, not how the connection closed
-        await client.close()

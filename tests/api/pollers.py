@@ -61,7 +61,6 @@ PASSING = [
     AnswerLostError("reset"),
     ConnectionFailedError("refused"),
     UnreadableAnswerError("html"),
-    NotFoundError("no such page", status=404),
     BadRequestError("odd", status=400),
     InsufficientBalanceError("poor", status=402),
 ]
@@ -69,6 +68,7 @@ REFUSED = [
     AuthenticationError("bad key", status=401),
     AccessDeniedError("not yours", status=403),
     ConfigurationError("no such connection"),
+    NotFoundError("no such page", status=404),
 ]
 passing = pytest.mark.parametrize("error", PASSING, ids=lambda error: error.message)
 refused = pytest.mark.parametrize("error", REFUSED, ids=lambda error: error.message)

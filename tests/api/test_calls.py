@@ -75,7 +75,7 @@ def test_get_task_with_poll_url_requests_it(
     assert call.error_context["poll_url"] == target
 
 
-@pytest.mark.parametrize("payload", [{}, {"status": "processing"}, {"id": "other", "poll_url": "/elsewhere"}])
+@pytest.mark.parametrize("payload", [{}, {"status": "processing"}, {"poll_url": "/elsewhere"}])
 def test_get_task_answer_without_id_keeps_the_requested_one(payload: dict[str, Any]) -> None:
     task = calls.get_task("/v1/tasks/t1?k=1").read(payload)
     assert (task.id, task.poll_url) == ("t1", "/v1/tasks/t1?k=1")
@@ -179,3 +179,28 @@ def test_call_read_any_json_object_returns_or_raises_lemondata_error(
 def test_get_task_without_poll_url_and_id_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match="neither was given"):
         calls.get_task(None)
+
+
+@pytest.mark.parametrize(
+    ("poll_url", "task_id", "answer", "is_other"),
+    [
+        ("/v1/tasks/t1", "t1", {"id": "t2"}, True),
+        ("/v1/tasks/t1", None, {"id": "t2"}, True),
+        ("/v1/videos/generations/t1/", None, {"task_id": "t2"}, True),
+        ("/opaque?x=1", "t1", {"id": "t2"}, True),
+        ("/opaque/path", None, {"id": "t2"}, False),
+        ("/v1/tasks/t1", "t1", {"id": "t2", "task_id": "t1"}, False),
+        ("/v1/tasks/t1", "t1", {"id": " t1 "}, False),
+        ("/v1/tasks/t1", "t1", {"id": 7}, False),
+        ("/v1/tasks/t1", "t1", {}, False),
+    ],
+)
+def test_get_task_answer_that_names_another_task_is_no_answer(
+    poll_url: str, task_id: str | None, answer: dict[str, Any], is_other: bool
+) -> None:
+    read = calls.get_task(poll_url, task_id).read
+    if is_other:
+        with pytest.raises(UnreadableAnswerError, match="another task"):
+            read({**answer, "status": "completed"})
+    else:
+        assert read({**answer, "status": "completed"}).status is TaskStatus.COMPLETED

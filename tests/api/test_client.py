@@ -64,7 +64,7 @@ def test_client_call_without_body_sends_none(send: Any, service: Any, call: call
 def test_client_path_and_query_are_percent_encoded(
     send: Any, service: Any, call: calls.Call[Any], raw_path: bytes
 ) -> None:
-    lemondata = service(says(200, {"id": "t1"}))
+    lemondata = service(says(200, {"id": call.error_context.get("task_id", "t1")}))
     send(lemondata, call)
     assert lemondata.requests[0].url.raw_path in (raw_path, raw_path.replace(b"+", b"%20"))
 

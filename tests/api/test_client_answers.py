@@ -145,7 +145,7 @@ def test_answer_lone_surrogate_in_an_error_can_be_logged(send: Any, service: Any
 
 
 def test_answer_lone_surrogate_in_a_task_is_kept(send: Any, service: Any) -> None:
-    body = '{"id": "t\\ud83d", "status": "failed", "error": "cut \\ud83d", "model": "\\ud83d", "video_url": "x\\ud83d"}'
+    body = '{"id": "t1", "status": "failed", "error": "cut \\ud83d", "model": "\\ud83d", "video_url": "x\\ud83d"}'
     for call in (SUBMIT, POLL):
         task = send(service(says(200, body)), call, once=True)
         assert task.error.message.startswith("cut ")

@@ -9,7 +9,7 @@ import pytest
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.errors import NotFoundError, TaskNotFoundError
-from tests.api.doubles import AUTHORIZED, BASE, CANONICAL, OK, POLL, SUBMIT, refuses
+from tests.api.doubles import AUTHORIZED, BASE, CANONICAL, OK, POLL, SUBMIT, refuses, says
 
 
 @pytest.mark.parametrize(
@@ -106,3 +106,8 @@ def test_poll_url_not_sendable_polls_the_canonical_address(send: Any, service: A
 def test_poll_url_of_an_answer_not_sendable_is_the_canonical_one(send: Any, service: Any, poll_url: str) -> None:
     lemondata = service({"status_code": 200, "text": f'{{"id": "t1", "poll_url": "{poll_url}"}}'})
     assert send(lemondata, SUBMIT).poll_url == "/v1/tasks/t1"
+
+
+def test_poll_url_answered_404_by_another_server_names_the_base_url(send: Any, service: Any) -> None:
+    error = send.error(service(says(404, "<h1>Not Found</h1>")), POLL, connection="prod")
+    assert f"check the Base URL {BASE} of connection 'prod'" in str(error)

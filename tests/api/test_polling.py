@@ -109,15 +109,19 @@ def test_start_after_deadline_polls_once() -> None:
 
 
 @pytest.mark.parametrize(("interval", "delay"), [(5, 5), (60, 10)])
-@pytest.mark.parametrize("now", [START, START + 9999])
-def test_on_task_completed_without_video_polls_three_more_times(interval: float, delay: float, now: float) -> None:
+def test_on_task_completed_without_video_polls_three_more_times(interval: float, delay: float) -> None:
     poller = make_poller(interval)
     for _ in range(3):
-        step = poll_again(poller.on_task(task("completed"), now))
+        step = poll_again(poller.on_task(task("completed"), START))
         assert (step.delay, step.needs_confirmation, type(step.error)) == (delay, True, MissingVideoError)
-    error = error_of(poller.on_task(task("completed"), now))
+    error = error_of(poller.on_task(task("completed", moderation="blocked"), START))
     assert type(error) is MissingVideoError
     assert "t1" in str(error)
+    assert '"moderation": "blocked"' in error.message
+
+
+def test_on_task_completed_without_video_at_the_deadline_ends_the_wait() -> None:
+    assert type(error_of(make_poller().on_task(task("completed"), START + 9999))) is MissingVideoError
 
 
 @pytest.mark.parametrize("polls", [1, 2, 3])

@@ -15,8 +15,8 @@ from lemondata_provider.api.errors import (
     ConfigurationError,
     LemonDataError,
     MissingVideoError,
+    NotFoundError,
     RateLimitError,
-    TaskNotFoundError,
 )
 from lemondata_provider.api.polling import Completed, Failed, PollAgain, PollResult, TaskPoller
 from lemondata_provider.api.task import Task
@@ -67,7 +67,7 @@ def test_task_poller_any_sequence_fails_before_deadline_for_final_errors_only(
     seen: list[tuple[Any, float]], interval: float
 ) -> None:
     poller = make_poller(interval, timeout=1e7)
-    kinds = (TaskNotFoundError, MissingVideoError, AuthenticationError, AccessDeniedError, ConfigurationError)
+    kinds = (NotFoundError, MissingVideoError, AuthenticationError, AccessDeniedError, ConfigurationError)
     for now, step in itertools.islice(polls(poller, itertools.cycle(seen)), 100):
         if isinstance(step, Failed) and now < poller.wait.deadline:
             assert isinstance(step.error, kinds)

@@ -82,6 +82,7 @@ def test_connection_empty_extras_use_defaults(monkeypatch):
         ({"extra": {"timeout": "soon"}}, "field Extra: timeout must be a number above 0, not 'soon'"),
         ({"extra": {"timeout": True}}, "field Extra: timeout must be a number above 0, not True"),
         ({"extra": {"timeout": -1}}, "field Extra: timeout must be a number above 0, not -1"),
+        ({"extra": {"requests_per_minute": 0.9}}, "field Extra: requests_per_minute must be at least 1"),
         ({"extra": {"requests_per_minute": [1]}}, "field Extra: requests_per_minute must be a number above 0"),
         ({"extra": {"triggerers": 1.5}}, "field Extra: triggerers must be a whole number above 0, not 1.5"),
         ({"extra": {"triggerers": 0}}, "field Extra: triggerers must be a"),

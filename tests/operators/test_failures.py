@@ -118,7 +118,7 @@ def test_execute_complete_any_error_without_store_fails_without_retry(context, e
 def test_execute_connection_lost_while_waiting_fails_without_retry(sandbox, context, monkeypatch):
     sandbox.fault("slow", on="poll", seconds=0.1)
     monkeypatch.setenv("AIRFLOW_CONN_GONE", sandbox.connection_uri)
-    op = operator(prompt="[forever]", lemondata_conn_id="gone", wait_for_completion=True, deferrable=False)
+    op = operator(prompt="[forever]", lemondata_conn_id="gone", wait_for_completion=True, deferrable=False, timeout=2)
     gone = threading.Timer(0.3, monkeypatch.setenv, ("AIRFLOW_CONN_GONE", '{"conn_type": "lemondata", "password": ""}'))
     gone.start()
     with pytest.raises(LemonDataFailException, match="The API key is empty") as failure:

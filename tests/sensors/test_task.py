@@ -16,7 +16,8 @@ from airflow.sdk.exceptions import (
     TaskDeferred,
 )
 
-from lemondata_provider.api.errors import ConfigurationError, InvalidRequestError
+from lemondata_provider.api.errors import InvalidRequestError
+from lemondata_provider.api.polling import AUTH_GRACE_SECONDS
 from lemondata_provider.hooks.exceptions import LemonDataFailException
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.sensors.task import TaskSensor
@@ -113,11 +114,11 @@ async def test_timeout_pending_task_raises_sensor_timeout(sandbox, context, mode
 
 
 @MODES
-async def test_never_fail_retryable_error_skips_and_soft_fail_raises(context, mode):
+@pytest.mark.parametrize("option", ["never_fail", "soft_fail"])
+async def test_failing_softly_connection_not_defined_until_the_deadline_skips(context, mode, option):
+    op = in_mode("/v1/tasks/t", mode, lemondata_conn_id="nowhere", timeout=0.5, **{option: True})
     with pytest.raises(AirflowSkipException):
-        await run(in_mode("/v1/tasks/t", mode, lemondata_conn_id="nowhere", never_fail=True), context, mode)
-    with pytest.raises(ConfigurationError, match="'nowhere' is not defined"):
-        await run(in_mode("/v1/tasks/t", mode, lemondata_conn_id="nowhere", soft_fail=True), context, mode)
+        await run(op, context, mode)
 
 
 @MODES
@@ -139,12 +140,31 @@ async def test_silent_fail_at_the_deadline_raises_sensor_timeout(context, mode):
 
 
 @MODES
-async def test_execute_key_refused_three_times_fails(sandbox, context, mode):
+async def test_execute_key_refused_until_the_deadline_raises_sensor_timeout(sandbox, context, mode):
     submit = submitted(context, "[forever]")
     sandbox.fault("error", on="poll", times=-1, status=401, code="invalid_api_key")
-    with pytest.raises(AirflowFailException, match="401 invalid_api_key"):
-        await run(in_mode(submit, mode), context, mode)
+    with pytest.raises(AirflowSensorTimeout):
+        await run(in_mode(submit, mode, timeout=1), context, mode)
     assert sandbox.ledger.requests("poll") >= 3
+
+
+@MODES
+async def test_execute_key_refused_for_a_while_returns_the_result(sandbox, context, mode):
+    submit = submitted(context)
+    sandbox.fault("error", on="poll", times=5, status=401, code="invalid_api_key")
+    assert (await run(in_mode(submit, mode), context, mode))["status"] == "completed"
+
+
+async def test_poke_refused_for_ten_minutes_raises_the_refusal(sandbox, context):
+    submit = submitted(context, "[forever]")
+    op = sensor(submit, deferrable=False)
+    sandbox.fault("error", on="poll", times=-1, status=401, code="invalid_api_key")
+    assert op.poke(context) is False
+    assert op._poking is not None
+    assert op._poking._refused_since is not None
+    op._poking._refused_since -= AUTH_GRACE_SECONDS
+    with pytest.raises(AirflowFailException, match="401 invalid_api_key"):
+        op.poke(context)
 
 
 def test_execute_deferrable_first_poll_fails_defers(sandbox, context):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import time
 from functools import cached_property, partial
 from typing import Any
@@ -10,7 +11,7 @@ import pytest
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import AsyncClient
-from lemondata_provider.api.errors import LemonDataError
+from lemondata_provider.api.errors import LemonDataError, TaskTimeoutError
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.triggers.events import TaskEvent, read_event
@@ -139,12 +140,22 @@ async def test_run_at_the_deadline_yields_a_timeout_that_names_the_sensor(sandbo
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, "invalid_api_key"), (403, "access_denied")])
-async def test_run_key_refused_three_times_yields_the_error(sandbox, status, code):
+async def test_run_key_refused_until_the_deadline_yields_the_reason(sandbox, status, code):
     task = submit()
     sandbox.fault("error", on="poll", times=-1, status=status, code=code)
-    error = await error_of(trigger_for(task))
+    error = await error_of(trigger_for(task, deadline=time.time() + 1))
+    assert type(error) is TaskTimeoutError
     assert (error.status, error.code, error.poll_url) == (status, code, task.poll_url)
-    assert sandbox.ledger.requests("poll") == 3
+    assert sandbox.ledger.requests("poll") >= 3
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, "invalid_api_key"), (403, "access_denied"), (404, "not_found")])
+async def test_run_refusals_for_a_while_still_yields_the_result(sandbox, status, code, caplog):
+    task = submit()
+    sandbox.fault("error", on="poll", times=5, status=status, code=code)
+    with caplog.at_level(logging.WARNING):
+        assert (await result_of(trigger_for(task)))["status"] == "completed"
+    assert sum("was refused" in message for message in caplog.messages) == 1
 
 
 async def test_run_key_changed_while_polling_uses_the_new_key(sandbox, monkeypatch):
@@ -164,11 +175,11 @@ async def until(done: Any) -> None:
         await asyncio.sleep(0.01)
 
 
-async def test_run_undefined_connection_yields_a_retryable_error(sandbox):
+async def test_run_connection_not_defined_until_the_deadline_yields_the_reason(sandbox):
     task = submit()
-    error = await error_of(trigger_for(task, lemondata_conn_id="nowhere"))
+    error = await error_of(trigger_for(task, lemondata_conn_id="nowhere", deadline=time.time() + 0.5))
     assert "Connection 'nowhere' is not defined" in str(error)
-    assert (error.final, error.poll_url) == (False, task.poll_url)
+    assert (type(error), error.poll_url) == (TaskTimeoutError, task.poll_url)
 
 
 class WithClient(TaskTrigger):
@@ -275,21 +286,3 @@ async def test_run_fifty_triggers_on_a_slow_service_keep_the_event_loop_responsi
     assert all(event.result for event in events)
     assert sorted(lags)[int(len(lags) * 0.9)] < 0.25
     assert max(lags) < 1.5
-
-
-@pytest.mark.parametrize(
-    "event",
-    [
-        None,
-        "completed",
-        {},
-        {"task_id": "ldtask_1", "poll_url": "/v1/tasks/ldtask_1"},
-        {"task_id": "ldtask_1", "poll_url": "/v1/tasks/ldtask_1", "result": {}, "error": {"message": "both"}},
-        {"task_id": "ldtask_1", "poll_url": "/v1/tasks/ldtask_1", "result": []},
-        {"task_id": "ldtask_2", "poll_url": "/v1/tasks/ldtask_2", "result": {"status": "completed"}},
-    ],
-)
-def test_read_event_invalid_event_or_other_task_raises_error_with_the_poll_url(event):
-    with pytest.raises(LemonDataError, match="an unusable event") as refused:
-        read_event(event, "ldtask_1", "/v1/tasks/ldtask_1")
-    assert refused.value.poll_url == "/v1/tasks/ldtask_1"
