@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from lemondata_provider.catalog.catalog import AUDIO_ON, AUDIO_WITHOUT_TOGGLE, NOT_LISTED, Catalog, CatalogModel
-from lemondata_provider.catalog.media import not_public, plain_http
+from lemondata_provider.catalog.media import broken_inline, not_public, plain_http
 from lemondata_provider.catalog.operations import (
     DECIDING,
     NEEDS,
@@ -56,7 +56,7 @@ def check(fields: Mapping[str, Any], catalog: Catalog, undecided: Collection[str
         fields without a parameter of their own. No finding depends on them.
     """
     model = None if "model" in undecided else catalog.find(str(fields.get("model")))
-    errors, words = list(wrong_values(fields)), list(wrong_words(fields))
+    errors, words = [*wrong_values(fields), *broken_inline(fields)], list(wrong_words(fields))
     errors += words if model else ()  # an unknown model may have words of its own
     if model and model.operations and "operation" not in undecided and isinstance(fields.get("operation", ""), str):
         errors += _operation_errors(fields, model, catalog, undecided)

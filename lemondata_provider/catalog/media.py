@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import string
 from collections.abc import Iterator, Mapping
 from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from lemondata_provider.catalog.operations import IMAGES
 from lemondata_provider.catalog.values import is_inline
 
 MEDIA = (*IMAGES, "video_url", "video_urls", "audio_url", "audio_urls")
+_BASE64 = f"{string.ascii_letters}{string.digits}+/-_".encode()  # both alphabets
 _LOCAL_ENDINGS = (".localhost", ".local", ".internal", ".lan", ".home.arpa")
 
 
@@ -48,6 +50,22 @@ def not_public(fields: Mapping[str, Any]) -> Iterator[str]:
             yield f"{name} holds a data: URL: in production, public https URLs are easier to retry and to inspect."
         elif is_local(url):
             yield f"{name} is {host_of(url)}/…, which LemonData cannot reach: it needs a public https URL."
+
+
+def broken_inline(fields: Mapping[str, Any]) -> Iterator[str]:
+    """Yield one sentence per ``data:`` URL whose base64 cannot be decoded."""
+    for name, url in _media(fields):
+        head, _, payload = url.partition(",") if is_inline(url) else ("", "", "")
+        if head.rstrip().lower().endswith(";base64") and not _is_base64(payload):
+            yield f"{name} holds a data: URL whose base64 is broken: encode the file again."
+
+
+def _is_base64(payload: str) -> bool:
+    """Return whether a text can be base64, without decoding megabytes while a DAG file is parsed."""
+    text = unquote(payload) if "%" in payload else payload
+    content = text.encode("utf-8", "replace").translate(None, b" \t\r\n")
+    digits = content.rstrip(b"=")
+    return len(digits) % 4 != 1 and len(digits) > 0 and not digits.translate(None, _BASE64)
 
 
 def _media(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

@@ -27,8 +27,10 @@ __all__ = [
     "airflow_stats",
     "backfill_runs",
     "expansion_types",
+    "init_kwargs",
     "is_from_mapped",
     "map_key",
+    "mapped_source",
     "never_expire",
     "task_group_expansion",
     "task_instance_state",
@@ -92,6 +94,19 @@ def task_instance_state(dag_id: str, task_id: str, run_id: str, map_index: int) 
 def is_from_mapped(operator: Any) -> bool:
     """Return whether Airflow made this operator by expanding a mapped one."""
     return bool(getattr(operator, "_BaseOperator__from_mapped", False))
+
+
+def init_kwargs(operator: Any) -> dict[str, Any]:
+    """Return the arguments that an operator was made with, without those that were left out."""
+    return dict(operator._BaseOperator__init_kwargs)
+
+
+def mapped_source(operator: Any) -> tuple[dict[str, Any], Any] | None:
+    """Return the arguments of ``partial`` and of ``expand`` that made this operator; ``None`` if they are not known."""
+    dag = operator.get_dag()
+    mapped = dag.task_dict.get(operator.task_id) if dag else None
+    expansion = getattr(mapped, "expand_input", None)
+    return None if mapped is None or expansion is None else (mapped.partial_kwargs, expansion.value)
 
 
 def backfill_runs(dag: Any, start: Any, end: Any) -> tuple[list[Any], Any]:

@@ -12,8 +12,8 @@ from typing import Any
 from airflow.sdk.configuration import conf
 
 from lemondata_provider.api.errors import ConfigurationError, InvalidRequestError
-from lemondata_provider.api.redaction import redact, unshield
-from lemondata_provider.api.request import REQUEST_FIELDS, VideoRequest
+from lemondata_provider.api.redaction import redact
+from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.catalog import Catalog, CatalogError, load
 from lemondata_provider.catalog.checks import EXTRA, Findings, check
 from lemondata_provider.catalog.media import is_local
@@ -23,6 +23,7 @@ from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.settings import ConnectionSettings
 from lemondata_provider.hooks.version_compat import is_from_mapped
 from lemondata_provider.operators.arguments import is_literal, names_of_models
+from lemondata_provider.operators.request_fields import rendered_fields, request_fields
 
 VALIDATIONS = ("strict", "warn", "off")
 BYPASS = 'If this is newer than the package, validation="warn" submits it all the same.'
@@ -47,9 +48,9 @@ def checked_requests(operator: Any) -> list[VideoRequest]:
 
     :raises LemonDataFailException: a field is invalid; nothing was sent.
     """
-    given = {name: unshield(getattr(operator, name)) for name in REQUEST_FIELDS}
     try:
-        models = (operator.model, *names_of_models("fallback_models", operator.fallback_models))
+        given = rendered_fields(operator)
+        models = (given["model"], *names_of_models("fallback_models", given.pop("fallback_models")))
         return [VideoRequest.checked(**{**given, "model": model}) for model in models]
     except InvalidRequestError as error:
         raise to_airflow_error(error) from None
@@ -111,17 +112,33 @@ def check_literals(operator: Any) -> None:
     A mapped task is checked before it submits: Airflow would retry an error while it expands the task.
 
     :param operator: an operator with the request's fields, ``fallback_models`` and ``validation``.
-    :raises InvalidRequestError: the findings, in strict validation.
+    :raises InvalidRequestError: a literal that no request can have, or the findings in strict validation.
     """
-    if operator.validation != "strict" or is_from_mapped(operator):
+    if is_from_mapped(operator):
         return
-    given = {name: unshield(getattr(operator, name)) for name in REQUEST_FIELDS}
+    given = request_fields(operator)
+    fallbacks = given.pop("fallback_models")
     undecided = {name for name, value in given.items() if not is_literal(value, operator.template_ext)}
     fields = {name: _plain(value) for name, value in given.items() if value is not None and name not in undecided}
-    extra = fields.pop(EXTRA, {})
-    fields |= extra if isinstance(extra, dict) else {}
-    bodies = [fields, *({**fields, "model": model} for model in _literal_models(operator))]
-    _refuse(_check_all(bodies, catalog(), undecided).errors)
+    _parse_literals(given, undecided)
+    is_known = is_literal(fallbacks, operator.template_ext)
+    models = names_of_models("fallback_models", fallbacks) if is_known else []
+    if operator.validation == "strict":
+        extra = fields.pop(EXTRA, {})
+        bodies = [{**fields, **extra}, *({**fields, **extra, "model": model} for model in models)]
+        _refuse(_check_all(bodies, catalog(), undecided).errors)
+    if not undecided:
+        VideoRequest.checked(**given)
+
+
+def _parse_literals(given: dict[str, Any], undecided: Collection[str]) -> None:
+    """Refuse a literal that its field cannot have; fields that are not known yet are left out."""
+    fields = {name: value for name, value in given.items() if name not in undecided}
+    extra = fields.get(EXTRA) or {}
+    for name in ("model", "prompt"):  # a request cannot be without them
+        if (name in undecided or (name == "prompt" and fields[name] is None)) and name not in extra:
+            fields[name] = "known when it is rendered"
+    VideoRequest.checked(**fields)
 
 
 def _check_all(bodies: list[dict[str, Any]], models: Catalog, undecided: Collection[str] = ()) -> Findings:
@@ -151,12 +168,6 @@ def _has_local_base_url(hook: LemonDataHook) -> bool:
         return is_local(ConnectionSettings.read(connection).base_url)
     except Exception:  # noqa: BLE001 # the submit reports what is wrong with the connection; this is for a warning
         return True
-
-
-def _literal_models(operator: Any) -> list[str]:
-    models = operator.fallback_models
-    literal = isinstance(models, (list, tuple)) and is_literal(models, operator.template_ext)
-    return [model for model in models if isinstance(model, str)] if literal else []
 
 
 def _plain(value: Any) -> Any:

@@ -12,23 +12,21 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
-from lemondata_provider.api.errors import LemonDataError, TaskFailedError, TaskTimeoutError
+from lemondata_provider.api.errors import LemonDataError, TaskTimeoutError
 from lemondata_provider.api.polling import Failed, PollAgain, PollResult, TaskPoller, in_seconds
 from lemondata_provider.api.redaction import redact, shield, shield_literal
 from lemondata_provider.api.request import REQUEST_FIELDS
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import Task
-from lemondata_provider.hooks.exceptions import (
-    LemonDataFailException,
-    submit_errors_as_airflow_errors,
-    to_airflow_error,
-)
+from lemondata_provider.hooks.exceptions import submit_errors_as_airflow_errors, to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.retry_policy import with_retry_policy
-from lemondata_provider.operators.arguments import choice, flag
+from lemondata_provider.operators.arguments import choice, connection_id, flag
+from lemondata_provider.operators.failure import failure
 from lemondata_provider.operators.fingerprint import fingerprint
 from lemondata_provider.operators.guards import read_guards
 from lemondata_provider.operators.record import Options, Record
+from lemondata_provider.operators.request_fields import FIELDS, computed_paths
 from lemondata_provider.operators.store import Store, store_of
 from lemondata_provider.operators.submission import Submission
 from lemondata_provider.operators.validation import (
@@ -111,6 +109,8 @@ class SubmitVideoOperator(BaseOperator):
     :param check_live: check the request against what the service says of the model today; default ``False``.
     :param max_cost_usd: refuse, before submitting, what would cost more USD at today's price; default: no limit.
     :param unknown_cost: with a maximum, ``refuse`` what cannot be priced beforehand (default), or ``allow`` it.
+    :param blank_as_none: leave out what an empty cell or a template makes of nothing (``""``, ``"None"``, ``None``),
+        also inside lists and dicts; default ``False``: such a rendered or mapped value is refused.
     :param retry_policy: Airflow's (3.3 and newer), default and for ``None``
         :class:`~lemondata_provider.hooks.retry_policy.LemonDataRetryPolicy`.
     :raises InvalidRequestError: when the DAG is read: what is literal cannot be right.
@@ -119,7 +119,7 @@ class SubmitVideoOperator(BaseOperator):
     :raises LemonDataError: what a retry may mend while nothing was submitted: no connection, too many requests.
     """
 
-    template_fields: Sequence[str] = (*REQUEST_FIELDS, "fallback_models", "lemondata_conn_id")
+    template_fields: Sequence[str] = (*FIELDS, "lemondata_conn_id")
     template_fields_renderers: ClassVar[dict[str, str]] = {"extra_params": "json"}
     ui_color = "#fff7c2"
     on_kill_seconds = 4.0  # Airflow ends the process 5 s after the signal
@@ -174,6 +174,7 @@ class SubmitVideoOperator(BaseOperator):
         check_live: bool = False,
         max_cost_usd: Decimal | float | str | None = None,
         unknown_cost: str = "refuse",
+        blank_as_none: bool = False,
         retry_policy: Any = None,
         **kwargs: Any,
     ) -> None:
@@ -181,7 +182,11 @@ class SubmitVideoOperator(BaseOperator):
         super().__init__(**with_retry_policy(kwargs, retry_policy))
         for name in REQUEST_FIELDS:  # shielded at once: Airflow stores and shows these attributes
             setattr(self, name, shield_literal(arguments[name]))
-        self.lemondata_conn_id = lemondata_conn_id
+        self.computed = [
+            path for name in FIELDS for path in computed_paths(arguments[name], self.template_ext, (name,))
+        ]
+        self.blank_as_none = flag("blank_as_none", blank_as_none)
+        self.lemondata_conn_id = connection_id("lemondata_conn_id", lemondata_conn_id)
         self.wait_for_completion = flag("wait_for_completion", wait_for_completion)
         self.deferrable = flag("deferrable", deferrable)
         self.poll_interval = in_seconds("poll_interval", poll_interval)
@@ -291,10 +296,4 @@ class SubmitVideoOperator(BaseOperator):
         return store_of(context) if self.durable else None
 
     def _failure(self, context: Context, error: LemonDataError) -> Exception:
-        """Return the exception once the video is paid for: without a record, a retry would pay again."""
-        if isinstance(error, TaskFailedError) and self.resubmit_failed:
-            return error.replace(final=False)  # a retry submits again
-        if isinstance(error, TaskTimeoutError) and error.task_id and self.on_timeout == "cancel":
-            cancellation = self.hook.cancel(error.task_id)
-            error = error.replace(message=f"{error.message} on_timeout='cancel': {cancellation}")
-        return to_airflow_error(error) if self._store(context) is not None else LemonDataFailException(error)
+        return failure(self, error, self._store(context) is not None)

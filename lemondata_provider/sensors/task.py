@@ -25,14 +25,18 @@ from lemondata_provider.api.polling import (
 from lemondata_provider.api.redaction import shield, shield_literal
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import identify
+from lemondata_provider.hooks.arguments import connection_id, flag, is_literal
 from lemondata_provider.hooks.exceptions import to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.retry_policy import with_retry_policy
+from lemondata_provider.hooks.version_compat import is_from_mapped
 from lemondata_provider.triggers.events import read_event, with_video_url
 from lemondata_provider.triggers.task import TaskTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
+
+SWITCHES = {"soft_fail", "never_fail", "silent_fail"}  # of Airflow's own sensor, which takes "False" for true
 
 
 class TaskSensor(BaseSensorOperator):
@@ -53,6 +57,7 @@ class TaskSensor(BaseSensorOperator):
         Airflow's own default is. With ``False``, ``mode`` says how: ``poke`` or ``reschedule``.
     :param retry_policy: Airflow's (3.3 and newer), default and for ``None``
         :class:`~lemondata_provider.hooks.retry_policy.LemonDataRetryPolicy`.
+    :raises InvalidRequestError: when the DAG is read: a literal argument cannot be right.
     :raises LemonDataFailException: the task failed, was cancelled or is not known, or the key was refused three times.
     :raises AirflowSensorTimeout: the task was not finished in time; it may still finish, and is not paid for again.
     :raises LemonDataError: what a retry may mend, such as a connection that is not defined.
@@ -72,15 +77,19 @@ class TaskSensor(BaseSensorOperator):
         retry_policy: Any = None,
         **kwargs: Any,
     ) -> None:
+        for name in SWITCHES & kwargs.keys():
+            flag(name, kwargs[name])
         super().__init__(
             poke_interval=in_seconds("poke_interval", poke_interval),
             timeout=in_seconds("timeout", timeout),
             **with_retry_policy(kwargs, retry_policy),
         )
         self.poll_url = shield_literal(poll_url)  # Airflow stores and shows it, whatever was put there by mistake
-        self.lemondata_conn_id = lemondata_conn_id
-        self.deferrable = deferrable
+        self.lemondata_conn_id = connection_id("lemondata_conn_id", lemondata_conn_id)
+        self.deferrable = flag("deferrable", deferrable)
         self._poking: TaskPoller | None = None  # its memory of refusals spans the pokes of one try
+        if is_literal(poll_url, self.template_ext) and not is_from_mapped(self):
+            self._task()
 
     @cached_property
     def hook(self) -> LemonDataHook:
@@ -144,11 +153,9 @@ class TaskSensor(BaseSensorOperator):
         """Return id and poll URL of the task."""
         task = identify(self.poll_url if isinstance(self.poll_url, dict) else {"poll_url": self.poll_url})
         if task is None or "/" not in task[1] or task[1].lstrip().startswith("{"):
-            raise to_airflow_error(
-                InvalidRequestError(
-                    "poll_url must be a poll URL such as '/v1/tasks/<id>', or the result of SubmitVideoOperator as a "
-                    f"dict (submit.output, not a template that makes a text of it), not {str(self.poll_url)[:80]!r}"
-                )
+            raise InvalidRequestError(
+                "poll_url must be a poll URL such as '/v1/tasks/<id>', or the result of SubmitVideoOperator as a "
+                f"dict (submit.output, not a template that makes a text of it), not {str(self.poll_url)[:80]!r}"
             )
         return task
 
@@ -182,6 +189,9 @@ class TaskSensor(BaseSensorOperator):
                 raise AirflowSkipException(str(error)) from error
             raise
         except LemonDataError as error:
-            if self.never_fail:
+            translated = to_airflow_error(error)
+            if self.never_fail or (self.soft_fail and translated is not error):
                 raise AirflowSkipException(str(error)) from error
+            if translated is not error:
+                raise translated from None
             raise

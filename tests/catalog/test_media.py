@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from lemondata_provider.catalog.media import host_of, is_local, not_public, plain_http
+from lemondata_provider.catalog.media import broken_inline, host_of, is_local, not_public, plain_http
 
 HERE = [
     *("http://localhost:8080/a", "http://127.0.0.1/a", "http://[::1]:1/a", "https://10.1.2.3/a", "https://192.168.0.9"),
@@ -49,3 +49,26 @@ def test_media_warnings_url_with_secrets_do_not_quote_them() -> None:
     urls = {"image_url": "http://me:secret@10.0.0.1/secret?secret=1", "image": "data:image/png;base64,secret"}
     public = {"image_url": "http://me:secret@x.example/secret?secret=1"}
     assert "secret" not in str([*not_public(urls), *plain_http(public)])
+
+
+@pytest.mark.parametrize(
+    "payload", ["not*base64!", "A", "AAAAA", "", "====", "AA=A", "AAA\N{LATIN SMALL LETTER E WITH ACUTE}", "%%%%"]
+)
+@pytest.mark.parametrize("name", ["image", "image_url", "start_image", "video_url", "audio_url"])
+def test_broken_inline_base64_that_cannot_be_decoded_is_one_sentence(payload: str, name: str) -> None:
+    (sentence,) = broken_inline({name: f"data:image/png;base64,{payload}"})
+    assert sentence == f"{name} holds a data: URL whose base64 is broken: encode the file again."
+    assert len(list(broken_inline({"image_urls": [f" DATA:image/png;BASE64 ,{payload}"]}))) == 1
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("data:image/png;base64,AAAA", "data:image/png;base64,AA", "data:image/png;base64,AAA=", "data:,any text*"),
+        *("data:image/png;base64,A-_A\r\n AA==\n", "data:image/png;base64,AA%2BA%3D%3D"),
+        "data:image/svg+xml,%3Csvg%3E",
+        "https://x.example/a;base64,*",
+    ],
+)
+def test_broken_inline_base64_that_can_be_decoded_is_nothing(url: str) -> None:
+    assert list(broken_inline({"image": url})) == []

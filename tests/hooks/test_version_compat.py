@@ -47,6 +47,17 @@ def test_expansion_types_private_modules_have_their_names():
     assert "_key" in inspect.getsource(argument)
 
 
+def test_mapped_source_and_init_kwargs_of_a_mapped_operator_have_what_made_it():
+    from airflow.sdk import DAG, BaseOperator  # noqa: PLC0415 # to expand one
+
+    with DAG("mapping"):
+        operator = BaseOperator.partial(task_id="t", owner="me").expand(doc=["a"]).unmap({"doc": "a"})
+    partial, expanded = compat.mapped_source(operator) or ({}, None)
+    assert (partial["owner"], expanded) == ("me", {"doc": ["a"]})
+    assert compat.init_kwargs(operator)["doc"] == "a"
+    assert compat.mapped_source(BaseOperator(task_id="t")) is None
+
+
 def test_backfill_runs_private_functions_have_their_names(mocker):
     from airflow.models import backfill  # noqa: PLC0415 # the private names themselves
 

@@ -4,8 +4,8 @@ import pytest
 import structlog
 from airflow.sdk.exceptions import AirflowFailException
 
-from lemondata_provider.api.errors import APIError, ModelNotFoundError, ServiceError
-from tests.operators.helpers import operator
+from lemondata_provider.api.errors import APIError, InvalidRequestError, ModelNotFoundError, ServiceError
+from tests.operators.helpers import operator, rendered
 
 
 @pytest.mark.parametrize(
@@ -49,9 +49,12 @@ def test_fallback_models_not_set_unavailable_model_fails(sandbox, context):
 
 
 @pytest.mark.parametrize("value", ["sora-2", [1], [""], {"a": 1}])
-def test_fallback_models_invalid_fails_and_sends_no_request(sandbox, context, value):
+def test_fallback_models_invalid_raises_when_literal_and_fails_when_rendered(sandbox, context, value):
+    with pytest.raises(InvalidRequestError, match="fallback_models must be a list of names of models"):
+        operator(fallback_models=value)
+    op = rendered(operator(fallback_models="{{ value }}"), native=True, value=value)
     with pytest.raises(AirflowFailException, match="fallback_models must be a list of names of models"):
-        operator(fallback_models=value).execute(context)
+        op.execute(context)
     assert sandbox.ledger.requests() == 0
 
 

@@ -12,6 +12,7 @@ import structlog
 from airflow.sdk import DAG
 from airflow.sdk.exceptions import AirflowFailException
 
+from lemondata_provider.api.errors import InvalidRequestError
 from lemondata_provider.operators.video import SubmitVideoOperator
 from tests.operators.helpers import operator, rendered, sent
 
@@ -109,8 +110,11 @@ def test_reference_images_lazy_sequence_is_sent_as_a_list(sandbox, context):
 
 
 def test_inline_media_in_an_invalid_field_is_not_in_the_error(sandbox, context):
+    with pytest.raises(InvalidRequestError) as literal:
+        operator(duration=DATA_URL)
+    assert PAYLOAD[:20] not in str(literal.value)
     with pytest.raises(AirflowFailException) as refused:
-        operator(duration=DATA_URL).execute(context)
+        rendered(operator(duration="{{ seconds }}"), seconds=DATA_URL).execute(context)
     assert PAYLOAD[:20] not in str(refused.value)
     assert PAYLOAD[:20] not in repr(pickle.dumps(refused.value))
 

@@ -180,6 +180,7 @@ def test_init_unknown_validation_raises_error_that_lists_the_choices():
             "Fallback hailuo-2.3-fast does image-to-video",
         ),
         ({}, "which operation is meant is unclear from nothing"),
+        ({"model": "veo3.1", "image": "data:image/png;base64,%%%"}, "image holds a data: URL whose base64 is broken"),
     ],
 )
 def test_init_invalid_literal_fields_raises(fields, sentence):

@@ -18,6 +18,7 @@ from airflow.sdk.exceptions import (
 
 from lemondata_provider.api.errors import InvalidRequestError
 from lemondata_provider.api.polling import AUTH_GRACE_SECONDS
+from lemondata_provider.api.redaction import shield
 from lemondata_provider.hooks.exceptions import LemonDataFailException
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.sensors.task import TaskSensor
@@ -207,11 +208,43 @@ async def test_execute_deferrable_completed_task_returns_without_deferring(sandb
         "data:image/png;base64,QUJD/REVG",
     ],
 )
-def test_poll_url_invalid_fails_and_sends_no_request(sandbox, context, poll_url):
-    with pytest.raises(AirflowFailException, match="poll_url must be a poll URL such as") as refused:
-        sensor(poll_url).execute(context)
+def test_poll_url_invalid_raises_when_literal_and_fails_when_rendered(sandbox, context, poll_url):
+    with pytest.raises(InvalidRequestError, match="poll_url must be a poll URL such as") as refused:
+        sensor(poll_url)
     assert "QUJD" not in str(refused.value)
+    op = sensor("{{ submitted_url }}")
+    op.poll_url = shield(poll_url)  # as it is rendered
+    with pytest.raises(AirflowFailException, match="poll_url must be a poll URL such as"):
+        op.execute(context)
     assert sandbox.ledger.requests() == 0
+
+
+@pytest.mark.parametrize("option", ["soft_fail", "never_fail"])
+def test_poll_url_invalid_rendered_value_skips_if_asked(sandbox, context, option):
+    op = sensor("{{ submitted_url }}", **{option: True})
+    op.poll_url = "None"
+    with pytest.raises(AirflowSkipException):
+        op.execute(context)
+
+
+def test_poll_url_invalid_mapped_value_fails_when_the_task_runs(sandbox, context):
+    with DAG("mapping"):
+        mapped = TaskSensor.partial(task_id="wait").expand(poll_url=["/v1/tasks/t", ""])
+    with pytest.raises(AirflowFailException, match="poll_url must be a poll URL such as"):
+        mapped.unmap({"poll_url": ""}).execute(context)
+
+
+@pytest.mark.parametrize("name", ["deferrable", "soft_fail", "never_fail", "silent_fail"])
+@pytest.mark.parametrize("value", ["False", "true", 1, None])
+def test_init_switch_not_a_bool_raises(name, value):
+    with pytest.raises(InvalidRequestError, match=f"{name} must be True or False, not {type(value).__name__}"):
+        sensor("/v1/tasks/t", **{name: value})
+
+
+@pytest.mark.parametrize("conn_id", ["", " ", None, 7])
+def test_init_invalid_connection_id_raises(conn_id):
+    with pytest.raises(InvalidRequestError, match="lemondata_conn_id must be the id of an Airflow connection"):
+        sensor("/v1/tasks/t", lemondata_conn_id=conn_id)
 
 
 @pytest.mark.parametrize("field", ["timeout", "poke_interval"])
