@@ -38,6 +38,7 @@ def get_commands() -> list[CLICommand]:
     whose = (ARG_DAG_ID, ARG_TASK_ID, argument("run_id", help="The id of the DAG run"), ARG_MAP_INDEX)
     lemondata_task_id = argument("--lemondata-task-id", required=True, help="The id of the task at LemonData")
     poll_url = argument("--poll-url", help="The poll URL of the task, default: /v1/tasks/<its id>")
+    force = argument("--force", action="store_true", help="Adopt the task without asking LemonData for it")
     as_json = argument("--json", action="store_true", help="Print JSON")
     conn_id = argument("--conn-id", default="lemondata_default", help="The connection, default lemondata_default")
     which = (
@@ -85,7 +86,7 @@ def get_commands() -> list[CLICommand]:
                     name="adopt",
                     help="Wait for a task that exists at LemonData, instead of submitting",
                     func=_printing(_ADOPTION, "adopt"),
-                    args=(*whose, lemondata_task_id, poll_url),
+                    args=(*whose, lemondata_task_id, poll_url, conn_id, force),
                 ),
                 ActionCommand(
                     name="forget",

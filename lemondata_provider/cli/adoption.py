@@ -11,21 +11,36 @@ from airflow.models.taskinstance import TaskInstance
 from airflow.utils.session import create_session
 from sqlalchemy import select
 
-from lemondata_provider.api.errors import SubmitUnknownError
+from lemondata_provider.api import calls
+from lemondata_provider.api.errors import (
+    AccessDeniedError,
+    InvalidRequestError,
+    LemonDataError,
+    NotFoundError,
+    SubmitUnknownError,
+)
 from lemondata_provider.api.fields import read_text
 from lemondata_provider.api.task import canonical_poll_url
+from lemondata_provider.cli.hook import CommandLineHook
+from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.version_compat import task_state_database
 from lemondata_provider.operators.record import KEY, Record
 
 AT_WORK = {"scheduled", "queued", "running", "restarting", "deferred"}
 
 
-def adopt(args: Namespace, database: Callable[[Namespace], Database] | None = None) -> str:
+def adopt(
+    args: Namespace,
+    database: Callable[[Namespace], Database] | None = None,
+    get_hook: Callable[[str], LemonDataHook] = CommandLineHook,
+) -> str:
     """
     Put a task into the record of a task instance: after a clear it is polled, and nothing is submitted.
 
-    :param args: ``dag_id``, ``task_id``, ``run_id``, ``map_index``, ``lemondata_task_id`` and ``poll_url``.
+    :param args: ``dag_id``, ``task_id``, ``run_id``, ``map_index``, ``lemondata_task_id``, ``poll_url``, ``conn_id``
+        and ``force``.
     :param database: where the record is, default: Airflow's database.
+    :param get_hook: returns the hook of a connection; the task is polled before its id is believed.
     :raises SystemExit: where nothing could be done, and why.
     """
     task_id, poll_url = read_text(args.lemondata_task_id), read_text(args.poll_url)
@@ -35,9 +50,29 @@ def adopt(args: Namespace, database: Callable[[Namespace], Database] | None = No
     found = store.read()
     if found and found.answered:
         raise SystemExit(f"Nothing was changed: the record holds task {found.task_id} already, which is paid for.")
+    state = "It was not polled, because of --force." if args.force else poll(get_hook(args.conn_id), task_id, poll_url)
     record = found or Record(fingerprint={}, max_tries=0, deadline=0.0)
     store.write(replace(record, answered=False, task_id=task_id, poll_url=poll_url or canonical_poll_url(task_id)))
-    return f"Task {args.lemondata_task_id} is adopted. Clear the Airflow task now, and it waits for that video."
+    return f"Task {task_id} is adopted. {state} Clear the Airflow task now, and it waits for that video."
+
+
+def poll(hook: LemonDataHook, task_id: str, poll_url: str | None) -> str:
+    """
+    Poll a task, and say its state: an id with a typing error would be waited for in vain.
+
+    :raises SystemExit: LemonData does not know the task, or could not be asked.
+    """
+    try:
+        with hook.get_conn() as client:
+            task = client.send_once(calls.get_task(poll_url, task_id))
+    except (NotFoundError, AccessDeniedError, InvalidRequestError) as error:
+        raise SystemExit(f"Nothing was changed: LemonData has no task {task_id} for this key. {error}") from None
+    except LemonDataError as error:
+        raise SystemExit(
+            f"Nothing was changed: task {task_id} could not be polled. {error} --conn-id names "
+            "another connection; --force adopts it without a poll."
+        ) from None
+    return f"It is {task.status.value} at LemonData."
 
 
 def forget(args: Namespace, database: Callable[[Namespace], Database] | None = None) -> str:

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk.exceptions import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
 
-from lemondata_provider.api.errors import APIError, LemonDataError
+from lemondata_provider.api.errors import APIError, LemonDataError, TaskTimeoutError
 from lemondata_provider.api.submit_outcome import SubmitOutcome, classify_submit_error
 
 
@@ -45,13 +51,46 @@ def submit_errors_as_airflow_errors(retry_policy: Any) -> Iterator[None]:
     """
     Translate the error of a failed submit.
 
-    A refused submit cost nothing: the retry policy of the task decides about a retry, if it has one.
+    A refused submit cost nothing: the retry policy of the task decides about a retry, if it has one. The log of the
+    task shows the reason, and not the frames of the HTTP client below it.
     """
     try:
         yield
     except LemonDataError as error:
         refused = isinstance(error, APIError) and classify_submit_error(error) is SubmitOutcome.REFUSED
         translated = error if refused and retry_policy else to_airflow_error(error)
-        if translated is error:
-            raise  # an error must not become its own cause
-        raise translated from error
+        raise (error.replace() if translated is error else translated) from None
+
+
+@contextmanager
+def naming_task(get_task: Callable[[], Mapping[str, Any]]) -> Iterator[None]:
+    """
+    Let a failure callback find ``error``, ``task_id``, ``poll_url`` and ``request_id`` on whatever is raised.
+
+    :param get_task: returns what is known of the task when something is raised.
+    """
+    try:
+        yield
+    except (Exception, AirflowTaskTimeout) as exception:
+        task = get_task()
+        error = _error_behind(exception) or _new_error(exception, task)
+        facts = {name: getattr(error, name) or task.get(name) for name in ("task_id", "poll_url", "request_id")}
+        for name, value in {"error": error, **facts}.items():
+            if getattr(exception, name, None) is None:
+                setattr(exception, name, value)
+        raise
+
+
+def _error_behind(exception: BaseException | None) -> LemonDataError | None:
+    while exception is not None:
+        error = exception if isinstance(exception, LemonDataError) else getattr(exception, "error", None)
+        if isinstance(error, LemonDataError):
+            return error
+        exception = exception.__cause__
+    return None
+
+
+def _new_error(exception: BaseException, task: Mapping[str, Any]) -> LemonDataError:
+    is_timeout = isinstance(exception, (AirflowSensorTimeout, AirflowSkipException, AirflowTaskTimeout))
+    kind = TaskTimeoutError if is_timeout else LemonDataError
+    return kind(str(exception), task_id=task.get("task_id"), poll_url=task.get("poll_url"))

@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+from airflow.sdk import Context
+
 from lemondata_provider.api.errors import LemonDataError, TaskFailedError, TaskTimeoutError
 from lemondata_provider.hooks.exceptions import LemonDataFailException, to_airflow_error
+from lemondata_provider.operators.store import store_of
 
 
-def failure(operator: Any, error: LemonDataError, has_record: bool) -> Exception:
+def failure(operator: Any, context: Context, error: LemonDataError) -> Exception:
     """
     Return the exception to raise for a task that is paid for.
 
-    :param operator: an operator with ``hook``, ``on_timeout`` and ``resubmit_failed``.
+    :param operator: an operator with ``durable``, ``hook``, ``on_timeout`` and ``resubmit_failed``.
+    :param context: Airflow's context; without a record in its store a retry would pay again.
     :param error: the end of the task, or of the wait for it.
-    :param has_record: whether a retry finds the task; without a record it would pay again.
     """
     if isinstance(error, TaskFailedError) and operator.resubmit_failed:
         return error.replace(final=False)  # a retry submits again
     if isinstance(error, TaskTimeoutError) and error.task_id and operator.on_timeout == "cancel":
         cancellation = operator.hook.cancel(error.task_id)
-        error = error.replace(message=f"{error.message} on_timeout='cancel': {cancellation}")
+        what_happened, _, _ = error.message.partition(" The task may still finish")
+        kept = error.message if "was not cancelled" in cancellation else what_happened
+        error = error.replace(message=f"{kept} on_timeout='cancel': {cancellation}")
+    has_record = operator.durable and store_of(context) is not None
     return to_airflow_error(error) if has_record else LemonDataFailException(error)

@@ -18,7 +18,7 @@ from lemondata_provider.api.redaction import redact, shield, shield_literal
 from lemondata_provider.api.request import REQUEST_FIELDS
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import Task
-from lemondata_provider.hooks.exceptions import submit_errors_as_airflow_errors, to_airflow_error
+from lemondata_provider.hooks.exceptions import naming_task, submit_errors_as_airflow_errors, to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.retry_policy import with_retry_policy
 from lemondata_provider.operators.arguments import choice, connection_id, flag
@@ -27,7 +27,7 @@ from lemondata_provider.operators.fingerprint import fingerprint
 from lemondata_provider.operators.guards import read_guards
 from lemondata_provider.operators.record import Options, Record
 from lemondata_provider.operators.request_fields import FIELDS, computed_paths
-from lemondata_provider.operators.store import Store, store_of
+from lemondata_provider.operators.store import store_of
 from lemondata_provider.operators.submission import Submission
 from lemondata_provider.operators.validation import (
     VALIDATIONS,
@@ -216,15 +216,21 @@ class SubmitVideoOperator(BaseOperator):
         """Check the request, submit it or reattach to its task, and return, defer or wait."""
         self._submission = submission = self._new_submission(context)
         try:
-            with submit_errors_as_airflow_errors(getattr(self, "retry_policy", None)):
-                poller, result = submission.submit_or_reattach()
-            return self._finish(context, submission.record, poller, result)
+            with naming_task(lambda: vars(submission.record)):
+                with submit_errors_as_airflow_errors(getattr(self, "retry_policy", None)):
+                    poller, result = submission.submit_or_reattach()
+                return self._finish(context, submission.record, poller, result)
         except AirflowTaskTimeout:
             if error := submission.unrecorded_error():
                 raise to_airflow_error(error) from None
             raise
         finally:
             self._submission = None
+
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume after the wait; a failure callback finds the task on whatever is raised."""
+        with naming_task(lambda: (next_kwargs or {}).get("submitted") or {}):
+            return super().resume_execution(next_method, next_kwargs, context)
 
     def execute_complete(self, context: Context, event: Any, submitted: dict[str, Any] | None = None) -> dict[str, Any]:
         """
@@ -238,9 +244,9 @@ class SubmitVideoOperator(BaseOperator):
         try:
             end = read_event(event, submitted.get("task_id"), submitted.get("poll_url"))
         except LemonDataError as error:
-            raise self._failure(context, error) from None
-        if failure := end.exception():
-            raise self._failure(context, failure)
+            raise failure(self, context, error) from None
+        if ended := end.exception():
+            raise failure(self, context, ended)
         return with_video_url(context, SubmitFacts.from_result(submitted).complete(end.result or {}))
 
     def on_kill(self) -> None:
@@ -269,7 +275,7 @@ class SubmitVideoOperator(BaseOperator):
             ),
             options=Options(self.on_unknown_submit, self.on_clear, self.resubmit_failed),
             poll_interval=self.poll_interval,
-            store=self._store(context),
+            store=store_of(context) if self.durable else None,
             task_instance=TaskInstanceKey.of(context["ti"]),
             cancel_replaced=self.cancel_on_kill,
             check=partial(check_requests, requests, self.validation, self.hook),
@@ -289,11 +295,5 @@ class SubmitVideoOperator(BaseOperator):
             self.defer(trigger=trigger, method_name="execute_complete", kwargs={"submitted": submitted})
         end = self.hook.wait(poller, result)
         if isinstance(end, Failed):
-            raise self._failure(context, end.error)
+            raise failure(self, context, end.error)
         return with_video_url(context, facts.complete(end.task.result()))
-
-    def _store(self, context: Context) -> Store | None:
-        return store_of(context) if self.durable else None
-
-    def _failure(self, context: Context, error: LemonDataError) -> Exception:
-        return failure(self, error, self._store(context) is not None)

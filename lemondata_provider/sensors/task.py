@@ -26,7 +26,7 @@ from lemondata_provider.api.redaction import shield, shield_literal
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import identify
 from lemondata_provider.hooks.arguments import connection_id, flag, is_literal
-from lemondata_provider.hooks.exceptions import to_airflow_error
+from lemondata_provider.hooks.exceptions import naming_task, to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.retry_policy import with_retry_policy
 from lemondata_provider.hooks.version_compat import is_from_mapped
@@ -100,9 +100,14 @@ class TaskSensor(BaseSensorOperator):
         """Render a template, and shield inline media that was put there by mistake; mapped tasks come this way too."""
         return shield(super().render_template(*args, **kwargs))
 
+    def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
+        """Resume after the wait; a failure callback finds the task on whatever is raised."""
+        with naming_task(self._known):
+            return super().resume_execution(next_method, next_kwargs, context)
+
     def execute(self, context: Context) -> Any:
         """Poll once and defer if the task has not ended; with ``deferrable=False`` poke."""
-        with self._failing_softly():
+        with naming_task(self._known), self._failing_softly():
             if not self.deferrable:
                 return with_video_url(context, super().execute(context))
             poller = self._poller(time.time() + self.timeout)
@@ -128,7 +133,7 @@ class TaskSensor(BaseSensorOperator):
         :param event: the trigger's event.
         :param deadline: Unix seconds at which the wait ends; ``airflow dags test`` does not pass it.
         """
-        with self._failing_softly():
+        with naming_task(self._known), self._failing_softly():
             poller = self._poller(time.time() + self.timeout if deadline is None else deadline)
             wait = poller.wait
             end = read_event(event, wait.task_id, wait.poll_url)
@@ -139,11 +144,14 @@ class TaskSensor(BaseSensorOperator):
                 self.log.error("The wait goes on, because of silent_fail: %s", error)
                 if time.time() < wait.deadline:
                     self._defer(poller)
-                raise AirflowSensorTimeout(str(error))
+                raise AirflowSensorTimeout(str(error)) from error
             raise self._failure(error)
 
     def _poller(self, deadline: float) -> TaskPoller:
-        task_id, poll_url = self._task()
+        try:
+            task_id, poll_url = self._task()
+        except InvalidRequestError as error:
+            raise to_airflow_error(error) from None
         model = self._facts.model
         return TaskPoller(
             TaskWait(task_id, poll_url, self.lemondata_conn_id, deadline, self.poke_interval, model=model)
@@ -158,6 +166,11 @@ class TaskSensor(BaseSensorOperator):
                 f"dict (submit.output, not a template that makes a text of it), not {str(self.poll_url)[:80]!r}"
             )
         return task
+
+    def _known(self) -> dict[str, Any]:
+        """Return id and poll URL of the task, if poll_url names one."""
+        task = identify(self.poll_url if isinstance(self.poll_url, dict) else {"poll_url": self.poll_url})
+        return dict(zip(("task_id", "poll_url"), task, strict=True)) if task else {}
 
     def _defer(self, poller: TaskPoller) -> NoReturn:
         self.defer(
@@ -177,7 +190,12 @@ class TaskSensor(BaseSensorOperator):
         return self._facts.complete(end.task.result())
 
     def _failure(self, error: LemonDataError) -> Exception:
-        return AirflowSensorTimeout(str(error)) if isinstance(error, TaskTimeoutError) else to_airflow_error(error)
+        if not isinstance(error, TaskTimeoutError):
+            return to_airflow_error(error)
+        timeout = AirflowSensorTimeout(str(error))
+        timeout.__cause__ = error  # a failure callback finds its facts
+        timeout.__suppress_context__ = True
+        return timeout
 
     @contextmanager
     def _failing_softly(self) -> Iterator[None]:
@@ -189,9 +207,6 @@ class TaskSensor(BaseSensorOperator):
                 raise AirflowSkipException(str(error)) from error
             raise
         except LemonDataError as error:
-            translated = to_airflow_error(error)
-            if self.never_fail or (self.soft_fail and translated is not error):
+            if self.never_fail:
                 raise AirflowSkipException(str(error)) from error
-            if translated is not error:
-                raise translated from None
             raise

@@ -141,7 +141,16 @@ def test_on_timeout_deadline_in_the_worker_leaves_or_cancels_the_task(sandbox, c
         operator(timeout=0.2, on_timeout=on_timeout).execute(context)
     assert expected in str(late.value)
     assert late.value.poll_url in str(late.value)
+    assert ("may still finish and is paid for" in str(late.value)) is (on_timeout == "leave")
     assert sandbox.ledger.requests("cancel") == deletes
+
+
+def test_on_timeout_cancel_of_a_running_task_says_that_it_is_charged_and_how_to_wait(sandbox, context):
+    sandbox.configure(pending_seconds=0.0)
+    rendering = operator(prompt="[forever]", timeout=0.3, on_timeout="cancel")
+    with pytest.raises(LemonDataFailException, match="may still finish and is paid for") as late:
+        rendering.execute(context)
+    assert "was not cancelled: it is running already and is charged" in str(late.value)
 
 
 def test_on_timeout_deadline_in_the_triggerer_cancels_the_task(sandbox, context):
