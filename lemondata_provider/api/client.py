@@ -18,6 +18,7 @@ from tenacity import AsyncRetrying, Retrying
 
 from lemondata_provider.api.answer_body import AnswerBody
 from lemondata_provider.api.calls import Call
+from lemondata_provider.api.environment import build
 from lemondata_provider.api.retry import retry_options
 from lemondata_provider.api.time_limit import OutOfTimeError, run_within
 from lemondata_provider.api.urls import DEFAULT_BASE_URL
@@ -49,7 +50,7 @@ class Client:
         **options: Unpack[ClientOptions],
     ) -> None:
         self._wire = Wire(base_url, api_key, options)
-        self._http = httpx.Client(**self._wire.http_options)
+        self._http = build(httpx.Client, self._wire.http_options)
         self.sleep = sleep
 
     def send(self, call: Call[T]) -> T:
@@ -106,7 +107,7 @@ class AsyncClient:
         **options: Unpack[ClientOptions],
     ) -> None:
         self._wire = Wire(base_url, api_key, options)
-        self._http = httpx.AsyncClient(**self._wire.http_options)
+        self._http = build(httpx.AsyncClient, self._wire.http_options)
         self._sleep = sleep
 
     async def send(self, call: Call[T]) -> T:

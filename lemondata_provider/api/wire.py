@@ -22,6 +22,7 @@ from lemondata_provider.api.answer_body import AnswerBody, decode_json
 from lemondata_provider.api.auth import OriginBoundAuth, checked_key
 from lemondata_provider.api.calls import Call
 from lemondata_provider.api.description import describe_answer
+from lemondata_provider.api.environment import check_certificates, load_ca_file
 from lemondata_provider.api.error_response import error_from
 from lemondata_provider.api.errors import (
     AccessDeniedError,
@@ -88,9 +89,11 @@ def ssl_context(verify: bool | str = True) -> ssl.SSLContext:
 def _loaded(verify: bool | str, /) -> ssl.SSLContext:
     """Cached under one spelling of the argument: to a cache, a default is another one."""
     if not isinstance(verify, str):
+        if verify:
+            check_certificates()
         return httpx.create_ssl_context(verify=verify)
     try:
-        return ssl.create_default_context(cafile=verify)
+        return load_ca_file(verify)
     except OSError as error:
         raise ConfigurationError(f"verify is no usable CA file here: {verify!r} ({error})") from None
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import stat
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from functools import lru_cache
@@ -199,7 +200,10 @@ def load(path: str | None = None) -> Catalog:
     if path is None:
         return _load(SHIPPED)
     try:
-        return _load(Path(path), os.stat(path).st_mtime_ns)
+        status = os.stat(path)
+        if not stat.S_ISREG(status.st_mode):  # to read a pipe or a device may never end
+            raise CatalogError(f"{path} is no regular file")
+        return _load(Path(path), status.st_mtime_ns)
     except OSError as error:
         raise CatalogError(f"{path} cannot be read: {error.strerror}") from None
 
@@ -210,6 +214,8 @@ def _load(path: Path, _modified: int = 0) -> Catalog:
         return _read(json.loads(path.read_text("utf-8")))
     except CatalogError as error:
         raise CatalogError(f"{path}: {error}") from None
+    except RecursionError:
+        raise CatalogError(f"{path} has brackets nested too deeply") from None
     except ValueError as error:
         raise CatalogError(f"{path} is no JSON: {error}") from None
 

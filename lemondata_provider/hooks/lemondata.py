@@ -270,6 +270,8 @@ class LemonDataHook(BaseHook):
         try:
             ssl_context(settings.verify)
         except ConfigurationError as error:
+            if not isinstance(settings.verify, str):
+                raise  # the environment is wrong, not the connection
             raise ConfigurationError(f"Connection {self.lemondata_conn_id!r}, field Extra: {error.message}") from None
 
     def _read(self, connection: Connection) -> ConnectionSettings:

@@ -57,7 +57,7 @@ class PriceCache:
         """
         name = _name(base_url, api_key, model)
         try:
-            entry = self._entries.get(name) or json.loads((self.folder / name).read_text())
+            entry = self._entries.get(name) or json.loads(_read(self.folder / name))
             if not 0 <= entry["until"] - self._clock() <= PRICE_TTL:
                 return None
             rows = entry["prices"]
@@ -112,6 +112,12 @@ def ask(send: Callable[[calls.Call[list[ModelPrice]]], list[ModelPrice]], model:
 def _name(base_url: str, api_key: str, model: str) -> str:
     """Return the file name: a digest, since prices depend on the key, which must not be in a file name."""
     return hashlib.sha256("\n".join((base_url, api_key, model)).encode()).hexdigest()[:32] + ".json"
+
+
+def _read(path: Path) -> str:
+    if not path.is_file():
+        raise OSError(f"{path} is no regular file")  # to read a pipe or a device may never end
+    return path.read_text()
 
 
 def _write(path: Path, text: str) -> None:

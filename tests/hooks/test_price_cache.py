@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from decimal import Decimal
 from pathlib import Path
 
@@ -84,6 +85,18 @@ def test_price_cache_broken_file_is_not_cached(tmp_path, clock, text):
     PriceCache(tmp_path, clock).put("u", "k", "m", PRICES)
     next(tmp_path.iterdir()).write_text(text)
     assert PriceCache(tmp_path, clock).get("u", "k", "m") is None
+
+
+@pytest.mark.parametrize("kind", ["pipe", "endless device", "folder"])
+def test_price_cache_no_regular_file_is_not_cached_and_does_not_hang(tmp_path, clock, kind):
+    PriceCache(tmp_path, clock).put("b", "k", "m", [])
+    (path,) = tmp_path.glob("*.json")
+    path.unlink()
+    if kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.symlink_to("/dev/zero" if kind == "endless device" else tmp_path)
+    assert PriceCache(tmp_path, clock).get("b", "k", "m") is None
 
 
 def test_price_cache_folder_not_writable_caches_in_memory(tmp_path, clock):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import pytest
 
 from lemondata_provider.api.errors import ConfigurationError, InvalidRequestError
@@ -28,6 +30,31 @@ def test_catalog_path_valid_file_replaces_the_catalog(sandbox, context, other_ca
 def test_catalog_path_invalid_file_raises_error_that_names_it(other_catalog):
     other_catalog.write_text("{}")
     with pytest.raises(ConfigurationError, match=r"\[lemondata\] catalog_path: .*models.json: it must be an object"):
+        operator(prompt="x")
+
+
+@pytest.mark.parametrize("kind", ["link to a pipe", "device", "endless device", "folder"])
+def test_catalog_path_no_regular_file_raises_and_does_not_hang(tmp_path, monkeypatch, kind):
+    path = tmp_path / "models.json"
+    if "pipe" in kind:
+        os.mkfifo(tmp_path / "pipe")
+    places = {
+        "pipe": "pipe",
+        "device": "/dev/null",
+        "endless device": "/dev/zero",
+        "folder": ".",
+        "link to a pipe": "pipe",
+    }
+    path.symlink_to(tmp_path / places[kind])
+    monkeypatch.setenv("AIRFLOW__LEMONDATA__CATALOG_PATH", str(path))
+    with pytest.raises(ConfigurationError, match=r"catalog_path: .*models.json is no regular file"):
+        operator(prompt="x")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"models": ' + "[" * 50_000, '{"a":' * 50_000])
+def test_catalog_path_deeply_nested_file_raises_error_that_names_it(other_catalog, text):
+    other_catalog.write_text(text)
+    with pytest.raises(ConfigurationError, match=r"catalog_path: .*models.json has brackets nested too deeply"):
         operator(prompt="x")
 
 
