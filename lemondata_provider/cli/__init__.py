@@ -32,8 +32,8 @@ def get_commands() -> list[CLICommand]:
     )
     from airflow.sdk.timezone import parse  # noqa: PLC0415 # the same
 
-    def argument(flag: str, **options: Any) -> Arg:
-        return Arg((flag,), **options)  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
+    def argument(*flags: str, **options: Any) -> Arg:
+        return Arg(flags, **options)  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
 
     whose = (ARG_DAG_ID, ARG_TASK_ID, argument("run_id", help="The id of the DAG run"), ARG_MAP_INDEX)
     lemondata_task_id = argument("--lemondata-task-id", required=True, help="The id of the task at LemonData")
@@ -50,8 +50,8 @@ def get_commands() -> list[CLICommand]:
         argument("--output", metavar="PATH", help="Write a file that [lemondata] catalog_path takes"),
     )
     between = (
-        argument("--from", dest="from_date", type=parse, required=True, help="The first date, inclusive"),
-        argument("--to", dest="to_date", type=parse, required=True, help="The last date, inclusive"),
+        argument("--from", "--from-date", dest="from_date", type=parse, help="The first date, inclusive"),
+        argument("--to", "--to-date", dest="to_date", type=parse, help="The last date, inclusive"),
     )
     return [
         GroupCommand(

@@ -40,8 +40,8 @@ def plan(args: Namespace) -> str:
     runs = runs_between(dag, args.from_date, args.to_date)
     facts = ConnectionFacts()
     limits = {task.conn_id: limit for task in tasks if task.conn_id and (limit := facts.limit(task.conn_id))}
-    found = planned(args.dag_id, runs, tasks, facts.appraise, limits)
-    return json.dumps(found.to_json(), indent=2) if args.json else "\n".join(lines(found))
+    found = planned(args.dag_id, runs or (1, 0), tasks, facts.appraise, limits)
+    return json.dumps(found.to_json(), indent=2) if args.json else "\n".join(lines(found, is_manual=runs is None))
 
 
 class ConnectionFacts:
@@ -103,15 +103,19 @@ def _places(dag_id: str) -> Iterator[tuple[Path, Any]]:
         yield bundle.path, bundle
 
 
-def runs_between(dag: Any, start: datetime, end: datetime) -> tuple[int, int]:
+def runs_between(dag: Any, start: datetime | None, end: datetime | None) -> tuple[int, int] | None:
     """
     Count the runs that a backfill would create, and those that exist already, as Airflow's own dry run does.
+
+    A DAG without a schedule has no backfill: the answer is ``None``.
 
     :raises SystemExit: if there cannot be a backfill.
     """
     scheduled = DagSerialization.from_dict(DagSerialization.to_dict(dag))
     if not scheduled.timetable.periodic:
-        raise SystemExit(f"{dag.dag_id} has no schedule that a backfill could follow.")
+        return None
+    if start is None or end is None:
+        raise SystemExit("--from and --to are needed: the first and the last date of the backfill.")
     if start > end:
         raise SystemExit(f"--from {start.isoformat()} is after --to {end.isoformat()}.")
     infos, existing_run = backfill_runs(scheduled, start, end)
@@ -121,11 +125,14 @@ def runs_between(dag: Any, start: datetime, end: datetime) -> tuple[int, int]:
     return len(infos) - existing, existing
 
 
-def lines(found: Plan) -> Iterator[str]:
-    """Write a plan for a person."""
+def lines(found: Plan, is_manual: bool = False) -> Iterator[str]:
+    """Write a plan for a person; a DAG without a schedule has the plan of one run."""
     there = "that is there already" if found.existing == 1 else "that are there already"
     left_out = f" (left out: {found.existing} {there})" if found.existing else ""
-    yield f"A backfill of {found.dag_id} would create {_many(found.runs, 'run')}{left_out}.\n"
+    if is_manual:
+        yield f"{found.dag_id} has no schedule that a backfill could follow. One run of it would submit:\n"
+    else:
+        yield f"A backfill of {found.dag_id} would create {_many(found.runs, 'run')}{left_out}.\n"
     yield table(
         {
             "task": row.task_id,

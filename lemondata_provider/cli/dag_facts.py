@@ -8,13 +8,19 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from lemondata_provider.api.fields import parse_whole, read_price
 from lemondata_provider.api.prices import FROM_SOURCE, NO_DURATION, Seconds
+from lemondata_provider.catalog.values import wrong_values
 from lemondata_provider.cli.plan import AT_RUN_TIME, Clip, Submits
 from lemondata_provider.hooks.version_compat import expansion_types, map_key, task_group_expansion
 from lemondata_provider.operators.arguments import is_literal
+from lemondata_provider.operators.validation import catalog
 from lemondata_provider.operators.video import SubmitVideoOperator
 
-FIELDS = ("model", "duration", "video_url", "audio_url", "lemondata_conn_id", "wait_for_completion", "poll_interval")
+FIELDS = (
+    *("model", "duration", "video_url", "audio_url", "lemondata_conn_id", "wait_for_completion", "poll_interval"),
+    *("max_cost_usd", "validation"),
+)
 SOURCES = ("video_url", "audio_url")  # a video that is made from one of them is as long as it
 MappedOperator, DictOfListsExpandInput, MappedArgument = expansion_types()
 PARAM = re.compile(r"\{\{\s*params\.(\w+)\s*\}\}")
@@ -64,7 +70,7 @@ def _where(fields: Mapping[str, Any]) -> tuple[str | None, float | None]:
 
 def _fields(task: Any) -> dict[str, Any]:
     if not isinstance(task, MappedOperator):
-        return {name: getattr(task, name) for name in FIELDS}
+        return {name: getattr(task.guards if name == "max_cost_usd" else task, name) for name in FIELDS}
     given = {**_default_args(task), **task.partial_kwargs}
     init = task.operator_class.__init__
     parameters = inspect.signature(SubmitVideoOperator.__init__).parameters
@@ -120,7 +126,31 @@ def _with(fields: dict[str, Any], mapped: dict[str, Any]) -> dict[str, Any]:
 
 def _clip(fields: Mapping[str, Any]) -> Clip:
     model = fields["model"]
-    return Clip(model if isinstance(model, str) and is_literal(model) else None, _seconds(fields))
+    known = model if isinstance(model, str) and is_literal(model) else None
+    hint = _unknown_model(known) if known and fields["validation"] != "off" else ""
+    return Clip(known, _seconds(fields), _refusal(fields), hint, read_price(fields["max_cost_usd"]))
+
+
+def _refusal(fields: Mapping[str, Any]) -> str:
+    """Return why the operator refuses the length; a range is for the strict check only."""
+    duration = fields["duration"]
+    if duration is None or not is_literal(duration):
+        return ""
+    try:
+        parse_whole(duration)
+    except ValueError as error:
+        return f"duration {error}, not {duration!r}"
+    if fields["validation"] != "strict":
+        return ""
+    return " ".join(wrong_values({"duration": duration})).removesuffix(".")
+
+
+def _unknown_model(model: str) -> str:
+    models = catalog()
+    if models.find(model):
+        return ""
+    nearest = models.nearest(model)
+    return f"{model} is not known here{f': did you mean {nearest!r}?' if nearest else ''}"
 
 
 def _seconds(fields: Mapping[str, Any]) -> Seconds:

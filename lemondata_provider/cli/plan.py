@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import Any
 
 from lemondata_provider.api.prices import Estimate, Seconds, plain
+from lemondata_provider.operators.guards import over_budget
 
 AT_RUN_TIME = "known at run time only"
 
@@ -19,10 +20,26 @@ class Clip:
 
     :param model: none where it is known at run time only.
     :param seconds: its length, or why it is unknown.
+    :param refusal: why the operator would refuse it; empty if it would submit it.
+    :param hint: what is probably a mistake; empty if nothing is.
+    :param max_cost_usd: what it may cost; none without a limit.
     """
 
     model: str | None
     seconds: Seconds
+    refusal: str = ""
+    hint: str = ""
+    max_cost_usd: Decimal | None = None
+
+    def refused_at(self, estimate: Estimate) -> str:
+        """Return why the operator would refuse the clip at its price; empty if it would submit it."""
+        if self.refusal or estimate.usd is None or self.model is None:
+            return self.refusal
+        problem = over_budget(self.model, estimate, self.max_cost_usd, "allow") or ""
+        return problem.replace(" Nothing was submitted.", "")
+
+
+Priced = list[tuple[Clip, Estimate]]
 
 
 @dataclass(frozen=True)
@@ -153,21 +170,30 @@ def plan(
     :param limits: the requests per minute of each connection.
     """
     tasks = list(submits)
-    rows = [_row(task, runs[0], [appraise(task.conn_id, clip) for clip in task.clips]) for task in tasks]
-    paces = [_pace(conn_id, limits[conn_id], runs[0], tasks) for conn_id in sorted(limits)]
+    priced = [[(clip, appraise(task.conn_id, clip)) for clip in task.clips] for task in tasks]
+    rows = [_row(task, runs[0], clips) for task, clips in zip(tasks, priced, strict=True)]
+    submitting = [replace(task, clips=_submitted(clips)) for task, clips in zip(tasks, priced, strict=True)]
+    paces = [_pace(conn_id, limits[conn_id], runs[0], submitting) for conn_id in sorted(limits)]
     return Plan(dag_id, runs[0], runs[1], tuple(rows), tuple(paces))
 
 
-def _row(task: Submits, runs: int, estimates: list[Estimate]) -> Row:
-    videos = None if task.number_unknown else runs * len(task.clips)
+def _submitted(priced: Priced) -> tuple[Clip, ...]:
+    return tuple(clip for clip, one in priced if not clip.refused_at(one))
+
+
+def _row(task: Submits, runs: int, priced: Priced) -> Row:
+    estimates = [one for clip, one in priced if not clip.refused_at(one)]
+    videos = None if task.number_unknown else runs * len(estimates)
     costs = [one.usd for one in estimates if one.usd is not None]
+    refusals = [f"refused: {problem}" for clip, one in priced if (problem := clip.refused_at(one))]
+    notes = [*refusals, *(clip.hint for clip in task.clips), *(one.reason for one in estimates)]
     known = videos == 0 or (videos is not None and len(costs) == len(estimates))
     return Row(
         task_id=task.task_id,
         model=", ".join(dict.fromkeys(clip.model or AT_RUN_TIME for clip in task.clips)),
         videos=videos,
         usd=runs * sum(costs, Decimal(0)) if known else None,
-        note="; ".join(filter(None, [task.number_unknown, *dict.fromkeys(one.reason for one in estimates)])),
+        note="; ".join(filter(None, [task.number_unknown, *dict.fromkeys(notes)])),
     )
 
 

@@ -119,3 +119,25 @@ def test_plan_command_documented_example_prints_what_the_page_shows(home, sandbo
     command, _, output = block.partition("\n")
     assert lemondata(home, *shlex.split(command)[3:]).strip() == output.strip()
     assert sandbox.ledger.requests("create") == 0
+
+
+MANUAL = """
+from airflow.sdk import DAG
+from lemondata_provider.operators.video import SubmitVideoOperator
+with DAG("manual", schedule=None):
+    SubmitVideoOperator.partial(task_id="clips", model="sora-2", duration=4, max_cost_usd=0.5).expand(prompt=["x", "y"])
+"""
+
+
+def test_plan_command_dag_without_a_schedule_is_the_plan_of_one_run(home, sandbox):
+    (home / "dags" / "manual.py").write_text(MANUAL)
+    run(home, sys.executable, "-c", PREPARED)
+    printed = lemondata(home, "plan", "manual")
+    assert "manual has no schedule that a backfill could follow. One run of it would submit:" in printed
+    assert columns(printed)["clips"][:3] == ["sora-2", "2", "0.80"]
+
+
+def test_plan_command_takes_the_names_of_airflows_backfill(home, sandbox):
+    run(home, sys.executable, "-c", PREPARED)
+    printed = lemondata(home, "plan", "planned", "--from-date", "2026-02-01", "--to-date", "2026-02-07")
+    assert "A backfill of planned would create 6 runs" in printed

@@ -158,7 +158,8 @@ def test_submits_of_mapped_subclass_without_own_arguments_is_known(dag):
 @pytest.mark.parametrize("duration", [float("inf"), float("nan"), 4.5, True, -4, "long"])
 def test_submits_of_invalid_duration_says_why(dag, duration):
     SubmitVideoOperator.partial(task_id="clip", model="sora-2", duration=duration).expand(prompt=["x"])
-    assert facts(dag).clips == (Clip("sora-2", f"{duration!r} is no length"),)
+    (clip,) = facts(dag).clips
+    assert (clip.seconds, clip.refusal[:16]) == (f"{duration!r} is no length", "duration must be")
 
 
 def test_submits_of_expanded_connection_is_one_entry_each(dag):
@@ -188,3 +189,33 @@ def test_submits_of_templated_param_uses_its_default(dag):
     dag.params = ParamsDict({"model": Param("veo3.1-fast", type="string"), "seconds": 8})
     SubmitVideoOperator(task_id="clip", prompt="x", model="{{ params.model }}", duration="{{ params.seconds }}")
     assert facts(dag).clips == (Clip("veo3.1-fast", 8),)
+
+
+@pytest.mark.parametrize(
+    ("fields", "refusal", "hint"),
+    [
+        ({"duration": 90}, "duration must be -1 to 60 seconds, not 90: did you mean 60?", ""),
+        ({"duration": "-7"}, "duration must be -1 to 60 seconds, not -7: did you mean -1?", ""),
+        ({"duration": 90, "validation": "warn"}, "", ""),
+        ({"model": "sora2"}, "", "sora2 is not known here: did you mean 'sora-2'?"),
+        ({"model": "dall-e"}, "", "dall-e is not known here"),
+        ({"model": "sora2", "validation": "off"}, "", ""),
+    ],
+)
+def test_submits_of_mapped_mistakes_are_known_before_they_run(dag, fields, refusal, hint):
+    SubmitVideoOperator.partial(task_id="clip", **{"model": "sora-2", **fields}).expand(prompt=["x"])
+    (clip,) = facts(dag).clips
+    assert (clip.refusal, clip.hint) == (refusal, hint)
+
+
+def test_submits_of_param_default_out_of_range_is_refused(dag):
+    dag.params = ParamsDict({"seconds": 61})
+    SubmitVideoOperator(task_id="clip", model="sora-2", prompt="x", duration="{{ params.seconds }}")
+    assert "duration must be -1 to 60 seconds" in facts(dag).clips[0].refusal
+
+
+def test_submits_of_max_cost_usd_is_known_of_plain_and_mapped_tasks(dag):
+    SubmitVideoOperator(task_id="plain", model="sora-2", prompt="x", max_cost_usd=0.5)
+    SubmitVideoOperator.partial(task_id="mapped", model="sora-2", prompt="x").expand(max_cost_usd=["0.1", "0.2"])
+    costs = [str(clip.max_cost_usd) for found in submits_of(dag.tasks) for clip in found.clips]
+    assert costs == ["0.5", "0.1", "0.2"]

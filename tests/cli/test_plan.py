@@ -3,6 +3,8 @@ from __future__ import annotations
 import json
 from decimal import Decimal
 
+import pytest
+
 from lemondata_provider.api.prices import FROM_SOURCE, Estimate
 from lemondata_provider.cli.plan import Clip, Submits, plan
 
@@ -66,3 +68,31 @@ def test_plan_task_of_several_connections_is_listed_once_and_counted_for_each():
     found = plan("d", (2, 0), parts, appraise, {"a": 60.0, "b": 60.0})
     assert (found.unknown_usd, found.videos) == (["up"], 4)
     assert [pace.requests for pace in found.paces] == [4, 2]
+
+
+@pytest.mark.parametrize(
+    ("refused", "reason"),
+    [
+        (Clip("sora-2", 90, refusal="duration must be -1 to 60 seconds"), "duration must be -1 to 60 seconds"),
+        (
+            Clip("sora-2", 8, max_cost_usd=Decimal("0.5")),
+            "'sora-2' would cost 0.80 USD (8 s), and max_cost_usd is",
+        ),
+    ],
+)
+def test_plan_refused_clips_are_said_and_neither_counted_nor_priced(refused, reason):
+    found = plan("d", (3, 0), [Submits("up", CONN, (Clip("sora-2", 4), refused))], appraise, {CONN: 60.0})
+    assert (found.videos, found.usd) == (3, Decimal("1.20"))
+    assert f"refused: {reason}" in found.rows[0].note
+    assert found.paces[0].requests == 3
+
+
+def test_plan_max_cost_of_a_cheaper_or_unpriced_clip_refuses_nothing():
+    clips = (Clip("sora-2", 4, max_cost_usd=Decimal("0.4")), Clip("topaz", FROM_SOURCE, max_cost_usd=Decimal(0)))
+    found = plan("d", (1, 0), [Submits("up", CONN, clips)], appraise, {})
+    assert (found.videos, "refused" in found.rows[0].note) == (2, False)
+
+
+def test_plan_hint_of_a_misspelt_model_is_in_the_note():
+    found = plan("d", (1, 0), [Submits("up", CONN, (Clip("sora2", 4, hint="did you mean 'sora-2'?"),))], appraise, {})
+    assert found.rows[0].note == "did you mean 'sora-2'?; 4 s"
