@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import contextlib
 import json
+import shlex
 import signal
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from lemondata_provider.sandbox.ledger import Request
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -22,15 +28,21 @@ def main(arguments: list[str] | None = None) -> int:
     except ImportError as missing:
         return _complain(f"{missing.name} is missing: pip install 'airflow-provider-lemondata[sandbox]'.")
     values = {"generation_seconds": options.generation_seconds, **dict(options.set)}
+    where: dict[str, Any] = {"host": options.host, "port": options.port, "files": options.files}
+    if not options.quiet:
+        where["log"] = _log
     try:
-        sandbox = Sandbox(Settings.from_mapping(values), host=options.host, port=options.port, files=options.files)
+        sandbox = Sandbox(Settings.from_mapping(values), **where)
     except SettingError as mistake:
         return _complain(str(mistake))
     if options.host not in _LOOPBACK:
         _complain(f"{options.host} can be reached from other machines; the sandbox is made for this one only.")
     try:
         with sandbox:
-            _serve(f"LemonData sandbox: {sandbox.url} (API key {sandbox.api_key})\n")
+            _serve(
+                f"LemonData sandbox: {sandbox.url} (API key {sandbox.api_key})\n"
+                f"AIRFLOW_CONN_LEMONDATA_DEFAULT={shlex.quote(sandbox.connection_uri)}\n"
+            )
     except OSError as refused:
         return _complain(f"Cannot listen on {options.host}:{options.port}: {refused.strerror}.")
     return 0
@@ -49,6 +61,15 @@ def _serve(ready: str) -> None:
             signal.signal(number, handler)
 
 
+def _log(request: Request) -> None:
+    """Print one line per request."""
+    status = "no answer" if request.status is None else request.status
+    fault = f" ({request.fault})" if request.fault else ""
+    with contextlib.suppress(OSError):  # whoever read the log may be gone
+        sys.stderr.write(f"{request.method} {quote(request.path)} {status}{fault}\n")
+        sys.stderr.flush()
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m lemondata_provider.sandbox", description="A local double of the LemonData video API."
@@ -62,6 +83,7 @@ def _parser() -> argparse.ArgumentParser:
         "--set", action="append", default=[], type=_setting, metavar="NAME=VALUE", help="any other setting"
     )
     parser.add_argument("--files", type=Path, metavar="DIR", help="keep the videos here (default: a temporary folder)")
+    parser.add_argument("--quiet", action="store_true", help="print no line per request")
     return parser
 
 

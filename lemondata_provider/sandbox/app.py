@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from lemondata_provider.sandbox.answers import refusal_answer
 from lemondata_provider.sandbox.faults import Fault, FaultError
+from lemondata_provider.sandbox.ledger import Request as Call
 from lemondata_provider.sandbox.management import key_list, organization_balance, usage_list
 from lemondata_provider.sandbox.models import NEWEST, find_model, inventory, list_models, model_price, price_list
 from lemondata_provider.sandbox.refusals import Refusal
@@ -28,13 +29,19 @@ from lemondata_provider.sandbox.service import Service
 from lemondata_provider.sandbox.settings import SettingError
 from lemondata_provider.sandbox.wire import Gate
 
+MAX_BODY_BYTES = 64_000_000  # of any request
 Endpoint = Callable[[Request], Awaitable[Response]]
 Api = Callable[[Service, Request, str], Awaitable[Any]]
 Control = Callable[[Service, Request], Awaitable[Any]]
 
 
-def create_app(service: Service) -> Gate:
-    """The ASGI application of a service."""
+def create_app(service: Service, host: str = "127.0.0.1", log: Callable[[Call], None] = lambda _: None) -> Gate:
+    """The ASGI application of a service.
+
+    :param service: answers the requests.
+    :param host: the address that is listened on.
+    :param log: is told of each API request after it.
+    """
     api: list[tuple[str, str, Api]] = [
         ("POST", "/v1/videos/generations", _create),
         ("GET", "/v1/tasks/{task_id}", _poll),
@@ -63,7 +70,7 @@ def create_app(service: Service) -> Gate:
     routes.append(Route("/files/{task_id}.mp4", _serving(service)))
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_endpoint})
     app.router.redirect_slashes = False
-    return Gate(app, service)
+    return Gate(app, service, host, log)
 
 
 def _answering(service: Service, answer: Api) -> Endpoint:
@@ -94,7 +101,8 @@ def _controlling(service: Service, answer: Control) -> Endpoint:
         try:
             return JSONResponse(await answer(service, request))
         except (SettingError, FaultError, Refusal) as mistake:
-            return JSONResponse({"error": {"message": str(mistake)}}, 400)
+            status = mistake.status if isinstance(mistake, Refusal) else 400
+            return JSONResponse({"error": {"message": str(mistake)}}, status)
 
     return endpoint
 
@@ -117,15 +125,17 @@ async def _no_such_endpoint(request: Request, error: Exception) -> Response:
     return JSONResponse({"error": refusal.error}, status)
 
 
-async def _json(request: Request, limit: int | None = None) -> Any:
+async def _json(request: Request, limit: int = MAX_BODY_BYTES) -> Any:
     body = bytearray()
     size = 0
     async for chunk in request.stream():
         size += len(chunk)
         # What is too much is read all the same: a client that is still sending would not see the answer.
-        if limit is None or size <= limit:
+        if size <= limit:
             body += chunk
-    if limit is not None and size > limit:
+        elif size > 2 * MAX_BODY_BYTES:
+            break  # it may never end
+    if size > limit:
         raise Refusal(413, "payload_too_large", f"The body has {size} bytes; at most {limit} are accepted.")
     try:
         return json.loads(body)
@@ -138,7 +148,7 @@ def _base_url(request: Request) -> str:
 
 
 async def _create(service: Service, request: Request, caller: str) -> Any:
-    body = await _json(request, service.settings.max_body_bytes)
+    body = await _json(request, min(service.settings.max_body_bytes, MAX_BODY_BYTES))
     return service.create(body, caller, _base_url(request), request.state.request_id)
 
 

@@ -15,7 +15,7 @@ import uvicorn
 
 from lemondata_provider.sandbox.app import create_app
 from lemondata_provider.sandbox.faults import Fault
-from lemondata_provider.sandbox.ledger import Ledger
+from lemondata_provider.sandbox.ledger import Ledger, Request
 from lemondata_provider.sandbox.service import Service
 from lemondata_provider.sandbox.settings import Settings
 from lemondata_provider.sandbox.wire import WireProtocol
@@ -44,6 +44,7 @@ class Sandbox:
     :param port: the port to listen on; 0 takes a free one.
     :param files: the folder that keeps the videos; None: a temporary one, removed at the end.
     :param clock: tells the time as Unix seconds; a test can pass one that it moves itself.
+    :param log: is told of each API request after it.
     """
 
     def __init__(
@@ -54,7 +55,9 @@ class Sandbox:
         port: int = 0,
         files: Path | None = None,
         clock: Callable[[], float] = time.time,
+        log: Callable[[Request], None] = lambda _: None,
     ) -> None:
+        self._log = log
         self.service = Service(settings, folder=files, clock=clock)
         self._address = (host, port)
         self._server: _Server | None = None
@@ -77,7 +80,7 @@ class Sandbox:
         listener = socket.create_server((host, port), family=family)
         self.port = listener.getsockname()[1]
         config = uvicorn.Config(
-            create_app(self.service),
+            create_app(self.service, host, self._log),
             http=WireProtocol,
             loop="asyncio",
             ws="none",

@@ -20,6 +20,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from lemondata_provider.sandbox.faults import BEFORE, Fault
 from lemondata_provider.sandbox.ledger import Request
+from lemondata_provider.sandbox.origin import is_foreign
 from lemondata_provider.sandbox.service import Service
 
 _KINDS = (
@@ -132,9 +133,11 @@ class Answer:
 class Gate:
     """The outermost layer of the application: ledger, gateway prefix and faults."""
 
-    def __init__(self, app: ASGIApp, service: Service) -> None:
+    def __init__(self, app: ASGIApp, service: Service, host: str, log: Callable[[Request], None]) -> None:
         self.app = app
         self.service = service
+        self.host = host
+        self.log = log
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, as an ASGI application."""
@@ -143,6 +146,10 @@ class Gate:
         if prefix and path.startswith(f"{prefix}/"):
             scope["root_path"], path = prefix, path[len(prefix) :]
         if _CONTROL.fullmatch(path):
+            if path.startswith("/sandbox/") and is_foreign(scope, self.host):
+                body = _encoded({"error": {"message": "The controls are for this machine only."}})
+                await Channel(scope, receive, send).answer(403, body, {"content-type": "application/json"})
+                return
             await self.app(scope, receive, send)
             return
         kind = _kind(scope["method"], path)
@@ -156,7 +163,10 @@ class Gate:
                 record.status = message["status"]
             await send(message)
 
-        await self._serve(fault, Channel(scope, receive, noted))
+        try:
+            await self._serve(fault, Channel(scope, receive, noted))
+        finally:
+            self.log(record)
 
     async def _serve(self, fault: Fault | None, channel: Channel) -> None:
         if fault is not None and fault.kind == "slow":

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
@@ -42,13 +44,22 @@ def test_command_signal_prints_url_and_exits_cleanly(number, tmp_path):
     with served(*map(str, arguments)) as (process, line, errors):
         ready = re.fullmatch(r"LemonData sandbox: (http://127\.0\.0\.1:\d+) \(API key sk-x\)\n", line)
         assert ready is not None
+        assert process.stdout is not None
+        name, _, value = process.stdout.readline().strip().partition("=")
         url = ready[1]
+        assert name == "AIRFLOW_CONN_LEMONDATA_DEFAULT"
+        assert json.loads(*shlex.split(value)) == {"conn_type": "lemondata", "host": url, "password": "sk-x"}
         headers = {"Authorization": "Bearer sk-x"}
         task = httpx.post(f"{url}/v1/videos/generations", json={"prompt": "x"}, headers=headers).json()
         assert httpx.get(f"{url}/files/{task['id']}.mp4").status_code == 200
+        httpx.get(f"{url}/v1/no%0Asuch")
         process.send_signal(number)
         assert process.wait(10) == 0
-        assert errors.read() == ""
+        assert errors.read().splitlines() == [
+            "POST /v1/videos/generations 200",
+            f"GET /files/{task['id']}.mp4 200",
+            "GET /v1/no%0Asuch 404",
+        ]
         with pytest.raises(httpx.ConnectError):
             httpx.get(url)
     assert [path.suffix for path in Path(tmp_path).iterdir()] == [".mp4"]
@@ -59,6 +70,13 @@ def test_command_host_all_interfaces_warns():
         assert line.startswith("LemonData sandbox: http://0.0.0.0:")
         process.terminate()
         assert "can be reached from other machines" in errors.read()
+
+
+def test_command_quiet_prints_no_requests():
+    with served("--quiet") as (process, line, errors):
+        httpx.get(f"{line.split()[2]}/v1/models")
+        process.terminate()
+        assert errors.read() == ""
 
 
 def test_main_port_in_use_prints_one_sentence(capsys):
