@@ -14,10 +14,16 @@ def checked_key(api_key: str) -> str:
     """
     Return a key that can be sent in a header.
 
-    :raises ConfigurationError: if it is empty, or has white space or characters outside of ASCII.
+    :raises ConfigurationError: if it is empty, or has a prefix, white space or characters outside of ASCII.
     """
     if not api_key:
         raise ConfigurationError("The API key is empty")
+    if api_key.lower().startswith("bearer "):
+        raise ConfigurationError('The API key begins with "Bearer ", which is no part of it: paste the key alone')
+    if len(api_key) > 1 and api_key[0] in "\"'" and api_key[0] == api_key[-1]:
+        raise ConfigurationError("The API key is in quotes, which are no part of it: paste the key alone")
+    if "\n" in api_key or "\r" in api_key:
+        raise ConfigurationError("The API key has a line break, which a file may end in: paste one line")
     if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
         raise ConfigurationError("The API key has white space or characters outside of ASCII: paste it again")
     return api_key

@@ -47,7 +47,7 @@ def get_commands() -> list[CLICommand]:
         argument("--live", action="store_true", help="Ask LemonData instead of the catalog"),
         argument("--diff", action="store_true", help="Print what LemonData has that the catalog has not, and back"),
         conn_id,
-        argument("--output", metavar="PATH", help="Write a file that [lemondata] catalog_path takes"),
+        argument("--output", metavar="PATH", help=r"Write a file that \[lemondata] catalog_path takes"),
     )
     between = (
         argument("--from", "--from-date", dest="from_date", type=parse, help="The first date, inclusive"),

@@ -117,8 +117,8 @@ def _user_agent(value: object) -> str:
 def _token(value: object) -> str:
     try:
         return checked_key(value if isinstance(value, str) else "")
-    except ConfigurationError:
-        raise ValueError("must be a token of printable ASCII characters") from None
+    except ConfigurationError as error:
+        raise ValueError(error.message.removeprefix("The API key ")) from None
 
 
 _EXTRAS: dict[str, Callable[[object], Any]] = {

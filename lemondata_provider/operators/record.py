@@ -179,8 +179,10 @@ def repair_instructions(task_instance: str) -> str:
     """
     return (
         "It is not submitted again by itself. Look for the task: an earlier try may have logged its id, and "
-        "LemonData's dashboard shows it. If it is there, put its id as 'task_id' into the key "
-        f"{KEY!r} under Task instance > Storage; if it is not there, delete that key. "
-        f"`airflow lemondata adopt {task_instance} --lemondata-task-id ID` and "
-        f"`airflow lemondata forget {task_instance}` do the same. Then clear this Airflow task."
+        "LemonData's dashboard shows it.\n"
+        f"If it is there, put its id as 'task_id' into the key {KEY!r} under Task instance > Storage, or run\n"
+        f"    airflow lemondata adopt {task_instance} --lemondata-task-id ID\n"
+        "If it is not there, delete that key, or run\n"
+        f"    airflow lemondata forget {task_instance}\n"
+        "Then clear this Airflow task."
     )

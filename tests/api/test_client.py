@@ -113,6 +113,24 @@ def test_api_key_not_sendable_is_refused_and_not_shown(client: Callable[..., Any
     assert not key.strip() or key not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("key", "sentence"),
+    [
+        ("Bearer sk-abcdef", 'begins with "Bearer ", which is no part of it'),
+        ("bearer  sk-abcdef\n", 'begins with "Bearer ", which is no part of it'),
+        ("sk-abcdef\n", "has a line break"),
+        ("sk-abcdef\r\n", "has a line break"),
+        ("\nsk-abcdef", "has a line break"),
+        ("'sk-abcdef'", "is in quotes"),
+        ('"sk-abcdef"', "is in quotes"),
+    ],
+)
+def test_checked_key_pasted_with_more_than_the_key_says_what(key: str, sentence: str) -> None:
+    with pytest.raises(ConfigurationError, match=sentence) as refused:
+        checked_key(key)
+    assert "abcdef" not in str(refused.value)
+
+
 @pytest.mark.parametrize("key", ["sk-abc", "x", "a.b/c+d=~"])
 def test_checked_key_printable_ascii_is_accepted(key: str) -> None:
     assert checked_key(key) == key

@@ -50,7 +50,7 @@ def command(airflow: Any, run_id: str, task_id: str, map_index: int, verb: str) 
     """Take a command from the error in the log of the first try."""
     error = airflow.failures("repairs", run_id, task_id, 1, map_index)[0]
     assert "the key 'lemondata_submit'" in error
-    found = re.search(f"`airflow (lemondata {verb} [^`]+)`", error)
+    found = re.search(rf"^ +airflow (lemondata {verb} .+)$", error, re.MULTILINE)
     assert found, error
     return shlex.split(found[1])
 

@@ -73,7 +73,9 @@ def test_connection_empty_extras_use_defaults(monkeypatch):
     [
         ({"password": ""}, "Connection 'custom', field Password (API key): The API key is empty"),
         ({"password": "sk-a b"}, "field Password (API key): The API key has white space"),
-        ({"password": "sk-abc\n"}, "field Password (API key): The API key has white space"),
+        ({"password": "sk-abc\n"}, "field Password (API key): The API key has a line break"),
+        ({"password": "Bearer sk-abc"}, 'field Password (API key): The API key begins with "Bearer "'),
+        ({"extra": {"management_token": "Bearer mt-abc"}}, 'field Extra: management_token begins with "Bearer "'),
         ({"password": "sk-ключ"}, "field Password (API key): The API key has white space or characters outside"),
         ({"host": "ftp://files.example"}, "field Host: 'ftp://files.example' is no base URL"),
         ({"host": "https://"}, "field Host: 'https://' is no base URL"),
