@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import logging
 import socket
-import ssl
 import time
 from collections.abc import Callable, Generator, Iterator
 from contextlib import contextmanager
-from functools import lru_cache
 from typing import Any, TypedDict, TypeVar
 
 import httpx
@@ -22,7 +20,7 @@ from lemondata_provider.api.answer_body import AnswerBody, decode_json
 from lemondata_provider.api.auth import OriginBoundAuth, checked_key
 from lemondata_provider.api.calls import Call
 from lemondata_provider.api.description import describe_answer
-from lemondata_provider.api.environment import check_certificates, load_ca_file
+from lemondata_provider.api.environment import ssl_context
 from lemondata_provider.api.error_response import error_from
 from lemondata_provider.api.errors import (
     AccessDeniedError,
@@ -73,29 +71,6 @@ class ClientOptions(TypedDict, total=False):
     connection: str
     transport: Any
     on_rate_limit: Callable[[RateLimit], None]
-
-
-def ssl_context(verify: bool | str = True) -> ssl.SSLContext:
-    """
-    Return the process's one SSL context for this setting: loading the certificates takes about 50 ms each time.
-
-    :param verify: ``True`` for the certificates of the environment, a CA file, or ``False`` for no check at all.
-    :raises ConfigurationError: if the CA file cannot be read.
-    """
-    return _loaded(verify)
-
-
-@lru_cache(maxsize=8)
-def _loaded(verify: bool | str, /) -> ssl.SSLContext:
-    """Cached under one spelling of the argument: to a cache, a default is another one."""
-    if not isinstance(verify, str):
-        if verify:
-            check_certificates()
-        return httpx.create_ssl_context(verify=verify)
-    try:
-        return load_ca_file(verify)
-    except OSError as error:
-        raise ConfigurationError(f"verify is no usable CA file here: {verify!r} ({error})") from None
 
 
 class _Nothing:

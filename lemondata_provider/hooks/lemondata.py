@@ -18,6 +18,7 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from lemondata_provider.api import calls, management
 from lemondata_provider.api.cancellation import outcome
 from lemondata_provider.api.client import AsyncClient, Client
+from lemondata_provider.api.environment import ssl_context
 from lemondata_provider.api.errors import (
     AccessDeniedError,
     ConfigurationError,
@@ -32,7 +33,6 @@ from lemondata_provider.api.polling import Completed, Failed, PollAgain, PollRes
 from lemondata_provider.api.prices import Estimate, estimate, seconds_of
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.urls import BaseUrl
-from lemondata_provider.api.wire import ssl_context
 from lemondata_provider.hooks.price_cache import QUICK_TIMEOUT, PriceCache, ask
 from lemondata_provider.hooks.settings import ConnectionSettings
 

@@ -19,10 +19,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import AsyncClient, Client
+from lemondata_provider.api.environment import ssl_context
 from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError, LemonDataError
 from lemondata_provider.api.submit_outcome import SubmitOutcome, classify_submit_error
 from lemondata_provider.api.task import TaskStatus
-from lemondata_provider.api.wire import LIMITS, ssl_context
+from lemondata_provider.api.wire import LIMITS
 from tests.api.doubles import KEY, POLL, SUBMIT
 
 

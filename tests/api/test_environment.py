@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from lemondata_provider.api.client import AsyncClient, Client
+from lemondata_provider.api.environment import ssl_context
 from lemondata_provider.api.errors import ConfigurationError
-from lemondata_provider.api.wire import ssl_context
 from tests.api.doubles import KEY
 
 URL = "http://gateway.example"
