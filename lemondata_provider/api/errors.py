@@ -24,7 +24,15 @@ The errors of this package, as one tree.
     │   └── ServiceError             408, 499 and 5xx
     ├── TaskFailedError              the generation failed, or was cancelled
     ├── MissingVideoError            completed without a video URL
-    └── TaskTimeoutError             not finished at the deadline
+    ├── TaskTimeoutError             not finished at the deadline
+    ├── DownloadError                the finished video was not downloaded
+    │   ├── LinkEndedError           the link to the video ended, and so did the new ones
+    │   ├── BrokenDownloadError      the download broke off, again and again
+    │   └── NotAVideoError           the link leads to something else
+    ├── VideoTooLargeError           the video is larger than allowed
+    └── OutputError                  the video was not stored
+        ├── OutputTakenError         the target holds something else
+        └── OutputUnwritableError    the target cannot be read or written
 
 Every error carries ``status``, ``code``, ``param``, ``hints``, ``retry_after`` (seconds), ``task_id``, ``poll_url``
 and ``request_id`` if they are known, survives pickling, and shows neither a key nor a ``data:`` payload. If ``final``
@@ -36,6 +44,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from lemondata_provider.api.hints import describe
 from lemondata_provider.api.redaction import redact
 from lemondata_provider.api.storable import MAX_TEXT, clean_text, cut_text, storable
 
@@ -218,6 +227,42 @@ class TaskTimeoutError(LemonDataError):
     final: bool = True
 
 
+class DownloadError(LemonDataError):
+    """The finished video was not downloaded. It is paid for. A retry downloads it again at no cost."""
+
+
+class LinkEndedError(DownloadError):
+    """The link to the video ended, and so did the new ones. A retry asks for another link at no cost."""
+
+
+class BrokenDownloadError(DownloadError):
+    """The download broke off, again and again. A retry starts it again at no cost."""
+
+
+class NotAVideoError(DownloadError):
+    """The link leads to something that is no video. A retry downloads it again at no cost."""
+
+
+class VideoTooLargeError(LemonDataError):
+    """The video is larger than allowed. A retry repeats the error until the limit is raised."""
+
+    final: bool = True
+
+
+class OutputError(LemonDataError):
+    """The video was not stored. It is paid for. A retry stores it at no cost."""
+
+
+class OutputTakenError(OutputError):
+    """The target holds something else, and stays as it is. A retry repeats the error."""
+
+    final: bool = True
+
+
+class OutputUnwritableError(OutputError):
+    """The target cannot be read or written. A retry helps once that is fixed, and costs nothing."""
+
+
 def error_from_dict(fields: Mapping[str, Any]) -> LemonDataError:
     """Rebuild an error from :meth:`LemonDataError.to_dict`; an unknown class becomes the base class."""
     known = {cls.__name__: cls for cls in _tree(LemonDataError)}
@@ -228,42 +273,3 @@ def error_from_dict(fields: Mapping[str, Any]) -> LemonDataError:
 
 def _tree(cls: type[LemonDataError]) -> list[type[LemonDataError]]:
     return [cls, *(deeper for child in cls.__subclasses__() for deeper in _tree(child))]
-
-
-_PHRASES = {
-    "validation_errors": "Invalid fields: {}.",
-    "did_you_mean": "Did you mean {!r}?",
-    "suggestions": "Suggestions: {}.",
-    "alternatives": "Alternatives: {}.",
-    "hint": "Hint: {}.",
-    "balance_usd": "Balance: {} USD.",
-    "estimated_cost_usd": "Estimated cost: {} USD.",
-    "supported_operations": "Supported operations: {}.",
-    "supported_parameters": "Supported parameters: {}.",
-    "required_selectors": "Required: {}.",
-    "prompt_max_characters": "Maximum length of the prompt: {} characters.",
-    "allowed_durations": "Allowed durations: {}.",
-    "allowed_resolutions": "Allowed resolutions: {}.",
-    "allowed_aspect_ratios": "Allowed aspect ratios: {}.",
-}
-
-
-def describe(hints: Mapping[str, Any]) -> str:
-    """Return the hints of an answer as sentences that a person can act on."""
-    return " ".join(
-        text.format(_plain(hints[name])) for name, text in _PHRASES.items() if hints.get(name) not in (None, "", [])
-    )
-
-
-def _plain(value: object) -> object:
-    if isinstance(value, list):
-        return ", ".join(_plain_item(item) for item in value)
-    return value.rstrip(".") if isinstance(value, str) else value
-
-
-def _plain_item(item: object) -> str:
-    if not isinstance(item, dict):
-        return str(item)
-    if "field" in item:
-        return f"{item['field']}: {str(item.get('message') or item.get('code')).rstrip('.')}"
-    return str(item.get("id", item))

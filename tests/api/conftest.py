@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import socket
 from collections.abc import Callable
 
 import pytest
@@ -34,3 +35,11 @@ def everything_shown() -> Callable[[BaseException], str]:
         return "\n".join([*texts, pickle.dumps(error, protocol=0).decode("latin-1")])
 
     return show
+
+
+@pytest.fixture
+def unused_url() -> str:
+    """Return a URL where nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    return f"http://127.0.0.1:{port}/files/clip.mp4"

@@ -63,6 +63,8 @@ FINAL = {
     "TaskFailedError",
     "MissingVideoError",
     "TaskTimeoutError",
+    "VideoTooLargeError",
+    "OutputTakenError",
 }
 
 

@@ -38,6 +38,14 @@ CLASSES = {
     "TaskFailedError": SubmitOutcome.UNKNOWN,
     "MissingVideoError": SubmitOutcome.UNKNOWN,
     "TaskTimeoutError": SubmitOutcome.UNKNOWN,
+    "DownloadError": SubmitOutcome.UNKNOWN,
+    "LinkEndedError": SubmitOutcome.UNKNOWN,
+    "BrokenDownloadError": SubmitOutcome.UNKNOWN,
+    "NotAVideoError": SubmitOutcome.UNKNOWN,
+    "VideoTooLargeError": SubmitOutcome.UNKNOWN,
+    "OutputError": SubmitOutcome.UNKNOWN,
+    "OutputTakenError": SubmitOutcome.UNKNOWN,
+    "OutputUnwritableError": SubmitOutcome.UNKNOWN,
 }
 
 

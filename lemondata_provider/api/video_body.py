@@ -1,0 +1,117 @@
+"""The bytes of a video on their way to a sink: counted, hashed and checked as they come."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import Protocol
+
+from lemondata_provider.api.container import SIGNATURE_BYTES, ContainerReader, VideoFacts, container_of
+from lemondata_provider.api.errors import NotAVideoError, VideoTooLargeError
+
+PAID = "The video is paid for; a retry downloads it again at no cost."
+
+
+class Sink(Protocol):
+    """Where the bytes go; nothing is to be seen of them before the caller publishes them."""
+
+    def write(self, block: bytes) -> None:
+        """Take the next bytes."""
+
+    def restart(self) -> None:
+        """Forget all bytes: the file begins again."""
+
+
+@dataclass(frozen=True)
+class Downloaded:
+    """
+    A whole file.
+
+    :param size: bytes.
+    :param sha256: of the bytes, in hexadecimal digits.
+    :param facts: what the file says of itself.
+    """
+
+    size: int
+    sha256: str
+    facts: VideoFacts
+
+
+class Interrupted(Exception):  # noqa: N818 # it leads to another attempt
+    """The transfer stopped before the end of the file."""
+
+    def __init__(self, reason: str, retry_after: float | None = None) -> None:
+        super().__init__(reason)
+        self.retry_after = retry_after
+
+
+class VideoBody:
+    """
+    The bytes so far.
+
+    :param sink: where they go.
+    :param max_bytes: the largest size to accept.
+    """
+
+    def __init__(self, sink: Sink, max_bytes: int | None) -> None:
+        self._sink = sink
+        self._max_bytes = max_bytes
+        self.received = 0  # and written
+        self.most = 0  # before any restart
+        self._begin()
+
+    def _begin(self) -> None:
+        self._digest = hashlib.sha256()
+        self._head = b""
+        self._reader: ContainerReader | None = None
+
+    def restart(self) -> None:
+        """Begin with the first byte again."""
+        if self.received:
+            self._sink.restart()
+        self.received = 0
+        self._begin()
+
+    def check_size(self, size: int) -> None:
+        """Refuse a size above the limit."""
+        if self._max_bytes is not None and size > self._max_bytes:
+            raise VideoTooLargeError(
+                f"The video has {size:,} bytes or more, and max_bytes is {self._max_bytes:,}. "
+                "The video is paid for: raise max_bytes, and a new try downloads it at no cost."
+            )
+
+    def write(self, block: bytes, content_type: str) -> None:
+        """Take the next bytes; store none before the first ones are known to be a video."""
+        if self._reader is None:
+            self._head += block
+            if len(self._head) < SIGNATURE_BYTES:
+                return
+            block = self._recognize(content_type)
+        self._store(block)
+
+    def end(self, content_type: str) -> Downloaded:
+        """Check the whole file, and describe it."""
+        if self._reader is None and self._head:
+            self._store(self._recognize(content_type))
+        if self._reader is None:
+            raise Interrupted("the answer is empty")
+        if self._reader.is_whole is False:
+            raise Interrupted("the file is cut: its boxes run past its end, or its index is missing")
+        return Downloaded(self.received, self._digest.hexdigest(), self._reader.facts)
+
+    def _recognize(self, content_type: str) -> bytes:
+        head, self._head = self._head, b""
+        container = container_of(head)
+        if container is None:
+            raise NotAVideoError(f"The link leads to no video ({content_type}): {head[:40]!r}. {PAID}")
+        self._reader = ContainerReader(container)
+        return head
+
+    def _store(self, block: bytes) -> None:
+        self.check_size(self.received + len(block))
+        self._sink.write(block)
+        self._digest.update(block)
+        if self._reader:
+            self._reader.feed(block)
+        self.received += len(block)
+        self.most = max(self.most, self.received)
