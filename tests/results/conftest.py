@@ -1,0 +1,52 @@
+"""A bucket of moto's server for each test that asks, and the connection to it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from moto.server import ThreadedMotoServer
+
+from tests.results.stores import BUCKET, Bucket, Folder
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[str]:
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
+
+
+@pytest.fixture
+def bucket(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    bucket = Bucket(moto_server)
+    resource: Any = boto3.resource(
+        "s3",
+        endpoint_url=moto_server,
+        region_name="us-east-1",
+        aws_access_key_id="id",
+        aws_secret_access_key="secret",
+    )
+    old = resource.Bucket(BUCKET)
+    if old.creation_date:
+        old.objects.all().delete()
+        for upload in bucket.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []):
+            bucket.client.abort_multipart_upload(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])
+    else:
+        bucket.client.create_bucket(Bucket=BUCKET)
+    monkeypatch.setenv("AIRFLOW_CONN_MINIO", bucket.connection())
+    return bucket
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
+    """A place to write to, of each kind."""
+    if request.param == "bucket":
+        return request.getfixturevalue("bucket")
+    (tmp_path / "day").mkdir()
+    return Folder(tmp_path / "day")
