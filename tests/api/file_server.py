@@ -22,6 +22,7 @@ class Reply:
     has_length: bool = True  # Content-Length; without it the end of the connection is the end of the body
     has_ranges: bool = True  # Range is honoured
     etag: str | None = None  # default: the server's
+    hangs: bool = False  # after that share, until the server ends
     headers: dict[str, str] = field(default_factory=dict)
 
 
@@ -35,6 +36,7 @@ class FileServer:
         self.script: list[Reply] = []
         self.requests: list[dict[str, str]] = []
         self.paths: list[str] = []
+        self.hanging, self.ending = threading.Event(), threading.Event()
         server = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -79,14 +81,18 @@ class FileServer:
         headers |= {"Content-Length": str(len(body))} if reply.has_length else {"Connection": "close"}
         self._send(handler, status, headers | reply.headers, body[: int(len(body) * reply.share)], reply)
 
-    @staticmethod
-    def _send(handler: BaseHTTPRequestHandler, status: int, headers: dict[str, str], body: bytes, reply: Reply) -> None:
+    def _send(
+        self, handler: BaseHTTPRequestHandler, status: int, headers: dict[str, str], body: bytes, reply: Reply
+    ) -> None:
         handler.send_response(status)
         for name, value in headers.items():
             handler.send_header(name, value)
         handler.end_headers()
         handler.wfile.write(body)
         handler.wfile.flush()
+        if reply.hangs:
+            self.hanging.set()
+            self.ending.wait(30)
         if reply.share < 1 or not reply.has_length:
             handler.close_connection = True
             handler.connection.shutdown(socket.SHUT_RDWR)
@@ -100,6 +106,7 @@ def serving(content: bytes) -> Iterator[FileServer]:
     try:
         yield server
     finally:
+        server.ending.set()
         server.http.shutdown()
         server.http.server_close()
         thread.join()

@@ -1,0 +1,118 @@
+"""What is stored, and what to do with what is there already."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict, dataclass
+from enum import Enum
+from typing import Any
+
+from lemondata_provider.api.container import facts_of_file
+from lemondata_provider.api.errors import OutputTakenError
+from lemondata_provider.results.sidecar import Found, Occupant, Origin, look
+from lemondata_provider.results.target import Target
+
+log = logging.getLogger(__name__)
+
+IF_EXISTS = ("skip", "overwrite", "fail")
+
+
+@dataclass(frozen=True)
+class Output:
+    """
+    One stored video; ``None`` is unknown.
+
+    :param uri: the file, without the connection.
+    :param size: bytes.
+    :param sha256: of the bytes.
+    :param container: the file format.
+    :param duration: seconds.
+    :param width: pixels.
+    :param height: pixels.
+    """
+
+    uri: str
+    size: int
+    sha256: str | None = None
+    container: str | None = None
+    duration: float | None = None
+    width: int | None = None
+    height: int | None = None
+
+
+@dataclass(frozen=True)
+class Kept:
+    """
+    The stored videos of a task.
+
+    :param outputs: the files, the first video first.
+    :param skipped: whether the first file was there already.
+    """
+
+    outputs: tuple[Output, ...]
+    skipped: bool
+
+    def result(self) -> dict[str, Any]:
+        """Return the part of an Airflow task's result that is about files: plain JSON values."""
+        outputs = [asdict(output) for output in self.outputs]
+        return {"output_uri": outputs[0]["uri"] if outputs else None, "outputs": outputs, "skipped": self.skipped}
+
+
+class Action(Enum):
+    """What to do with a path."""
+
+    WRITE = "write"
+    USE = "use"  # what is there
+    REFUSE = "refuse"
+
+
+def decide(occupant: Occupant, if_exists: str) -> Action:
+    """
+    Return what to do with a path.
+
+    :param occupant: whose file is there.
+    :param if_exists: ``skip`` uses a file unless it is another request's, ``overwrite`` never looks, ``fail`` uses a
+        file of this very task only.
+    """
+    if if_exists == "overwrite" or occupant is Occupant.NOTHING:
+        return Action.WRITE
+    if occupant is Occupant.SAME_TASK:
+        return Action.USE
+    return Action.USE if if_exists == "skip" and occupant is not Occupant.OTHER_REQUEST else Action.REFUSE
+
+
+def find_usable(target: Target, origin: Origin, if_exists: str) -> Found | None:
+    """
+    Return a file that may stand for the video, or ``None`` if there is none.
+
+    :raises OutputTakenError: the path holds something else.
+    :raises OutputUnwritableError: the path cannot be looked at.
+    """
+    found = look(target, origin)
+    action = decide(found.occupant, if_exists)
+    if action is Action.REFUSE:
+        raise _taken(target, found)
+    return found if action is Action.USE else None
+
+
+def describe(target: Target, found: Found) -> Output:
+    """Describe a file by its sidecar, or else by itself."""
+    size, sidecar = found.size or 0, found.sidecar
+    if sidecar is not None:
+        described = sidecar.model_dump(include={"sha256", "container", "duration", "width", "height"})
+        return Output(target.uri, size, **described)
+    log.warning("%s has no valid sidecar, so another program may have written it", target.uri)
+    with target.errors_as_output_errors("read"), target.open() as file:
+        facts = facts_of_file(file)
+    if facts is None:
+        return Output(target.uri, size)
+    return Output(target.uri, size, None, facts.container, facts.duration, facts.width, facts.height)
+
+
+def _taken(target: Target, found: Found) -> OutputTakenError:
+    if found.sidecar is None:
+        return target.taken("holds a file of another program")
+    whose = f"holds the video of another request (task {found.sidecar.task_id}"
+    if found.differences:
+        whose += f"; different: {', '.join(found.differences)}"
+    return target.taken(f"{whose})")

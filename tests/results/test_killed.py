@@ -1,0 +1,52 @@
+"""A process that is killed in mid-download: nothing stands under the final name, and the next try succeeds."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from lemondata_provider.results.keep import ResultKeeper
+from lemondata_provider.results.paths import target_for
+from lemondata_provider.results.sidecar import Origin
+from tests.api.file_server import FileServer, Reply, serving
+from tests.api.video_files import video
+from tests.results.test_keep import task
+
+ROOT = Path(__file__).parents[2]
+CONTENT = video(20_000_000)
+KEEP = """
+import sys
+from lemondata_provider.results.keep import ResultKeeper
+from lemondata_provider.results.paths import target_for
+from lemondata_provider.results.sidecar import Origin
+from tests.results.test_keep import task
+ResultKeeper(target_for(sys.argv[1])).keep(task(sys.argv[2]), Origin("t1"))
+"""
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    with serving(CONTENT) as running:
+        yield running
+
+
+@pytest.mark.slow
+def test_keep_process_killed_in_mid_download_leaves_nothing_under_the_name(store: Any, server: FileServer) -> None:
+    server.script = [Reply(share=0.6, hangs=True)]
+    path = f"{store.base}/clip.mp4"
+    process = subprocess.Popen([sys.executable, "-c", KEEP, path, server.url], cwd=ROOT)
+    try:
+        assert server.hanging.wait(60)
+        time.sleep(1)  # until the bytes on their way are written
+    finally:
+        process.kill()
+        process.wait(10)
+    assert [name for name in store.names() if not name.endswith(".part")] == []
+    assert not ResultKeeper(target_for(path)).keep(task(server.url), Origin("t1")).skipped
+    assert store.get("clip.mp4") == CONTENT
