@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import Any
 
+from lemondata_provider.sandbox.links import file_url
 from lemondata_provider.sandbox.refusals import Refusal
 from lemondata_provider.sandbox.settings import Settings
 from lemondata_provider.sandbox.sizes import size_of
@@ -47,7 +48,7 @@ def task_answer(task: Task, settings: Settings, base_url: str, now: float, *, la
         **_times(task, settings, now, create=False),
     }
     if status == "completed" and not late:
-        answer |= _video(task, settings, base_url)
+        answer |= _video(task, settings, base_url, now)
     if status == "failed":
         reason = task.reason()
         answer["error"] = reason if settings.error_form == "object" else reason["message"]
@@ -113,8 +114,8 @@ def _progress(task: Task, settings: Settings, now: float) -> Json:
     return {"progress": forms[settings.progress]} if settings.progress in forms else {}
 
 
-def _video(task: Task, settings: Settings, base_url: str) -> Json:
-    url = f"{base_url}/files/{task.id}.mp4"
+def _video(task: Task, settings: Settings, base_url: str, now: float) -> Json:
+    url = file_url(task.id, settings, base_url, now)
     video: Json = {"url": url, "duration": task.order.duration}
     if not task.order.video:
         video |= dict(zip(("width", "height"), size_of(task.order, settings), strict=True))

@@ -16,12 +16,14 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from lemondata_provider.sandbox.answers import refusal_answer
 from lemondata_provider.sandbox.faults import Fault, FaultError
 from lemondata_provider.sandbox.ledger import Request as Call
+from lemondata_provider.sandbox.file_responses import file_response
+from lemondata_provider.sandbox.links import check_link
 from lemondata_provider.sandbox.management import key_list, organization_balance, usage_list
 from lemondata_provider.sandbox.models import NEWEST, find_model, inventory, list_models, model_price, price_list
 from lemondata_provider.sandbox.refusals import Refusal
@@ -109,12 +111,14 @@ def _controlling(service: Service, answer: Control) -> Endpoint:
 
 def _serving(service: Service) -> Endpoint:
     async def endpoint(request: Request) -> Response:
+        task_id = request.path_params["task_id"]
         try:
+            check_link(task_id, request.query_params, service.settings, service.clock())
             # Drawing takes its time; the polls of others must not wait for it.
-            path = await asyncio.to_thread(service.video, request.path_params["task_id"])
+            path = await asyncio.to_thread(service.video, task_id)
         except Refusal as refusal:
-            return JSONResponse(refusal_answer(refusal, service.settings), 404)
-        return FileResponse(path, media_type="video/mp4")
+            return JSONResponse(refusal_answer(refusal, service.settings), refusal.status)
+        return file_response(path, service.settings.range_requests)
 
     return endpoint
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, get_args, get_type_hints
 
 On = Literal["create", "poll", "cancel", "models", "file", "any"]  # any: every API call, downloads are not meant
 Before = Literal["reset", "hang_before", "html_502_before", "error", "redirect"]
-After = Literal["lost_answer", "hang", "html_502", "truncated_json", "half_json", "unreadable"]
+After = Literal["lost_answer", "hang", "html_502", "truncated_json", "half_json", "unreadable", "cut"]
 
 BEFORE: frozenset[str] = frozenset(get_args(Before))
 AFTER: frozenset[str] = frozenset(get_args(After))
@@ -28,7 +28,8 @@ class Fault:
     `html_502_before`, `error` (`status`, `code` and hints), `redirect` (`status` and `location`).
     Accepted, a create is charged, and then: `lost_answer` (the connection closes with no answer), `hang`,
     `html_502`, `truncated_json` (the connection closes in the middle of the body), `half_json` (a whole answer of
-    half a JSON document), `unreadable` (200 with text that is no JSON).
+    half a JSON document), `unreadable` (200 with text that is no JSON), `cut` (all headers and a `share` of the body,
+    then the connection closes: for files).
     `slow` only waits `seconds` before all goes on as usual.
     """
 
@@ -41,6 +42,7 @@ class Fault:
     retryable: bool | None = None
     retry_after: float | None = None  # in the body and, unless `headers` says otherwise, as Retry-After
     seconds: float = 3600.0
+    share: float = 0.5  # of the body
     location: str | None = None
     body: Any = None  # the whole body: text, or anything else as JSON
     headers: dict[str, str] = field(default_factory=dict)
@@ -51,10 +53,12 @@ class Fault:
             raise FaultError(f"There is no fault {self.kind!r}; there are: {known}.")
         if self.on not in get_args(On):
             raise FaultError(f"A fault cannot be on {self.on!r}; it can be on: {', '.join(get_args(On))}.")
-        for name in ("seconds", "retry_after", "status"):
+        for name in ("seconds", "retry_after", "status", "share"):
             value = getattr(self, name)
             if value is not None and (isinstance(value, bool) or not isinstance(value, int | float) or value < 0):
                 raise FaultError(f"{name} of a fault must be a number that is not negative, got {value!r}.")
+        if self.share > 1:
+            raise FaultError(f"share of a fault must be between 0 and 1, got {self.share!r}.")
         if type(self.times) is not int or not isinstance(self.headers, dict):
             raise FaultError("times of a fault must be an integer, and headers an object.")
 

@@ -117,15 +117,21 @@ class Answer:
     """An answer of the application that was caught before it was sent."""
 
     status: int = 0
-    content_type: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
     body: bytearray = field(default_factory=bytearray)
+
+    @property
+    def content_type(self) -> str:
+        """What the application said that the body is."""
+        return self.headers.get("content-type", "")
 
     async def catch(self, message: Message) -> None:
         """Take the place of the ASGI `send`."""
         if message["type"] == "http.response.start":
             self.status = message["status"]
-            headers = {name.lower(): value for name, value in message["headers"]}
-            self.content_type = headers.get(b"content-type", b"").decode("latin-1")
+            self.headers = {
+                name.lower().decode("latin-1"): value.decode("latin-1") for name, value in message["headers"]
+            }
         else:
             self.body += message.get("body", b"")
 
@@ -245,6 +251,13 @@ async def _truncated_json(_fault: Fault, answer: Answer, channel: Channel) -> No
     await channel.close()
 
 
+async def _cut(fault: Fault, answer: Answer, channel: Channel) -> None:
+    await channel.begin(answer.status, len(answer.body), answer.headers)
+    share = bytes(answer.body[: int(len(answer.body) * fault.share)])
+    await channel.send({"type": "http.response.body", "body": share, "more_body": True})
+    await channel.close()
+
+
 async def _half_json(_fault: Fault, answer: Answer, channel: Channel) -> None:
     half = bytes(answer.body[: len(answer.body) // 2])
     await channel.answer(answer.status, half, {"Content-Type": answer.content_type})
@@ -269,4 +282,5 @@ _AFTER: Mapping[str, Callable[[Fault, Answer, Channel], Awaitable[None]]] = {
     "truncated_json": _truncated_json,
     "half_json": _half_json,
     "unreadable": _unreadable,
+    "cut": _cut,
 }

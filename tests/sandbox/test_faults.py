@@ -49,6 +49,7 @@ def test_fault_meets_any_matches_api_calls_but_no_download():
         {"kind": "slow", "seconds": -3},
         {"kind": "error", "status": True},
         {"kind": "error", "times": "always"},
+        {"kind": "cut", "share": 1.5},
         {"kind": "error", "headers": []},
     ],
 )

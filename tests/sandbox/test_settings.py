@@ -27,6 +27,9 @@ def test_from_mapping_values_override_the_defaults():
         ("expired_keys", [1]),
         ("balance_usd", "much"),
         ("id_prefix", "../"),
+        ("link_seconds", "soon"),
+        ("link_seconds", -1),
+        ("range_requests", "some"),
     ],
 )
 def test_from_mapping_invalid_value_is_refused_with_its_name(name, value):
