@@ -23,6 +23,13 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.hooks.lemondata"]}],
         "operators": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.operators.video"]}],
         "sensors": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.sensors.task"]}],
+        "transfers": [
+            {
+                "source-integration-name": _INTEGRATION,
+                "target-integration-name": "Object Storage",
+                "python-module": "lemondata_provider.transfers.video_to_object_storage",
+            }
+        ],
         "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.triggers.task"]}],
         "config": {
             "lemondata": {

@@ -37,6 +37,8 @@ def test_provider_info_names_only_modules_that_import() -> None:
         for entry in info[kind]:
             for module in entry["python-modules"]:
                 import_module(module)
+    for entry in info["transfers"]:
+        import_module(entry["python-module"])
 
 
 def test_provider_info_imports_neither_airflow_nor_http_client() -> None:

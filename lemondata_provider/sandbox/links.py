@@ -16,7 +16,7 @@ def file_url(task_id: str, settings: Settings, base_url: str, now: float) -> str
     url = f"{base_url}/files/{task_id}.mp4"
     if settings.link_seconds is None:
         return url
-    expires = f"{now + settings.link_seconds:.3f}"
+    expires = f"{now + settings.link_seconds:.6f}"
     return f"{url}?{urlencode({'expires': expires, 'signature': _signature(task_id, expires, settings)})}"
 
 

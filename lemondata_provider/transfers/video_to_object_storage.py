@@ -1,0 +1,157 @@
+"""The operator that stores a finished video. Source: https://docs.lemondata.cc (get-video-status)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+
+from lemondata_provider.api import calls
+from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskFailedError
+from lemondata_provider.api.fields import parse_count
+from lemondata_provider.api.redaction import shield, shield_literal
+from lemondata_provider.api.submit_facts import SubmitFacts
+from lemondata_provider.api.task import Task, TaskStatus, Video, identify
+from lemondata_provider.hooks.exceptions import to_airflow_error
+from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.retry_policy import with_retry_policy
+from lemondata_provider.results.keep import ResultKeeper
+from lemondata_provider.results.outputs import IF_EXISTS, Kept
+from lemondata_provider.results.paths import file_path, target_for
+from lemondata_provider.results.sidecar import Origin
+
+
+class VideoToObjectStorageOperator(BaseOperator):
+    """
+    Store a finished video in a bucket or a folder, wholly or not at all, and return its result with the files.
+
+    With a poll URL it asks LemonData for a fresh link first, so the video may be older than its links. It downloads
+    and pays for nothing else: a retry is free. ::
+
+        VideoToObjectStorageOperator(
+            task_id="keep",
+            poll_url=clip.output,
+            path="s3://aws_default@bucket/{{ ds }}/clip.mp4",
+        )
+
+    Returns a dict with ``output_uri`` (the file, without the connection), ``outputs`` (a list of ``uri``, ``size``,
+    ``sha256``, ``container``, ``duration``, ``width`` and ``height``) and ``skipped``; with a poll URL also the keys
+    of ``SubmitVideoOperator``. ``output_uri`` is an XCom of its own. Beside each file is a sidecar, ``clip.mp4.json``.
+
+    Source: https://docs.lemondata.cc (get-video-status).
+
+    :param path: ``s3://``, ``gs://``, ``abfs://``, ``file://`` or an absolute path, also as ``ObjectStoragePath``; a
+        connection is named as ``s3://conn@bucket/…``. A path that ends in ``/`` is a folder, in which the file is
+        ``<task_id>[-<map_index>].mp4``. More videos of the task become ``clip-2.mp4`` and so on. Templated.
+    :param poll_url: the poll URL of a finished task, or the whole result of ``SubmitVideoOperator``; templated.
+    :param video_url: the link of a video, instead of ``poll_url``; it cannot be renewed. Templated.
+    :param if_exists: ``skip`` uses a file that is there, unless it is the video of another task (default);
+        ``overwrite`` replaces it; ``fail`` accepts only a file of this very task.
+    :param max_bytes: refuse a larger video; default: no limit.
+    :param lemondata_conn_id: connection of type ``lemondata``, default ``lemondata_default``; templated.
+    :param retry_policy: Airflow's (3.3 and newer), default and for ``None``
+        :class:`~lemondata_provider.hooks.retry_policy.LemonDataRetryPolicy`.
+    :raises LemonDataFailException: the path holds something else, the video is too large, or the task failed.
+    :raises LemonDataError: the task is not finished, the download broke off, or the path cannot be written; a retry
+        costs nothing.
+    """
+
+    template_fields: Sequence[str] = ("path", "poll_url", "video_url", "lemondata_conn_id")
+    ui_color = "#fff7c2"
+
+    def __init__(
+        self,
+        *,
+        path: Any,
+        poll_url: str | dict[str, Any] | None = None,
+        video_url: str | None = None,
+        if_exists: str = "skip",
+        max_bytes: int | None = None,
+        lemondata_conn_id: str = LemonDataHook.default_conn_name,
+        retry_policy: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**with_retry_policy(kwargs, retry_policy))
+        # Mapped arguments and the results of other tasks come later, so only what is given can be checked here.
+        if (poll_url is None) == (video_url is None):
+            raise InvalidRequestError("Give either poll_url or video_url")
+        if if_exists not in IF_EXISTS:
+            raise InvalidRequestError(f"if_exists must be one of {', '.join(IF_EXISTS)}, not {if_exists!r}")
+        try:
+            self.max_bytes = None if max_bytes is None else parse_count(max_bytes)
+        except ValueError as error:
+            raise InvalidRequestError(f"max_bytes {error}, not {max_bytes!r}") from None
+        # An ObjectStoragePath would lose its connection in the copies that Airflow makes of an operator.
+        self.path = str(path) if hasattr(path, "conn_id") else path
+        self.poll_url = shield_literal(poll_url)
+        self.video_url = shield_literal(video_url)
+        self.if_exists = if_exists
+        self.lemondata_conn_id = lemondata_conn_id
+
+    @cached_property
+    def hook(self) -> LemonDataHook:
+        """Return the connection to LemonData."""
+        return LemonDataHook(self.lemondata_conn_id)
+
+    def render_template(self, *args: Any, **kwargs: Any) -> Any:
+        """Render a template, and shield inline media that was put there by mistake; mapped tasks come this way too."""
+        return shield(super().render_template(*args, **kwargs))
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Poll the task once, and store its videos."""
+        try:
+            result = self._keep(context)
+        except LemonDataError as error:
+            translated = to_airflow_error(error)
+            if translated is error:
+                raise
+            raise translated from error
+        context["ti"].xcom_push(key="output_uri", value=result["output_uri"])
+        return result
+
+    def _keep(self, context: Context) -> dict[str, Any]:
+        ti = context["ti"]
+        target = target_for(file_path(self.path, self.task_id, getattr(ti, "map_index", -1)))
+        target.preflight()
+        keeper = ResultKeeper(target, self.if_exists, self.max_bytes)
+        if self.poll_url is None:
+            return self._keep_link(keeper, str(self.video_url)).result()
+        facts = SubmitFacts.from_result(self.poll_url)
+        task = self._poll()
+        kept = keeper.keep(task, Origin.of(task, facts), self._poll)
+        return {**facts.complete(task.result()), **kept.result()}
+
+    @staticmethod
+    def _keep_link(keeper: ResultKeeper, url: str) -> Kept:
+        """Keep the video of a link; its query may be a signature, and says nothing about the video."""
+        digest = hashlib.sha256(url.partition("?")[0].encode()).hexdigest()[:16]
+        task = Task(id="", poll_url="", status=TaskStatus.COMPLETED, videos=(Video(url=url),))
+        return keeper.keep(task, Origin(fingerprint={"video_url": digest}))
+
+    def _poll(self) -> Task:
+        """Return the finished task, with fresh links."""
+        task_id, poll_url = self._identify()
+        with self.hook.get_conn() as client:
+            task = client.send(calls.get_task(poll_url, task_id))
+        if task.status is TaskStatus.FAILED:
+            reason = (task.error and (task.error.message or task.error.code)) or "no reason given"
+            raise TaskFailedError(f"The generation failed at LemonData: {reason}", task_id=task_id, poll_url=poll_url)
+        if task.status is not TaskStatus.COMPLETED:
+            message = (
+                f"The task is {task.raw_status or task.status.value}, so it has no video yet: wait with TaskSensor."
+            )
+            raise LemonDataError(message, task_id=task_id, poll_url=poll_url)
+        return task
+
+    def _identify(self) -> tuple[str, str]:
+        given = self.poll_url
+        task = identify(given if isinstance(given, dict) else {"poll_url": given})
+        if task is None or "/" not in task[1] or task[1].lstrip().startswith("{"):
+            raise InvalidRequestError(
+                "poll_url must be a poll URL such as '/v1/tasks/<id>', or the result of SubmitVideoOperator as a dict, "
+                f"not {str(given)[:80]!r}"
+            )
+        return task
