@@ -50,3 +50,14 @@ def test_keep_process_killed_in_mid_download_leaves_nothing_under_the_name(store
     assert [name for name in store.names() if not name.endswith(".part")] == []
     assert not ResultKeeper(target_for(path)).keep(task(server.url), Origin("t1")).skipped
     assert store.get("clip.mp4") == CONTENT
+
+
+@pytest.mark.slow
+def test_keep_disk_takes_no_more_bytes_leaves_nothing(tmp_path: Path, server: FileServer) -> None:
+    limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (5_000_000, 5_000_000))\n"
+    command = [sys.executable, "-c", limit + KEEP, str(tmp_path / "clip.mp4"), server.url]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=60)
+    assert "OutputUnwritableError" in done.stderr
+    assert "File too large" in done.stderr
+    assert "a retry stores it at no cost" in done.stderr
+    assert list(tmp_path.iterdir()) == []
