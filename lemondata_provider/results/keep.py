@@ -23,7 +23,16 @@ from lemondata_provider.api.task import Task
 from lemondata_provider.api.video_body import Downloaded
 from lemondata_provider.results.outputs import Kept, Output, describe, find_usable
 from lemondata_provider.results.paths import numbered
-from lemondata_provider.results.sidecar import Found, Occupant, Origin, Sidecar, look, read_sidecar, sidecar_target
+from lemondata_provider.results.sidecar import (
+    Found,
+    Occupant,
+    Origin,
+    Sidecar,
+    describes,
+    look,
+    read_sidecar,
+    sidecar_target,
+)
 from lemondata_provider.results.target import OutputSink, Target
 
 log = logging.getLogger(__name__)
@@ -170,8 +179,8 @@ class _Keeping:
 
     def _restore(self, beside: Target, previous: bytes | None, sidecar: Sidecar) -> None:
         try:
-            if read_sidecar(beside.read()) != sidecar:
-                return  # the faster writer's came after ours
+            if read_sidecar(beside.read()) != sidecar or describes(sidecar, self.target):
+                return  # the faster writer's came after ours, or it stored the same bytes
             if previous is None:
                 beside.remove()
             else:

@@ -7,6 +7,7 @@ one, and a file without one is somebody else's. It holds neither prompt nor link
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
@@ -143,6 +144,17 @@ def read_sidecar(content: bytes | None) -> Sidecar | None:
         return None if content is None else Sidecar.model_validate_json(content)
     except ValidationError:
         return None
+
+
+def describes(sidecar: Sidecar, target: Target) -> bool:
+    """Return whether a file has the very bytes of the sidecar; the file is read."""
+    if target.size() != sidecar.size:
+        return False
+    digest = hashlib.sha256()
+    with target.errors_as_output_errors("read"), target.open() as file:
+        while block := file.read(1024 * 1024):
+            digest.update(block)
+    return digest.hexdigest() == sidecar.sha256
 
 
 def compare(size: int | None, sidecar: Sidecar | None, origin: Origin) -> Found:

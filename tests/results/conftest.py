@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,12 @@ import boto3
 import pytest
 from moto.server import ThreadedMotoServer
 
+from lemondata_provider.results.keep import ResultKeeper
+from lemondata_provider.results.outputs import Kept
+from lemondata_provider.results.paths import target_for
+from lemondata_provider.results.sidecar import Origin
+from tests.api.file_server import FileServer, serving
+from tests.results.keeping import CONTENT, ORIGIN, quick, task
 from tests.results.stores import BUCKET, Bucket, Folder
 
 
@@ -50,3 +56,18 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
         return request.getfixturevalue("bucket")
     (tmp_path / "day").mkdir()
     return Folder(tmp_path / "day")
+
+
+@pytest.fixture
+def server() -> Iterator[FileServer]:
+    with serving(CONTENT) as running:
+        yield running
+
+
+@pytest.fixture
+def keep(store: Any, server: FileServer) -> Callable[..., Kept]:
+    def run(*urls: str, origin: Origin = ORIGIN, renew: Any = None, **more: Any) -> Kept:
+        keeper = ResultKeeper(target_for(f"{store.base}/clip.mp4"), new_downloader=quick, **more)
+        return keeper.keep(task(*(urls or (server.url,))), origin, renew)
+
+    return run

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-import json
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lemondata_provider.api.download import Downloader
 from lemondata_provider.api.errors import (
     BrokenDownloadError,
     LinkEndedError,
@@ -19,49 +16,14 @@ from lemondata_provider.api.errors import (
     OutputTakenError,
     VideoTooLargeError,
 )
-from lemondata_provider.api.task import Task, TaskStatus, Video
+from lemondata_provider.api.task import Task
 from lemondata_provider.results.keep import ResultKeeper
 from lemondata_provider.results.outputs import Kept
 from lemondata_provider.results.paths import target_for
 from lemondata_provider.results.sidecar import Origin
-from tests.api.file_server import FileServer, Reply, serving
+from tests.api.file_server import FileServer, Reply
 from tests.api.video_files import video
-
-CONTENT = video(20_000_000)  # two parts of an upload
-REQUEST = {"model": "m1", "prompt": "p1"}
-ORIGIN = Origin("t1", "/v1/tasks/t1", "m1", "text-to-video", "0.60", fingerprint=REQUEST)
-OTHER = Origin("t2", "/v1/tasks/t2", fingerprint={**REQUEST, "prompt": "p2"})
-BOTH = ["clip.mp4", "clip.mp4.json"]
-
-
-@pytest.fixture
-def server() -> Iterator[FileServer]:
-    with serving(CONTENT) as running:
-        yield running
-
-
-def quick() -> Downloader:
-    return Downloader(read_timeout=5, sleep=lambda _: None)
-
-
-def task(*urls: str) -> Task:
-    videos = tuple(Video(url=url) for url in urls)
-    return Task(id="t1", poll_url="/v1/tasks/t1", status=TaskStatus.COMPLETED, videos=videos)
-
-
-@pytest.fixture
-def keep(store: Any, server: FileServer) -> Callable[..., Kept]:
-    def run(*urls: str, origin: Origin = ORIGIN, renew: Any = None, **more: Any) -> Kept:
-        keeper = ResultKeeper(target_for(f"{store.base}/clip.mp4"), new_downloader=quick, **more)
-        return keeper.keep(task(*(urls or (server.url,))), origin, renew)
-
-    return run
-
-
-def sidecar(store: Any, name: str = "clip.mp4") -> dict[str, Any]:
-    content: dict[str, Any] = json.loads(store.get(f"{name}.json"))
-    return content
-
+from tests.results.keeping import BOTH, CONTENT, ORIGIN, OTHER, REQUEST, quick, sidecar, task
 
 # --- stored
 
@@ -177,38 +139,6 @@ def test_keep_sidecar_without_file_means_nothing_is_there(store: Any, keep: Any)
     store.put("clip.mp4.json", b'{"task_id": "t1", "sha256": "aa", "size": 5}')
     assert not keep().skipped
     assert sidecar(store)["size"] == len(CONTENT)
-
-
-# --- two writers
-
-
-def faster(store: Any, server: FileServer, origin: Origin) -> Callable[[], Task]:
-    """Return a renewal during which another process keeps its own video."""
-
-    def renew() -> Task:
-        server.script.insert(0, Reply(body=video(9000)))
-        ResultKeeper(target_for(f"{store.base}/clip.mp4"), new_downloader=quick).keep(task(server.url), origin)
-        return task(server.url)
-
-    return renew
-
-
-def test_keep_slower_writer_of_another_request_is_refused(store: Any, keep: Any, server: FileServer) -> None:
-    server.script = [Reply(status=403)]
-    with pytest.raises(OutputTakenError, match="different: prompt") as caught:
-        keep(renew=faster(store, server, OTHER))
-    assert (caught.value.task_id, caught.value.poll_url) == ("t1", "/v1/tasks/t1")
-    assert store.get("clip.mp4") == video(9000)
-    assert (sidecar(store)["task_id"], sidecar(store)["size"]) == ("t2", 9000)
-    assert store.names() == BOTH
-    assert store.leftovers() == []
-
-
-def test_keep_slower_writer_of_the_same_task_uses_the_file(store: Any, keep: Any, server: FileServer) -> None:
-    server.script = [Reply(status=403)]
-    kept = keep(renew=faster(store, server, ORIGIN))
-    assert (kept.skipped, kept.outputs[0].size) == (True, 9000)
-    assert sidecar(store)["size"] == 9000
 
 
 # --- nothing is left

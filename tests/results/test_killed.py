@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,26 +13,18 @@ import pytest
 from lemondata_provider.results.keep import ResultKeeper
 from lemondata_provider.results.paths import target_for
 from lemondata_provider.results.sidecar import Origin
-from tests.api.file_server import FileServer, Reply, serving
-from tests.api.video_files import video
-from tests.results.test_keep import task
+from tests.api.file_server import FileServer, Reply
+from tests.results.keeping import CONTENT, task
 
 ROOT = Path(__file__).parents[2]
-CONTENT = video(20_000_000)
 KEEP = """
 import sys
 from lemondata_provider.results.keep import ResultKeeper
 from lemondata_provider.results.paths import target_for
 from lemondata_provider.results.sidecar import Origin
-from tests.results.test_keep import task
+from tests.results.keeping import task
 ResultKeeper(target_for(sys.argv[1])).keep(task(sys.argv[2]), Origin("t1"))
 """
-
-
-@pytest.fixture
-def server() -> Iterator[FileServer]:
-    with serving(CONTENT) as running:
-        yield running
 
 
 @pytest.mark.slow
