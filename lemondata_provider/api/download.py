@@ -16,11 +16,12 @@ from contextlib import contextmanager
 
 import httpx
 
+from lemondata_provider.api.environment import ssl_context
 from lemondata_provider.api.errors import BrokenDownloadError, LemonDataError, LinkEndedError
 from lemondata_provider.api.fields import read_retry_after, read_whole
 from lemondata_provider.api.file_link import open_link, shown
 from lemondata_provider.api.video_body import PAID, Downloaded, Interrupted, Sink, VideoBody
-from lemondata_provider.api.wire import CONNECT_TIMEOUT, READ_TIMEOUT, USER_AGENT, ssl_context
+from lemondata_provider.api.wire import CONNECT_TIMEOUT, READ_TIMEOUT, USER_AGENT
 
 log = logging.getLogger(__name__)
 

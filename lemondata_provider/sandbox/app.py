@@ -21,8 +21,8 @@ from starlette.routing import Route
 
 from lemondata_provider.sandbox.answers import refusal_answer
 from lemondata_provider.sandbox.faults import Fault, FaultError
-from lemondata_provider.sandbox.ledger import Request as Call
 from lemondata_provider.sandbox.file_responses import file_response
+from lemondata_provider.sandbox.ledger import Request as Call
 from lemondata_provider.sandbox.links import check_link
 from lemondata_provider.sandbox.management import key_list, organization_balance, usage_list
 from lemondata_provider.sandbox.models import NEWEST, find_model, inventory, list_models, model_price, price_list

@@ -67,11 +67,11 @@ def test_client_valid_proxy_variables_are_accepted(monkeypatch, variables):
 @pytest.fixture
 def no_cache():
     """Certificates that are loaded anew: the process keeps what it has loaded."""
-    from lemondata_provider.api import wire  # noqa: PLC0415 # its cache is private
+    from lemondata_provider.api import environment  # noqa: PLC0415 # its cache is private
 
-    wire._loaded.cache_clear()
+    environment._loaded.cache_clear()
     yield
-    wire._loaded.cache_clear()
+    environment._loaded.cache_clear()
 
 
 @pytest.mark.parametrize("kind", ["missing", "folder", "no certificate", "pipe"])
