@@ -58,7 +58,7 @@ class TaskSensor(BaseSensorOperator):
     :param retry_policy: Airflow's (3.3 and newer), default and for ``None``
         :class:`~lemondata_provider.hooks.retry_policy.LemonDataRetryPolicy`.
     :raises InvalidRequestError: when the DAG is read: a literal argument cannot be right.
-    :raises LemonDataFailException: the task failed, was cancelled or is not known, or the key was refused three times.
+    :raises LemonDataFailException: the task failed, was cancelled or is not known, or the key was refused for long.
     :raises AirflowSensorTimeout: the task was not finished in time; it may still finish, and is not paid for again.
     :raises LemonDataError: what a retry may mend, such as a connection that is not defined.
     """
