@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 
 MAX_ANSWER_BYTES = 4 * 2**20  # decoded; a task's answer has less than a kilobyte, a list of models some hundred
-_GZIP_OR_ZLIB = 47  # zlib's number for "look at the head"
+_GZIP_OR_ZLIB = 47  # zlib's number for "either, as the header says"
 
 
 class AnswerTooLargeError(httpx.HTTPError):

@@ -1,13 +1,17 @@
-"""The API key: checked, and sent to the base URL's origin only."""
+"""The API key: checked, hidden, and sent to the base URL's origin only."""
 
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 import httpx
 
 from lemondata_provider.api.errors import ConfigurationError
+from lemondata_provider.api.storable import clean_text
 from lemondata_provider.api.urls import BaseUrl
+
+MIN_KEY_LENGTH = 8  # a shorter one is a placeholder, for a gateway that has the real one
 
 
 def checked_key(api_key: str) -> str:
@@ -27,6 +31,16 @@ def checked_key(api_key: str) -> str:
     if not api_key.isascii() or not api_key.isprintable() or " " in api_key:
         raise ConfigurationError("The API key has white space or characters outside of ASCII: paste it again")
     return api_key
+
+
+def hide_key(value: Any, api_key: str) -> Any:
+    """Return JSON with clean texts and without the key; a placeholder is no secret, and occurs in words."""
+    if isinstance(value, str):
+        text = clean_text(value)
+        return text.replace(api_key, "***") if len(api_key) >= MIN_KEY_LENGTH else text
+    if isinstance(value, dict):
+        return {hide_key(name, api_key): hide_key(item, api_key) for name, item in value.items()}
+    return [hide_key(item, api_key) for item in value] if isinstance(value, list) else value
 
 
 class OriginBoundAuth(httpx.Auth):

@@ -6,6 +6,7 @@ from lemondata_provider.api.errors import LemonDataError, TaskNotFoundError
 from lemondata_provider.api.submit_outcome import SubmitOutcome, classify_submit_error
 from lemondata_provider.api.task import Task
 
+NOT_CANCELLED = "was not cancelled"
 _WHY_NOT = {
     "task_not_cancellable": "it is running already and is charged, or has ended",
     "unsupported_task_cancel": "tasks of this model cannot be cancelled; it goes on, and is charged",
@@ -24,9 +25,9 @@ def outcome(task_id: str, answer: Task | LemonDataError) -> str:
             return f"Task {task_id} was cancelled at LemonData before it began."
         return f"LemonData was asked to cancel task {task_id}, and says that it is {answer.status.value}."
     if why := _WHY_NOT.get(answer.code or ""):
-        return f"Task {task_id} was not cancelled: {why}."
+        return f"Task {task_id} {NOT_CANCELLED}: {why}."
     if isinstance(answer, TaskNotFoundError):
-        return f"Task {task_id} was not cancelled: LemonData does not know it, or no longer."
+        return f"Task {task_id} {NOT_CANCELLED}: LemonData does not know it, or no longer."
     if classify_submit_error(answer) is not SubmitOutcome.UNKNOWN:
-        return f"Task {task_id} was not cancelled, and may be charged: {answer}"
+        return f"Task {task_id} {NOT_CANCELLED}, and may be charged: {answer}"
     return f"Whether task {task_id} was cancelled is not known, so it may be charged: {answer}"

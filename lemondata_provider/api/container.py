@@ -72,7 +72,7 @@ class ContainerReader:
         self._index: bytearray | None = None  # filled while the current box is the index
         self._facts = VideoFacts(container)
         self._seen: set[bytes] = set()
-        self._blind = container not in ("mp4", "mov")  # until the end, no box can be told
+        self._blind = container not in ("mp4", "mov")  # no more boxes can be recognized
         self._malformed = False
 
     def feed(self, block: bytes | memoryview) -> None:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 
 import httpx
 
-from lemondata_provider.api.environment import ssl_context
+from lemondata_provider.api.environment import build, ssl_context
 from lemondata_provider.api.errors import BrokenDownloadError, LemonDataError, LinkEndedError
 from lemondata_provider.api.fields import read_retry_after, read_whole
 from lemondata_provider.api.file_link import open_link, shown
@@ -52,7 +52,8 @@ class Downloader:
         timeout = httpx.Timeout(read_timeout, connect=CONNECT_TIMEOUT)
         # Compressed bytes could be neither resumed nor counted.
         headers = {"User-Agent": USER_AGENT, "Accept": "*/*", "Accept-Encoding": "identity"}
-        self.http = httpx.Client(headers=headers, timeout=timeout, verify=ssl_context(), follow_redirects=False)
+        options = {"headers": headers, "timeout": timeout, "verify": ssl_context(), "follow_redirects": False}
+        self.http = build(httpx.Client, options)
 
     def download(
         self, url: str, sink: Sink, renew: Callable[[], str | None] | None = None, max_bytes: int | None = None

@@ -23,9 +23,9 @@ from lemondata_provider.api.storable import MAX_TEXT, cut_text
 T = TypeVar("T")
 
 MAX_PRICE = 10**9
+MAX_PRICE_DIGITS = 30
 MAX_REASONS = 10
 REASON_FIELDS = ("message", "fail_reason", "failure_reason", "reason", "detail", "msg", "error", "error_message")
-MAX_PRICE_DIGITS = 30
 _DATETIME: TypeAdapter[datetime] = TypeAdapter(datetime)
 
 

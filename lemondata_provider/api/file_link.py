@@ -65,7 +65,7 @@ def _check_url(url: httpx.URL) -> None:
 
 
 def _check_peer(response: httpx.Response) -> None:
-    """Look at the address that was reached: a name, or a number in another spelling, may mean a link-local one."""
+    """Check the address that was reached: a name, or a number in another spelling, may mean a link-local one."""
     stream = response.extensions.get("network_stream")
     try:
         address = stream.get_extra_info("server_addr") if stream else None

@@ -176,7 +176,7 @@ class Forecast:
         """Store the age at the end: between the last unfinished poll and the poll that found the end."""
         last = timeline.unfinished - (timeline.created or 0.0) if timeline.unfinished is not None else 0.0
         if not last and (timeline.latest_first_poll is None or now > timeline.latest_first_poll):
-            return  # nobody polled for a while: the end was not observed
+            return  # no poll came in time: the end was not observed
         if reported_age is not None and last - TOLERANCE_SECONDS <= reported_age <= age - TOLERANCE_SECONDS:
             sample = reported_age  # later ones are the time of the poll, and say nothing
         elif last:

@@ -10,14 +10,12 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from lemondata_provider.api.description import describe_answer
 from lemondata_provider.api.errors import (
     AccessDeniedError,
     AuthenticationError,
     ConfigurationError,
-    InvalidRequestError,
     LemonDataError,
     MissingVideoError,
     NotFoundError,
@@ -34,6 +32,7 @@ CONFIRMATION_SECONDS = 10.0  # two polls this far apart confirm that a task is g
 PROGRESS_MESSAGE_SECONDS = 30.0  # after this time any progress is worth a log line
 MAX_PAUSE = 60.0  # seconds between two polls during an outage, unless the poll interval is longer
 MAX_RETRY_AFTER = 120.0  # whatever the service asks for: a rate limit is over in a minute
+STILL_RUNNING = "The task may still finish"  # begins what a cancellation makes untrue
 MAX_TASK_AGE = 7 * 86_400.0  # seconds; a task that says it is older has a wrong clock
 # A 404 that is not a task's comes from a wrong base URL, or from a gateway.
 _REFUSED = (AuthenticationError, AccessDeniedError, ConfigurationError, NotFoundError)
@@ -101,22 +100,19 @@ class Failed:
 PollResult = PollAgain | Completed | Failed
 
 
+def failure_of(task: Task) -> TaskFailedError:
+    """Return the error of a task that failed or was cancelled at LemonData."""
+    verb = "was cancelled" if task.cancelled else "failed"
+    error = task.error or TaskError()
+    word = _status_of(task)
+    default = "no reason given" if word == "failed" else f"its status is {word!r}"
+    reason = error.message or error.code or f"{default}; the answer held {describe_answer(task.raw)}"
+    return TaskFailedError(f"The generation {verb} at LemonData: {reason}", code=error.code)
+
+
 def is_refusal(error: LemonDataError | None) -> bool:
     """Say whether an error is about the connection and its key, and not about the task."""
     return isinstance(error, _REFUSED) and not isinstance(error, TaskNotFoundError)
-
-
-def in_seconds(name: str, value: float | timedelta) -> float:
-    """
-    Return a duration in seconds.
-
-    :raises InvalidRequestError: unless it is a number of seconds above 0, or a timedelta.
-    """
-    seconds = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
-        shown = repr(value) if isinstance(value, (int, float, str, timedelta)) else type(value).__name__
-        raise InvalidRequestError(f"{name} must be a number of seconds above 0, not {shown}")
-    return float(seconds)
 
 
 class TaskPoller:
@@ -193,7 +189,9 @@ class TaskPoller:
             return self._without_video(task, now)
         if task.status in (TaskStatus.COMPLETED, TaskStatus.FAILED):
             self.forecast.ended(self._timeline, now, task.seconds)
-            return Completed(task) if task.status is TaskStatus.COMPLETED else Failed(self._failure(task))
+            return (
+                Completed(task) if task.status is TaskStatus.COMPLETED else Failed(self._of_this_task(failure_of(task)))
+            )
         if now >= self.wait.deadline:
             return self.timed_out()
         delay, predicted = self.forecast.next_poll(
@@ -269,14 +267,6 @@ class TaskPoller:
         delay = min(self.wait.poll_interval, CONFIRMATION_SECONDS)
         return PollAgain(self._until_deadline(delay, now), error, needs_confirmation=True)
 
-    def _failure(self, task: Task) -> LemonDataError:
-        verb = "was cancelled" if task.cancelled else "failed"
-        error = task.error or TaskError()
-        word = _status_of(task)
-        default = "no reason given" if word == "failed" else f"its status is {word!r}"
-        reason = error.message or error.code or f"{default}; the answer held {describe_answer(task.raw)}"
-        return self._of_this_task(TaskFailedError(f"The generation {verb} at LemonData: {reason}", code=error.code))
-
     def timed_out(self, error: LemonDataError | None = None) -> Failed:
         """
         Return the end of a wait at its deadline.
@@ -286,7 +276,7 @@ class TaskPoller:
         status = f"the last status was {self._last_status}" if self._last_status else "no poll was answered"
         last = f"{status}, and the last poll failed: {error.message}" if error else status
         message = (
-            f"The deadline came before the video; {last}. The task may still finish and is paid for: "
+            f"The deadline came before the video; {last}. {STILL_RUNNING} and is paid for: "
             f"TaskSensor(poll_url={self.wait.poll_url!r}) waits for it without paying again."
         )
         details = {name: getattr(error, name, None) for name in ("status", "code", "hints", "request_id")}

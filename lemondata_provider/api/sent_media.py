@@ -58,8 +58,8 @@ class SentMedia:
 
 def _payloads(value: Any) -> Iterator[str]:
     if isinstance(value, str):
-        _, comma, payload = value.partition(",") if is_data_url(value) else ("", "", "")
-        yield payload if comma else value if is_data_url(value) else ""
+        if is_data_url(value):
+            yield value.partition(",")[2] or value
     elif isinstance(value, Mapping):
         yield from (payload for item in value.values() for payload in _payloads(item))
     elif isinstance(value, (list, tuple)):

@@ -17,7 +17,7 @@ import httpx
 
 from lemondata_provider import __version__
 from lemondata_provider.api.answer_body import AnswerBody, decode_json
-from lemondata_provider.api.auth import OriginBoundAuth, checked_key
+from lemondata_provider.api.auth import OriginBoundAuth, checked_key, hide_key
 from lemondata_provider.api.calls import Call
 from lemondata_provider.api.description import describe_answer
 from lemondata_provider.api.environment import ssl_context
@@ -38,7 +38,7 @@ from lemondata_provider.api.fields import read_link
 from lemondata_provider.api.rate_limiter import RateLimit
 from lemondata_provider.api.redaction import redact
 from lemondata_provider.api.sent_media import SentMedia
-from lemondata_provider.api.storable import clean_text, cut_text
+from lemondata_provider.api.storable import cut_text
 from lemondata_provider.api.task import Task
 from lemondata_provider.api.urls import DEFAULT_BASE_URL, OLD_HOSTS, BaseUrl
 
@@ -58,7 +58,6 @@ TASK_HEADERS = {
     "request_id": "x-request-id",
     "billing_transaction_id": "x-billing-transaction-id",
 }
-MIN_KEY_LENGTH = 8  # a shorter one is a placeholder, for a gateway that has the real one
 USER_AGENT = f"airflow-provider-lemondata/{__version__}"
 
 
@@ -207,8 +206,9 @@ class Wire:
             payload = self._hide(payload)
         if response.is_success and isinstance(payload, dict):
             found = call.read(payload)
-            answered_url = str(response.request.url)
-            return found.with_absolute_links(answered_url) if isinstance(found, Task) else found  # type: ignore[return-value]
+            if isinstance(found, Task):
+                return found.with_absolute_links(str(response.request.url))  # type: ignore[return-value]  # T is Task
+            return found
         text = self._hide(cut_text(text))
         if response.status_code >= 400:
             headers = self._hide(dict(response.headers))
@@ -236,12 +236,7 @@ class Wire:
         return found if payload is None and found.keys() & {"task_id", "poll_url"} else payload
 
     def _hide(self, value: Any) -> Any:
-        """Take the key out of texts, also inside lists and dicts; a placeholder is no secret, and occurs in words."""
-        if isinstance(value, str):
-            return clean_text(value).replace(self._key if len(self._key) >= MIN_KEY_LENGTH else "\x00", "***")
-        if isinstance(value, dict):
-            return {self._hide(name): self._hide(item) for name, item in value.items()}
-        return [self._hide(item) for item in value] if isinstance(value, list) else value
+        return hide_key(value, self._key)
 
     def _explain(self, error: APIError, call: Call[Any], response: httpx.Response) -> LemonDataError:
         message = error.message

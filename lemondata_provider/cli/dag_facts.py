@@ -12,8 +12,8 @@ from lemondata_provider.api.fields import parse_whole, read_price
 from lemondata_provider.api.prices import FROM_SOURCE, NO_DURATION, Seconds
 from lemondata_provider.catalog.values import wrong_values
 from lemondata_provider.cli.plan import AT_RUN_TIME, Clip, Submits
+from lemondata_provider.hooks.arguments import is_literal
 from lemondata_provider.hooks.version_compat import expansion_types, map_key, task_group_expansion
-from lemondata_provider.operators.arguments import is_literal
 from lemondata_provider.operators.validation import catalog
 from lemondata_provider.operators.video import SubmitVideoOperator
 

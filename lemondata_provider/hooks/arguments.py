@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import timedelta
 from typing import Any
 
 from lemondata_provider.api.errors import InvalidRequestError
+from lemondata_provider.api.task import identify
 
 
 def flag(name: str, value: Any) -> bool:
@@ -30,6 +32,19 @@ def choice(name: str, value: Any, allowed: tuple[str, ...]) -> str:
     return str(value)
 
 
+def in_seconds(name: str, value: float | timedelta) -> float:
+    """
+    Return a duration in seconds.
+
+    :raises InvalidRequestError: unless it is a number of seconds above 0, or a timedelta.
+    """
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if isinstance(seconds, bool) or not isinstance(seconds, (int, float)) or not 0 < seconds < float("inf"):
+        shown = repr(value) if isinstance(value, (int, float, str, timedelta)) else type(value).__name__
+        raise InvalidRequestError(f"{name} must be a number of seconds above 0, not {shown}")
+    return float(seconds)
+
+
 def connection_id(name: str, value: Any) -> str:
     """
     Return the id of a connection, or a template of it.
@@ -40,6 +55,35 @@ def connection_id(name: str, value: Any) -> str:
         raise InvalidRequestError(f"{name} must be the id of an Airflow connection, not {str(value)[:80]!r}")
     text: str = value  # an XComArg becomes a text when it is rendered
     return text
+
+
+def names_of_models(name: str, value: Any) -> list[str]:
+    """
+    Return a list of names of models, empty for nothing.
+
+    :raises InvalidRequestError: if it is anything else.
+    """
+    if value is None:
+        return []
+    if not isinstance(value, (list, tuple)) or not all(isinstance(model, str) and model.strip() for model in value):
+        raise InvalidRequestError(f"{name} must be a list of names of models")
+    return list(value)
+
+
+def named_task(poll_url: Any) -> tuple[str, str]:
+    """
+    Return id and poll URL of the task that ``poll_url`` names.
+
+    :param poll_url: a poll URL, or the result of a submit.
+    :raises InvalidRequestError: if it names none.
+    """
+    task = identify(poll_url if isinstance(poll_url, dict) else {"poll_url": poll_url})
+    if task is None or "/" not in task[1] or task[1].lstrip().startswith("{"):
+        raise InvalidRequestError(
+            "poll_url must be a poll URL such as '/v1/tasks/<id>', or the result of SubmitVideoOperator as a "
+            f"dict (submit.output, not a template that makes a text of it), not {str(poll_url)[:80]!r}"
+        )
+    return task
 
 
 def is_literal(value: Any, template_ext: Sequence[str] = ()) -> bool:

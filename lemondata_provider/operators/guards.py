@@ -21,8 +21,8 @@ from lemondata_provider.api.prices import Estimate, plain
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.submit_outcome import MODEL_NOT_FOUND
 from lemondata_provider.close_matches import close_matches
+from lemondata_provider.hooks.arguments import choice, flag
 from lemondata_provider.hooks.lemondata import LemonDataHook
-from lemondata_provider.operators.arguments import choice, flag
 from lemondata_provider.operators.validation import catalog
 
 

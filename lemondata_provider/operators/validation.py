@@ -18,11 +18,11 @@ from lemondata_provider.catalog import Catalog, CatalogError, load
 from lemondata_provider.catalog.checks import EXTRA, Findings, check
 from lemondata_provider.catalog.media import is_local
 from lemondata_provider.catalog.operations import infer
+from lemondata_provider.hooks.arguments import is_literal, names_of_models
 from lemondata_provider.hooks.exceptions import to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.settings import ConnectionSettings
 from lemondata_provider.hooks.version_compat import is_from_mapped
-from lemondata_provider.operators.arguments import is_literal, names_of_models
 from lemondata_provider.operators.request_fields import rendered_fields, request_fields
 
 VALIDATIONS = ("strict", "warn", "off")

@@ -13,15 +13,15 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from lemondata_provider.api.errors import LemonDataError, TaskTimeoutError
-from lemondata_provider.api.polling import Failed, PollAgain, PollResult, TaskPoller, in_seconds
+from lemondata_provider.api.polling import Failed, PollAgain, PollResult, TaskPoller
 from lemondata_provider.api.redaction import redact, shield, shield_literal
 from lemondata_provider.api.request import REQUEST_FIELDS
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import Task
+from lemondata_provider.hooks.arguments import choice, connection_id, flag, in_seconds
 from lemondata_provider.hooks.exceptions import naming_task, submit_errors_as_airflow_errors, to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.retry_policy import with_retry_policy
-from lemondata_provider.operators.arguments import choice, connection_id, flag
 from lemondata_provider.operators.failure import failure
 from lemondata_provider.operators.fingerprint import fingerprint
 from lemondata_provider.operators.guards import read_guards

@@ -29,7 +29,7 @@ from lemondata_provider.results.sidecar import (
     Origin,
     Sidecar,
     describes,
-    look,
+    inspect_path,
     read_sidecar,
     sidecar_target,
 )
@@ -62,7 +62,7 @@ class ResultKeeper:
 
         :param origin: what would be made.
         :raises OutputTakenError: the path holds something else.
-        :raises OutputUnwritableError: the path cannot be looked at.
+        :raises OutputUnwritableError: the path cannot be read.
         """
         if self.if_exists == "overwrite":
             return None
@@ -72,7 +72,7 @@ class ResultKeeper:
         log.info("%s is there already: nothing is downloaded", self.target.uri)
         videos = found.sidecar.videos if found.sidecar else 1
         others = [self.numbered(number) for number in range(2, videos + 1)]
-        more = [describe(other, there) for other in others if (there := look(other, origin)).size is not None]
+        more = [describe(other, there) for other in others if (there := inspect_path(other, origin)).size is not None]
         return Kept((describe(self.target, found), *more), skipped=True)
 
     def keep(self, task: Task, origin: Origin, renew: Callable[[], Task] | None = None) -> Kept:
@@ -137,11 +137,11 @@ class _Keeping:
         """Return the stored video, and whether it was there already."""
         if self.keeper.if_exists == "overwrite":
             return self._write(url, exclusive=False), False
-        if self.number > 1 and (existing := self._existing()):  # the first was looked for before
+        if self.number > 1 and (existing := self._existing()):  # the first was checked before
             return existing, True
         try:
             return self._write(url, exclusive=True), False
-        except OutputTakenError:  # somebody else was faster: another try of this very task, perhaps
+        except OutputTakenError:  # another writer was faster, perhaps another try of this task
             if existing := self._existing():
                 return existing, True
             raise

@@ -133,7 +133,7 @@ class LocalSink:
             except OSError as error:
                 if error.errno not in _NO_LINKS:
                     raise
-            # A file system without links, such as some network disks, leaves a moment between look and rename.
+            # A file system without links, such as some network disks, leaves a moment between check and rename.
             if os.path.lexists(file):
                 raise FileExistsError(file)
         self.temporary.replace(file)

@@ -73,7 +73,7 @@ class ObjectTarget(Target):
             try:
                 there = self._has_bucket(bucket)
             except PermissionError:
-                log.info("This connection may not look at the bucket %s; it may still write into it", bucket)
+                log.info("This connection may not read the bucket %s; it may still write into it", bucket)
                 return
         if not there:
             raise self.unwritable(f"cannot be written: there is no bucket {bucket!r}")

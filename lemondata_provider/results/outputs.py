@@ -9,7 +9,7 @@ from typing import Any
 
 from lemondata_provider.api.container import facts_of_file
 from lemondata_provider.api.errors import OutputTakenError
-from lemondata_provider.results.sidecar import Found, Occupant, Origin, look
+from lemondata_provider.results.sidecar import Found, Occupant, Origin, inspect_path
 from lemondata_provider.results.target import Target
 
 log = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ def decide(occupant: Occupant, if_exists: str) -> Action:
     Return what to do with a path.
 
     :param occupant: whose file is there.
-    :param if_exists: ``skip`` uses a file unless it is another request's, ``overwrite`` never looks, ``fail`` uses a
+    :param if_exists: ``skip`` uses a file unless it is another request's, ``overwrite`` never reads it, ``fail`` uses a
         file of this very task only.
     """
     if if_exists == "overwrite" or occupant is Occupant.NOTHING:
@@ -86,9 +86,9 @@ def find_usable(target: Target, origin: Origin, if_exists: str) -> Found | None:
     Return a file that may stand for the video, or ``None`` if there is none.
 
     :raises OutputTakenError: the path holds something else.
-    :raises OutputUnwritableError: the path cannot be looked at.
+    :raises OutputUnwritableError: the path cannot be read.
     """
-    found = look(target, origin)
+    found = inspect_path(target, origin)
     action = decide(found.occupant, if_exists)
     if action is Action.REFUSE:
         raise _taken(target, found)

@@ -125,7 +125,7 @@ def sidecar_target(target: Target) -> Target:
     return target.sibling(f"{target.name}.json")
 
 
-def look(target: Target, origin: Origin) -> Found:
+def inspect_path(target: Target, origin: Origin) -> Found:
     """
     Return what a path holds, and never from a cache.
 

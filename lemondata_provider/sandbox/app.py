@@ -42,7 +42,7 @@ def create_app(service: Service, host: str = "127.0.0.1", log: Callable[[Call], 
 
     :param service: answers the requests.
     :param host: the address that is listened on.
-    :param log: is told of each API request after it.
+    :param log: called with each API request after it.
     """
     api: list[tuple[str, str, Api]] = [
         ("POST", "/v1/videos/generations", _create),

@@ -44,7 +44,7 @@ class Sandbox:
     :param port: the port to listen on; 0 takes a free one.
     :param files: the folder that keeps the videos; None: a temporary one, removed at the end.
     :param clock: tells the time as Unix seconds; a test can pass one that it moves itself.
-    :param log: is told of each API request after it.
+    :param log: called with each API request after it.
     """
 
     def __init__(

@@ -20,12 +20,11 @@ from lemondata_provider.api.polling import (
     PollAgain,
     TaskPoller,
     TaskWait,
-    in_seconds,
 )
 from lemondata_provider.api.redaction import shield, shield_literal
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import identify
-from lemondata_provider.hooks.arguments import connection_id, flag, is_literal
+from lemondata_provider.hooks.arguments import connection_id, flag, in_seconds, is_literal, named_task
 from lemondata_provider.hooks.exceptions import naming_task, to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.retry_policy import with_retry_policy
@@ -89,7 +88,7 @@ class TaskSensor(BaseSensorOperator):
         self.deferrable = flag("deferrable", deferrable)
         self._poking: TaskPoller | None = None  # its memory of refusals spans the pokes of one try
         if is_literal(poll_url, self.template_ext) and not is_from_mapped(self):
-            self._task()
+            named_task(self.poll_url)
 
     @cached_property
     def hook(self) -> LemonDataHook:
@@ -149,23 +148,13 @@ class TaskSensor(BaseSensorOperator):
 
     def _poller(self, deadline: float) -> TaskPoller:
         try:
-            task_id, poll_url = self._task()
+            task_id, poll_url = named_task(self.poll_url)
         except InvalidRequestError as error:
             raise to_airflow_error(error) from None
         model = self._facts.model
         return TaskPoller(
             TaskWait(task_id, poll_url, self.lemondata_conn_id, deadline, self.poke_interval, model=model)
         )
-
-    def _task(self) -> tuple[str, str]:
-        """Return id and poll URL of the task."""
-        task = identify(self.poll_url if isinstance(self.poll_url, dict) else {"poll_url": self.poll_url})
-        if task is None or "/" not in task[1] or task[1].lstrip().startswith("{"):
-            raise InvalidRequestError(
-                "poll_url must be a poll URL such as '/v1/tasks/<id>', or the result of SubmitVideoOperator as a "
-                f"dict (submit.output, not a template that makes a text of it), not {str(self.poll_url)[:80]!r}"
-            )
-        return task
 
     def _known(self) -> dict[str, Any]:
         """Return id and poll URL of the task, if poll_url names one."""

@@ -10,11 +10,13 @@ from typing import Any
 from airflow.sdk import BaseOperator, Context
 
 from lemondata_provider.api import calls
-from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskFailedError
+from lemondata_provider.api.errors import InvalidRequestError, LemonDataError
 from lemondata_provider.api.fields import parse_count
+from lemondata_provider.api.polling import failure_of
 from lemondata_provider.api.redaction import shield, shield_literal
 from lemondata_provider.api.submit_facts import SubmitFacts
-from lemondata_provider.api.task import Task, TaskStatus, Video, identify
+from lemondata_provider.api.task import Task, TaskStatus, Video
+from lemondata_provider.hooks.arguments import named_task
 from lemondata_provider.hooks.exceptions import to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.retry_policy import with_retry_policy
@@ -133,25 +135,14 @@ class VideoToObjectStorageOperator(BaseOperator):
 
     def _poll(self) -> Task:
         """Return the finished task, with fresh links."""
-        task_id, poll_url = self._identify()
+        task_id, poll_url = named_task(self.poll_url)
         with self.hook.get_conn() as client:
             task = client.send(calls.get_task(poll_url, task_id))
         if task.status is TaskStatus.FAILED:
-            reason = (task.error and (task.error.message or task.error.code)) or "no reason given"
-            raise TaskFailedError(f"The generation failed at LemonData: {reason}", task_id=task_id, poll_url=poll_url)
+            raise failure_of(task).replace(task_id=task_id, poll_url=poll_url)
         if task.status is not TaskStatus.COMPLETED:
             message = (
                 f"The task is {task.raw_status or task.status.value}, so it has no video yet: wait with TaskSensor."
             )
             raise LemonDataError(message, task_id=task_id, poll_url=poll_url)
-        return task
-
-    def _identify(self) -> tuple[str, str]:
-        given = self.poll_url
-        task = identify(given if isinstance(given, dict) else {"poll_url": given})
-        if task is None or "/" not in task[1] or task[1].lstrip().startswith("{"):
-            raise InvalidRequestError(
-                "poll_url must be a poll URL such as '/v1/tasks/<id>', or the result of SubmitVideoOperator as a dict, "
-                f"not {str(given)[:80]!r}"
-            )
         return task

@@ -112,7 +112,7 @@ def wait(sensor: TaskSensor, context: Any) -> None:
 
 def test_execute_execution_timeout_with_a_record_has_the_task(sandbox, context, task_state_store):
     op = operator(wait_for_completion=True, deferrable=False)
-    op.hook.wait = time_out  # type: ignore[assignment,method-assign]
+    op.hook.wait = time_out  # type: ignore[assignment,method-assign]  # a fake for this hook alone
     with pytest.raises(AirflowTaskTimeout) as late:
         op.execute(context)
     exception: Any = late.value

@@ -191,7 +191,7 @@ def test_keep_task_without_video_is_an_error(store: Any) -> None:
         ResultKeeper(target_for(f"{store.base}/clip.mp4")).keep(task(), ORIGIN)
 
 
-def test_find_overwrite_never_looks(store: Any, keep: Any) -> None:
+def test_find_overwrite_never_reads_the_path(store: Any, keep: Any) -> None:
     keep()
     target = target_for(f"{store.base}/clip.mp4")
     assert ResultKeeper(target, if_exists="overwrite").find(ORIGIN) is None

@@ -102,7 +102,7 @@ def test_preflight_without_the_right_to_list_passes(rights: Any, caplog: pytest.
     rights("s3:GetObject", "s3:PutObject")
     with caplog.at_level(logging.INFO):
         target_for(CLIP).preflight()
-    assert "may not look at the bucket clips" in caplog.text
+    assert "may not read the bucket clips" in caplog.text
 
 
 def test_sink_with_the_right_to_put_only_writes(rights: Any, bucket: Bucket) -> None:
