@@ -55,7 +55,8 @@ def _serve(ready: str) -> None:
         # The parent process waits for this line, and may end the sandbox right after it.
         sys.stdout.write(ready)
         sys.stdout.flush()
-        ended.wait()
+        while not ended.wait(1.0):
+            """A signal that comes right before the wait begins is handled only when the wait ends."""
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
