@@ -17,6 +17,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from harness.local_airflow import LocalAirflow
+from lemondata_provider.operators.submission import ANSWER_UNSEEN
 from lemondata_provider.sandbox.server import Sandbox
 from tests.distributed.conftest import TRIGGERERS, WORKERS
 from tests.e2e.evidence import stored
@@ -236,7 +237,7 @@ def end_of(airflow: LocalAirflow, ti: dict[str, Any]) -> str:
     if ti["state"] == "upstream_failed":
         return NOT_BEGUN
     raised = airflow.failures(dag_id, run_id, task_id, ti["try_number"], map_index)
-    return UNKNOWN if any(error.startswith("SubmitUnknownError:") for error in raised) else f"{ti['state']}: {raised}"
+    return UNKNOWN if any(ANSWER_UNSEEN in error for error in raised) else f"{ti['state']}: {raised}"
 
 
 def lags(sandbox: Sandbox) -> list[float]:
