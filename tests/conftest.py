@@ -34,6 +34,7 @@ class RecordingTaskInstance:
     """The part of Airflow's task instance that an operator of ours uses."""
 
     dag_id, task_id, run_id, map_index, max_tries = "clips", "submit", "manual__1", -1, 2
+    id, try_number = "try-1", 1
     first_reschedule: Any = None
 
     def __init__(self) -> None:

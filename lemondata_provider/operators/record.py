@@ -24,6 +24,8 @@ from lemondata_provider.api.task import identify
 
 KEY = "lemondata_submit"
 HISTORY_KEY = KEY + "_before_{}"  # with the id of the task that was stored before, or "unknown"
+HISTORY = KEY + "_history"  # the ids of the tasks that were stored before: the store has no listing
+ENDED_KEY = KEY + "_ended"  # an `Ended`
 VERSION = 1
 _TYPES: dict[str, tuple[type, ...]] = {  # a person may have edited it
     "fingerprint": (dict,),
@@ -36,6 +38,7 @@ _TYPES: dict[str, tuple[type, ...]] = {  # a person may have edited it
 OPTIONAL_FIELDS = {
     "estimated_cost_usd",
     "request_id",
+    "try_id",
 }  # a record of an earlier version does not have it, and is whole all the same
 
 
@@ -55,6 +58,7 @@ class Record:
     :param poll_url: where the task is polled.
     :param estimated_cost_usd: the price at submit time, if known.
     :param request_id: LemonData's id of the create request, if known.
+    :param try_id: Airflow's id of the try that wrote this: a try takes back its own intent only.
     """
 
     fingerprint: dict[str, str]
@@ -67,6 +71,7 @@ class Record:
     poll_url: str | None = None
     estimated_cost_usd: str | None = None
     request_id: str | None = None
+    try_id: str | None = None
 
     @classmethod
     def read(cls, stored: Any) -> Record | None:
@@ -108,6 +113,26 @@ class Record:
 
 
 @dataclass(frozen=True)
+class Ended:
+    """
+    How a task instance ended for good: no retry follows, so a try that comes later was cleared.
+
+    A clear that lowers the retries may leave Airflow's max_tries as it was. The clear number of the run alone does not
+    tell either, since a clear of any task of the run raises it.
+
+    :param task_id: LemonData's id of the task that the task instance ended with.
+    :param clear_number: Airflow's, of the run at that time.
+    """
+
+    task_id: str
+    clear_number: int
+
+    def is_cleared_since(self, found: Record, clear_number: int) -> bool:
+        """Return whether the run was cleared since the task of a record ended the task instance."""
+        return self.task_id == found.task_id and self.clear_number != clear_number
+
+
+@dataclass(frozen=True)
 class Options:
     """
     What the user allows to be paid for again.
@@ -130,10 +155,14 @@ class Recovery(Enum):
     MANUAL = "ask the user: a create may have been paid for, and its answer got lost"
 
 
-def decide_recovery(found: Record | None, wanted: Record, options: Options) -> Recovery:
+def decide_recovery(found: Record | None, wanted: Record, options: Options, cleared: bool) -> Recovery:
     """
     Decide what a try does, from what was stored and what it would submit itself.
 
+    :param found: what was stored.
+    :param wanted: what this try would store.
+    :param options: what the user allows.
+    :param cleared: whether a person cleared the task instance since.
     :raises RequestChangedError: a retry wants something else than what was submitted.
     """
     if found is None:
@@ -143,7 +172,7 @@ def decide_recovery(found: Record | None, wanted: Record, options: Options) -> R
     if found.is_adopted:
         return Recovery.REATTACH
     changed = sorted(name for name in {*found.fingerprint, *wanted.fingerprint} if _differs(name, found, wanted))
-    if is_cleared(found, wanted):
+    if cleared:
         return Recovery.SUBMIT if changed or options.on_clear == "regenerate" else Recovery.REATTACH
     if changed:
         raise RequestChangedError(
@@ -163,7 +192,7 @@ def should_resubmit(error: LemonDataError | None, cleared: bool, options: Option
 
 
 def is_cleared(found: Record, wanted: Record) -> bool:
-    """Say whether a person cleared the task since the record was written; the clear after an adoption is none."""
+    """Return whether max_tries says that a person cleared the task since; the clear after an adoption is none."""
     return found.max_tries != wanted.max_tries and not found.is_adopted
 
 

@@ -1,29 +1,34 @@
-"""Signals of Airflow that must not interrupt the storing of a submit."""
+"""Signals that must not interrupt the storing of a submit."""
 
 from __future__ import annotations
 
 import signal
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
-DEFERRED_SIGNALS = (signal.SIGTERM, signal.SIGALRM)
+# In the order in which they arrive: Airflow's handler of SIGTERM returns, those after it raise, or end the process.
+DEFERRED_SIGNALS = (signal.SIGTERM, signal.SIGALRM, signal.SIGINT, signal.SIGHUP)
 
 
 @contextmanager
 def deferred_signals() -> Iterator[None]:
-    """Hold SIGTERM and execution_timeout back until the end of the block; they are not lost."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # Python handles signals in the main thread only
-        return
+    """Hold signals and execution_timeout back until the end of the block; none is lost."""
+    with ExitStack() as stack:
+        if threading.current_thread() is threading.main_thread():  # Python handles signals there only
+            for number in reversed(DEFERRED_SIGNALS):
+                stack.enter_context(_deferred_signal(number))
+        yield
+
+
+@contextmanager
+def _deferred_signal(number: signal.Signals) -> Iterator[None]:
     caught: list[int] = []
     # Not a signal mask: that is of one thread, and a process that has several gets the signal through another.
-    before = {number: signal.signal(number, lambda number, _: caught.append(number)) for number in DEFERRED_SIGNALS}
+    before = signal.signal(number, lambda number, _: caught.append(number))
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, signal.SIG_DFL if handler is None else handler)
-        for number in DEFERRED_SIGNALS:  # the one whose handler raises is the last
-            if number in caught:
-                signal.raise_signal(number)
+        signal.signal(number, signal.SIG_DFL if before is None else before)
+        if caught:
+            signal.raise_signal(number)

@@ -27,26 +27,22 @@ from lemondata_provider.api.submit_outcome import (
     to_submit_error,
 )
 from lemondata_provider.api.task import Task
-from lemondata_provider.hooks.exceptions import KilledError
+from lemondata_provider.hooks.exceptions import KilledError, LemonDataFailException
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.tracing import span
 from lemondata_provider.operators.record import (
-    HISTORY_KEY,
-    KEY,
     Options,
     Record,
     Recovery,
     decide_recovery,
-    is_cleared,
     repair_instructions,
     should_resubmit,
 )
 from lemondata_provider.operators.signals import deferred_signals
-from lemondata_provider.operators.store import Store
+from lemondata_provider.operators.submit_store import SubmitStore
 from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 ANSWER_UNSEEN = "An earlier try may have submitted this video, and its answer got lost: it may have been charged."
-STORE_TIMEOUT = 300.0  # how long storing the id of a task that is paid for is tried
 
 
 @dataclass
@@ -62,7 +58,7 @@ class Submission:
     :param new_record: what is to be stored of a new submit.
     :param options: what the user allows to be paid for again.
     :param poll_interval: the pause aimed at between two polls, in seconds.
-    :param store: where the record is kept; none if it is kept nowhere.
+    :param store: the records of the task instance; none if nothing is kept.
     :param task_instance: whose submit it is.
     :param cancel_replaced: whether a task is cancelled that a person wants another one for.
     :param sleep: how to pause.
@@ -72,7 +68,7 @@ class Submission:
     :param lost: the error of a request that may have been accepted.
     :param before: the record that the intent of this try replaces; it comes back if nothing is submitted.
     :param replaced: the task that is to be cancelled, because another one takes its place.
-    :param killed: whether Airflow is ending this process, which must not begin a create then.
+    :param is_killed: whether Airflow is ending this process, which must not begin a create then.
     """
 
     hook: LemonDataHook
@@ -80,17 +76,17 @@ class Submission:
     new_record: Record
     options: Options
     poll_interval: float
-    store: Store | None
+    store: SubmitStore | None
     task_instance: TaskInstanceKey
     cancel_replaced: bool = False
     sleep: Callable[[float], None] = time.sleep
     check: Callable[[], None] | None = None
     price: Callable[[VideoRequest], str | None] = lambda _: None
+    is_killed: Callable[[], bool] = lambda: False
     record: Record = field(init=False)
     lost: LemonDataError | None = None
     before: Record | None = None
     replaced: Record | None = None
-    killed: bool = False
 
     def __post_init__(self) -> None:
         self.record = self.new_record
@@ -101,15 +97,20 @@ class Submission:
 
         :raises LemonDataError: nothing was submitted, or the outcome of a submit is unknown.
         """
-        stored = Record.read(self.store.get(KEY)) if self.store is not None else None
-        recovery = decide_recovery(stored, self.new_record, self.options)
+        stored = self.store.read() if self.store else None
+        cleared = bool(stored and self.store and self.store.is_cleared(stored, self.new_record))
+        recovery = decide_recovery(stored, self.new_record, self.options, cleared)
         if recovery is Recovery.MANUAL:
             raise SubmitUnknownError(f"{ANSWER_UNSEEN} {self._repair()}")
+        self.before = stored
         if stored and recovery is Recovery.REATTACH:
-            return self._reattach(stored)
+            return self._reattach(stored, cleared)
+        self.replaced = stored if self.cancel_replaced else None
+        if earlier := self._find_earlier():
+            return self._reattach(earlier, cleared=True)
         if stored and stored.task_id:
             self.hook.log.warning("A user cleared this task instance: another task replaces task %s", stored.task_id)
-        return self._submit(stored, still_running=True)
+        return self._submit()
 
     def unrecorded_error(self) -> LemonDataError | None:
         """Return the error of a try that Airflow ends, if no record keeps a retry from paying again."""
@@ -134,6 +135,19 @@ class Submission:
         if cancelling.is_alive():
             self.hook.log.warning("Cancelling task %s timed out: it may go on, and be charged", task_id)
 
+    def raise_if_ended_by_user(self) -> None:
+        """
+        Cancel the task if a user ended the task instance while its create was under way.
+
+        Airflow tells a process of that with its next heartbeat only, and a task that defers has none any more.
+
+        :raises LemonDataFailException: a user ended the task instance.
+        """
+        if self.task_instance.reason_to_keep() is None:
+            task_id, poll_url = self.record.task_id or "", self.record.poll_url
+            message = f"A user ended this task instance while its video was submitted. {self.hook.cancel(task_id)}"
+            raise LemonDataFailException(LemonDataError(message, task_id=task_id, poll_url=poll_url))
+
     def _cancel_if_ended_by_user(self, task_id: str) -> None:
         if reason := self.task_instance.reason_to_keep():
             self.hook.log.info("Task %s is not cancelled: %s", task_id, reason)
@@ -143,7 +157,7 @@ class Submission:
     def _repair(self) -> str:
         if self.options.on_unknown_submit == "resubmit":
             return "With on_unknown_submit='resubmit' a retry submits it again, which may pay for it twice."
-        return repair_instructions(self.task_instance.arguments()) if self.store is not None else REPAIR_WITHOUT_RECORD
+        return repair_instructions(self.task_instance.arguments()) if self.store else REPAIR_WITHOUT_RECORD
 
     def _error(self, error: LemonDataError) -> LemonDataError:
         """Return the error to raise for a failed create; an error that a retry resubmits is not final."""
@@ -152,8 +166,14 @@ class Submission:
             return submit_error.replace(final=False)
         return submit_error
 
-    def _reattach(self, stored: Record) -> tuple[TaskPoller, PollResult]:
-        cleared = is_cleared(stored, self.new_record)
+    def _find_earlier(self) -> Record | None:
+        """Return the record of a task that was submitted for this very request, and then replaced by another."""
+        has_history = self.store and (self.before or self.store.current.number > 1)
+        if not self.store or not has_history or self.options.on_clear == "regenerate":
+            return None
+        return self.store.find_earlier(self.new_record.fingerprint)
+
+    def _reattach(self, stored: Record, cleared: bool) -> tuple[TaskPoller, PollResult]:
         renewed = cleared or stored.is_adopted  # a user wants the video: that renews the deadline
         deadline = self.new_record.deadline if renewed else stored.deadline
         kept = {
@@ -171,26 +191,31 @@ class Submission:
         error = result.error if isinstance(result, Failed) else None
         if not isinstance(result, PollAgain) and should_resubmit(error, cleared, self.options):
             self.hook.log.info("Its video does not exist (%s): submitting again", error)
-            return self._submit(stored)
+            return self._submit()
         # After the poll: if this try dies before, the next one still sees the clear. And an adopted id that LemonData
         # does not know may be a typo: the record stays as the user wrote it.
-        if cleared or (stored.is_adopted and not isinstance(error, TaskNotFoundError)):
-            self._store_task()
+        if self.store and (cleared or (stored.is_adopted and not isinstance(error, TaskNotFoundError))):
+            self._keep_replaced(stored)
+            self.store.write_task(self.record)
+        self._cancel_replaced()
         return poller, result
 
-    def _cancel(self, stored: Record, task_id: str) -> None:
-        """Cancel the task that another one replaces, unless it has ended."""
-        poller = self._poller(replace(stored, deadline=self.new_record.deadline))
-        if isinstance(self.hook.poll(poller), PollAgain):
-            self.hook.log.warning(self.hook.cancel(task_id))
+    def _keep_replaced(self, new: Record | None = None) -> None:
+        if self.store and self.before and self.before is not new:
+            self.store.keep_replaced(self.before)
 
-    def _submit(self, before: Record | None, still_running: bool = False) -> tuple[TaskPoller, PollResult]:
+    def _cancel_replaced(self) -> None:
+        """Cancel the task that another one replaces, unless it has ended."""
+        record, self.replaced = self.replaced, None
+        if record and record.task_id:
+            poller = self._poller(replace(record, deadline=self.new_record.deadline))
+            if isinstance(self.hook.poll(poller), PollAgain):
+                self.hook.log.warning(self.hook.cancel(record.task_id))
+
+    def _submit(self) -> tuple[TaskPoller, PollResult]:
         if self.check:
             self.check()
-        self.replaced = before if still_running and self.cancel_replaced else None
-        if self.store is not None and before:
-            self.store.set(HISTORY_KEY.format(before.task_id or "unknown"), before.to_json())
-        self.before = before
+        self._keep_replaced()
         refusals: list[LemonDataError] = []
         with self.hook.get_conn() as client:
             for request in self.requests:
@@ -210,9 +235,7 @@ class Submission:
             operation=request.operation,
             estimated_cost_usd=self.price(request),
         )
-        if self.replaced and self.replaced.task_id:  # only once the new request has passed all checks
-            self._cancel(self.replaced, self.replaced.task_id)
-            self.replaced = None
+        self._cancel_replaced()  # only once the new request has passed all checks
         call = calls.submit_video(request)
         try:
             with span("lemondata.submit", model=request.model, operation=request.operation):
@@ -227,55 +250,26 @@ class Submission:
     def _attempt(self, client: Client, call: calls.Call[Task]) -> Task:
         """Send one request; no signal and no timeout comes between the request and the storing of its answer."""
         with deferred_signals():
-            if self.killed:
+            if self.is_killed():
                 raise KilledError("Airflow ended this try before it submitted: nothing was sent.")
-            self._store_intent()
+            if self.store:
+                self.store.write_intent(self.record, self.before)
             try:
                 task = client.send_once(call)
             except LemonDataError as error:
                 if classify_submit_error(error) is SubmitOutcome.UNKNOWN:
                     self.lost = error
-                else:
-                    self._clear_intent()
+                elif self.store:
+                    self.store.take_back(self.before)
                 raise
             request = f" (request {task.request_id})" if task.request_id else ""
             self.hook.log.info("LemonData accepted task %s%s; poll URL: %s", task.id, request, task.poll_url)
             self.record = replace(
                 self.record, task_id=task.id, poll_url=task.poll_url, request_id=task.request_id, answered=True
             )
-            self._store_task()
+            if self.store:
+                self.store.write_task(self.record)
             return task
-
-    def _store_intent(self) -> None:
-        try:
-            if self.store is not None:
-                self.store.set(KEY, self.record.to_json())
-        except Exception:
-            self._clear_intent()  # it may have been stored all the same, and nothing was sent
-            raise
-
-    def _store_task(self) -> None:
-        """Store the record, through an outage of Airflow's API server too: what it names is paid for."""
-        until = time.monotonic() + STORE_TIMEOUT
-        while self.store is not None:
-            try:
-                self.store.set(KEY, self.record.to_json())
-                return
-            except Exception as error:  # noqa: BLE001 # whatever the store has trouble with: the id must not be lost
-                self.hook.log.warning("Task %s could not be stored yet: %s", self.record.task_id, error)
-            if time.monotonic() >= until:
-                return
-            self.sleep(1.0)
-
-    def _clear_intent(self) -> None:
-        """Take the intent back: surely nothing was submitted; where that fails, the next try asks a person."""
-        try:
-            if self.store is not None and self.before:
-                self.store.set(KEY, self.before.to_json())
-            elif self.store is not None:
-                self.store.delete(KEY)
-        except Exception as error:  # noqa: BLE001 # the reason why nothing was submitted must not be lost
-            self.hook.log.warning("The key %s could not be deleted from the task state store: %s", KEY, error)
 
     def _poller(self, record: Record, created: float | None = None) -> TaskPoller:
         return TaskPoller(

@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from datetime import timedelta
 from decimal import Decimal
-from functools import cached_property, partial
+from functools import partial
 from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperator, Context
@@ -14,21 +14,22 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from lemondata_provider.api.errors import LemonDataError, TaskTimeoutError
 from lemondata_provider.api.polling import Failed, PollAgain, PollResult, TaskPoller
-from lemondata_provider.api.redaction import redact, shield, shield_literal
+from lemondata_provider.api.redaction import redact, shield_literal
 from lemondata_provider.api.request import REQUEST_FIELDS
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import Task
 from lemondata_provider.hooks.arguments import choice, connection_id, flag, in_seconds
 from lemondata_provider.hooks.exceptions import naming_task, submit_errors_as_airflow_errors, to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.mixin import LemonDataMixin
 from lemondata_provider.hooks.retry_policy import with_retry_policy
-from lemondata_provider.operators.failure import failure
+from lemondata_provider.operators.ending import failure, success
 from lemondata_provider.operators.fingerprint import fingerprint
 from lemondata_provider.operators.guards import read_guards
 from lemondata_provider.operators.record import Options, Record
 from lemondata_provider.operators.request_fields import FIELDS, computed_paths
-from lemondata_provider.operators.store import store_of
 from lemondata_provider.operators.submission import Submission
+from lemondata_provider.operators.submit_store import submit_store_of
 from lemondata_provider.operators.validation import (
     VALIDATIONS,
     check_literals,
@@ -41,7 +42,7 @@ from lemondata_provider.triggers.task import TaskTrigger
 from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 
-class SubmitVideoOperator(BaseOperator):
+class SubmitVideoOperator(LemonDataMixin, BaseOperator):
     """
     Submit a video to LemonData, and wait for it if asked to.
 
@@ -202,15 +203,7 @@ class SubmitVideoOperator(BaseOperator):
         check_literals(self)
         self.guards = read_guards(check_live, max_cost_usd, unknown_cost)
         self._submission: Submission | None = None
-
-    @cached_property
-    def hook(self) -> LemonDataHook:
-        """Return the connection to LemonData."""
-        return LemonDataHook(self.lemondata_conn_id)
-
-    def render_template(self, *args: Any, **kwargs: Any) -> Any:
-        """Render a template, and shield the inline media that it brought in; mapped tasks come this way too."""
-        return shield(super().render_template(*args, **kwargs))
+        self._killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the request, submit it or reattach to its task, and return, defer or wait."""
@@ -219,6 +212,8 @@ class SubmitVideoOperator(BaseOperator):
             with naming_task(lambda: vars(submission.record)):
                 with submit_errors_as_airflow_errors(getattr(self, "retry_policy", None)):
                     poller, result = submission.submit_or_reattach()
+                if isinstance(result, PollAgain) and self.cancel_on_kill:
+                    submission.raise_if_ended_by_user()
                 return self._finish(context, submission.record, poller, result)
         except AirflowTaskTimeout:
             if error := submission.unrecorded_error():
@@ -247,15 +242,13 @@ class SubmitVideoOperator(BaseOperator):
             raise failure(self, context, error) from None
         if ended := end.exception():
             raise failure(self, context, ended)
-        return with_video_url(context, SubmitFacts.from_result(submitted).complete(end.result or {}))
+        result = SubmitFacts.from_result(submitted).complete(end.result or {})
+        return with_video_url(context, success(self, context, result))
 
     def on_kill(self) -> None:
         """Cancel the task at LemonData if a user ended the task instance; a drained worker and a retry keep it."""
-        submission = self._submission
-        if submission is None:
-            return  # before it began, and after it ended
-        submission.killed = True
-        if self.cancel_on_kill:
+        self._killed = True  # no create begins any more
+        if self.cancel_on_kill and (submission := self._submission):
             submission.cancel_if_ended_by_user(self.on_kill_seconds)
 
     def _new_submission(self, context: Context) -> Submission:
@@ -263,6 +256,7 @@ class SubmitVideoOperator(BaseOperator):
         requests = with_operations(given)
         body = requests[0].body()
         self.log.info("Request: %s", redact(body))
+        store = submit_store_of(self, context)
         return Submission(
             hook=self.hook,
             requests=requests,
@@ -272,14 +266,16 @@ class SubmitVideoOperator(BaseOperator):
                 deadline=time.time() + self.timeout,
                 model=requests[0].model,
                 operation=body.get("operation"),
+                try_id=store.current.id if store else None,
             ),
             options=Options(self.on_unknown_submit, self.on_clear, self.resubmit_failed),
             poll_interval=self.poll_interval,
-            store=store_of(context) if self.durable else None,
+            store=store,
             task_instance=TaskInstanceKey.of(context["ti"]),
             cancel_replaced=self.cancel_on_kill,
             check=partial(check_requests, requests, self.validation, self.hook),
             price=partial(self.guards.check, self.hook),
+            is_killed=lambda: self._killed,
         )
 
     def _finish(self, context: Context, record: Record, poller: TaskPoller, result: PollResult) -> dict[str, Any]:
@@ -289,11 +285,11 @@ class SubmitVideoOperator(BaseOperator):
         submitted = facts.complete(last_task.result())
         timed_out = isinstance(result, Failed) and isinstance(result.error, TaskTimeoutError)
         if not self.wait_for_completion and (timed_out or isinstance(result, PollAgain)):
-            return submitted
+            return success(self, context, submitted)
         if isinstance(result, PollAgain) and self.deferrable:
             trigger = TaskTrigger.after_poll(poller, self.cancel_on_kill)
             self.defer(trigger=trigger, method_name="execute_complete", kwargs={"submitted": submitted})
         end = self.hook.wait(poller, result)
         if isinstance(end, Failed):
             raise failure(self, context, end.error)
-        return with_video_url(context, facts.complete(end.task.result()))
+        return with_video_url(context, success(self, context, facts.complete(end.task.result())))

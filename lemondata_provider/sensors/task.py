@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.sdk import BaseSensorOperator, PokeReturnValue
@@ -21,12 +20,13 @@ from lemondata_provider.api.polling import (
     TaskPoller,
     TaskWait,
 )
-from lemondata_provider.api.redaction import shield, shield_literal
+from lemondata_provider.api.redaction import shield_literal
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import identify
 from lemondata_provider.hooks.arguments import connection_id, flag, in_seconds, is_literal, named_task
 from lemondata_provider.hooks.exceptions import naming_task, to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.mixin import LemonDataMixin
 from lemondata_provider.hooks.retry_policy import with_retry_policy
 from lemondata_provider.hooks.version_compat import is_from_mapped
 from lemondata_provider.triggers.events import read_event, with_video_url
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 SWITCHES = {"soft_fail", "never_fail", "silent_fail"}  # of Airflow's own sensor, which takes "False" for true
 
 
-class TaskSensor(BaseSensorOperator):
+class TaskSensor(LemonDataMixin, BaseSensorOperator):
     """
     Wait for a task at LemonData and return its result, the same dict as ``SubmitVideoOperator``.
 
@@ -89,15 +89,6 @@ class TaskSensor(BaseSensorOperator):
         self._poking: TaskPoller | None = None  # its memory of refusals spans the pokes of one try
         if is_literal(poll_url, self.template_ext) and not is_from_mapped(self):
             named_task(self.poll_url)
-
-    @cached_property
-    def hook(self) -> LemonDataHook:
-        """Return the connection to LemonData."""
-        return LemonDataHook(self.lemondata_conn_id)
-
-    def render_template(self, *args: Any, **kwargs: Any) -> Any:
-        """Render a template, and shield inline media that was put there by mistake; mapped tasks come this way too."""
-        return shield(super().render_template(*args, **kwargs))
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after the wait; a failure callback finds the task on whatever is raised."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from functools import cached_property
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context
@@ -13,12 +12,13 @@ from lemondata_provider.api import calls
 from lemondata_provider.api.errors import InvalidRequestError, LemonDataError
 from lemondata_provider.api.fields import parse_count
 from lemondata_provider.api.polling import failure_of
-from lemondata_provider.api.redaction import shield, shield_literal
+from lemondata_provider.api.redaction import shield_literal
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import Task, TaskStatus, Video
 from lemondata_provider.hooks.arguments import named_task
 from lemondata_provider.hooks.exceptions import to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.mixin import LemonDataMixin
 from lemondata_provider.hooks.retry_policy import with_retry_policy
 from lemondata_provider.results.keep import ResultKeeper
 from lemondata_provider.results.outputs import IF_EXISTS, Kept
@@ -26,7 +26,7 @@ from lemondata_provider.results.paths import file_path, target_for
 from lemondata_provider.results.sidecar import Origin
 
 
-class VideoToObjectStorageOperator(BaseOperator):
+class VideoToObjectStorageOperator(LemonDataMixin, BaseOperator):
     """
     Store a finished video in a bucket or a folder, wholly or not at all, and return its result with the files.
 
@@ -92,15 +92,6 @@ class VideoToObjectStorageOperator(BaseOperator):
         self.video_url = shield_literal(video_url)
         self.if_exists = if_exists
         self.lemondata_conn_id = lemondata_conn_id
-
-    @cached_property
-    def hook(self) -> LemonDataHook:
-        """Return the connection to LemonData."""
-        return LemonDataHook(self.lemondata_conn_id)
-
-    def render_template(self, *args: Any, **kwargs: Any) -> Any:
-        """Render a template, and shield inline media that was put there by mistake; mapped tasks come this way too."""
-        return shield(super().render_template(*args, **kwargs))
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Poll the task once, and store its videos."""

@@ -50,13 +50,13 @@ def test_adopt_any_later_request_reattaches_after_the_clear(before, options):
     assert database.record is not None
     assert (database.record.task_id, database.record.poll_url) == ("ldtask_7", "/v1/tasks/ldtask_7")
     cleared = Record({"prompt": "y"}, max_tries=5, deadline=5e9)
-    assert decide_recovery(database.record, cleared, options) is Recovery.REATTACH
+    assert decide_recovery(database.record, cleared, options, cleared=True) is Recovery.REATTACH
 
 
 def test_forget_stored_intent_submits_again():
     database = FakeDatabase(INTENT)
     forget(ARGS, database)
-    assert decide_recovery(database.record, INTENT, Options()) is Recovery.SUBMIT
+    assert decide_recovery(database.record, INTENT, Options(), cleared=True) is Recovery.SUBMIT
 
 
 @pytest.mark.parametrize("command", [adopt, forget])

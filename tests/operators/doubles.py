@@ -15,6 +15,7 @@ from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.fingerprint import fingerprint
 from lemondata_provider.operators.record import KEY, Options, Record
 from lemondata_provider.operators.submission import Submission
+from lemondata_provider.operators.submit_store import SubmitStore
 from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 REQUEST = VideoRequest.checked(model="sora-2", prompt="a cat")
@@ -81,7 +82,8 @@ DEFAULTS = Options()
 
 def submission_of(service: SubmitService, store: Store, max_tries: int = 2, options: Options = DEFAULTS) -> Submission:
     record = Record(fingerprint(REQUEST.body()), max_tries, deadline=4e9)
-    return Submission(Hook(service), [REQUEST], record, options, 5.0, store, TASK_INSTANCE, sleep=lambda _: None)
+    kept = SubmitStore(store, sleep=lambda _: None)
+    return Submission(Hook(service), [REQUEST], record, options, 5.0, kept, TASK_INSTANCE, sleep=lambda _: None)
 
 
 def run_try(service: SubmitService, store: Store, max_tries: int, options: Options) -> str:

@@ -105,7 +105,7 @@ class Process:
     :param killed: gets what each kill leaves and what led to it, under the choices that led there.
     """
 
-    dag_id, task_id, run_id, map_index = "clips", "submit", "manual__1", -1
+    dag_id, task_id, run_id, map_index, id, try_number = "clips", "submit", "manual__1", -1, "try-1", 1
 
     def __init__(
         self,

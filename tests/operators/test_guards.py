@@ -18,6 +18,7 @@ from lemondata_provider.operators.fingerprint import fingerprint
 from lemondata_provider.operators.guards import SubmitGuards, _not_submitted, over_budget
 from lemondata_provider.operators.record import KEY, Options, Record
 from lemondata_provider.operators.submission import Submission
+from lemondata_provider.operators.submit_store import SubmitStore
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.sensors.task import TaskSensor
 from lemondata_provider.triggers.task_instance import TaskInstanceKey
@@ -158,7 +159,7 @@ def submission(store: TaskStateStore, guards: SubmitGuards) -> Submission:
         record,
         Options(),
         0.05,
-        store,
+        SubmitStore(store),
         TaskInstanceKey("d", "t", "r"),
         price=lambda asked: guards.check(hook, asked),
     )

@@ -26,7 +26,10 @@ class Stop(BaseException):
 
 
 class Killed(SubmitVideoOperator):
-    """The operator, which is killed at its first poll."""
+    """The operator, which is killed at its first poll; what the supervisor says changes right before."""
+
+    supervisor: Any = None
+    state = "running"
 
     @cached_property
     def hook(self) -> LemonDataHook:
@@ -34,16 +37,20 @@ class Killed(SubmitVideoOperator):
 
         class Hook(LemonDataHook):
             def poll(self, wait: Any) -> Any:
+                if op.supervisor:
+                    op.supervisor.states = {"manual__1": {"submit": op.state}}
                 op.on_kill()
                 raise Stop
 
         return Hook(self.lemondata_conn_id)
 
 
-def killed(context: Any, **fields: Any) -> None:
+def killed(context: Any, supervisor: Any = None, state: str = "running", **fields: Any) -> None:
     """Run an operator until it waits for its task, and kill it then."""
+    op = operator(Killed, **fields)
+    op.supervisor, op.state = supervisor, state
     with pytest.raises(Stop):
-        operator(Killed, **fields).execute(context)
+        op.execute(context)
 
 
 @pytest.mark.parametrize(
@@ -61,8 +68,7 @@ def killed(context: Any, **fields: Any) -> None:
 def test_on_kill_each_task_instance_state_and_option_cancels_or_not(
     sandbox, context, supervisor, state, options, deletes
 ):
-    supervisor.states = {"manual__1": {"submit": state}}
-    killed(context, **options)
+    killed(context, supervisor, state, **options)
     assert sandbox.ledger.requests("cancel") == deletes
 
 
@@ -78,9 +84,9 @@ def test_on_kill_before_execute_does_not_ask_for_the_state(supervisor):
 
 
 def test_on_kill_after_execute_returned_cancels_nothing(sandbox, context, supervisor):
-    supervisor.states = {"manual__1": {"submit": "success"}}  # which Airflow put there itself
     op = operator(wait_for_completion=False)
     op.execute(context)
+    supervisor.states = {"manual__1": {"submit": "success"}}  # which Airflow put there itself
     op.on_kill()
     assert sandbox.ledger.requests("cancel") == 0
 
@@ -104,6 +110,36 @@ def test_on_kill_before_the_submit_sends_no_create(sandbox, context, cancel_on_k
     assert sandbox.ledger.requests("create") == 0
 
 
+def test_on_kill_before_the_submission_exists_sends_no_create(sandbox, context):
+    class KilledWhileReadingItsRecord(dict[str, Any]):
+        def get(self, key: str, default: Any = None) -> Any:
+            if key == "task_state_store":
+                op.on_kill()
+            return super().get(key, default)
+
+    op = operator()
+    watched: Any = KilledWhileReadingItsRecord(context)
+    with pytest.raises(KilledError, match="nothing was sent"):
+        op.execute(watched)
+    assert sandbox.ledger.requests("create") == 0
+
+
+@pytest.mark.parametrize("fields", [{"wait_for_completion": False}, {"deferrable": True}, {}], ids=str)
+@pytest.mark.parametrize("state", ["failed", "success", "removed"])
+def test_execute_ended_by_a_user_during_the_create_cancels_once(sandbox, context, supervisor, fields, state):
+    supervisor.states = {"manual__1": {"submit": state}}
+    with pytest.raises(LemonDataFailException, match="A user ended this task instance") as ended:
+        operator(**fields).execute(context)
+    assert sandbox.ledger.requests("cancel") == 1
+    assert sandbox.ledger.creates[0].id == ended.value.task_id
+
+
+def test_execute_ended_by_a_user_without_cancel_on_kill_leaves_the_task(sandbox, context, supervisor):
+    supervisor.states = {"manual__1": {"submit": "failed"}}
+    operator(wait_for_completion=False, cancel_on_kill=False).execute(context)
+    assert sandbox.ledger.requests("cancel") == 0
+
+
 def test_on_kill_during_a_request_to_airflow_times_out_and_cancels_later(sandbox, context, supervisor):
     """The thread that asks has to wait until the interrupted request has ended, which is after the signal handler."""
     busy = threading.Lock()
@@ -114,7 +150,6 @@ def test_on_kill_during_a_request_to_airflow_times_out_and_cancels_later(sandbox
             return answer(message)
 
     supervisor.send = one_at_a_time
-    supervisor.states = {"manual__1": {"submit": "failed"}}
 
     class KilledDuringRequest(Killed):
         def on_kill(self) -> None:
@@ -123,6 +158,7 @@ def test_on_kill_during_a_request_to_airflow_times_out_and_cancels_later(sandbox
                 assert sandbox.ledger.requests("cancel") == 0
 
     op = operator(KilledDuringRequest)
+    op.supervisor, op.state = supervisor, "failed"
     op.on_kill_seconds = 0.1
     with pytest.raises(Stop):
         op.execute(context)

@@ -20,6 +20,7 @@ from lemondata_provider.api.polling import Failed, PollResult, TaskPoller
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.operators.record import KEY, Options, Record
 from lemondata_provider.operators.submission import Submission
+from lemondata_provider.operators.submit_store import SubmitStore
 from lemondata_provider.triggers.task_instance import TaskInstanceKey
 from tests.operators.doubles import (
     REQUEST,
@@ -44,7 +45,7 @@ def test_submit_or_reattach_retry_with_changed_request_raises_and_names_the_fiel
     service, store = SubmitService(), Store()
     store.values[KEY] = replace(STORED, fingerprint={"model": "x", "seed": "y"}).to_json()
     record = replace(STORED, answered=False, task_id=None, poll_url=None)
-    submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, TASK_INSTANCE)
+    submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, SubmitStore(store), TASK_INSTANCE)
     with pytest.raises(RequestChangedError, match="model, prompt, seed changed") as refused:
         submission.submit_or_reattach()
     assert refused.value.poll_url == "/v1/tasks/ldtask_0"
@@ -126,7 +127,7 @@ def test_submit_or_reattach_retry_with_another_model_keeps_the_used_model():
     service, store = SubmitService(), Store()
     store.values[KEY] = replace(STORED, model="seedance-2.0").to_json()
     record = Record(STORED.fingerprint, 2, 4e9, model="veo3")
-    submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, TASK_INSTANCE)
+    submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, SubmitStore(store), TASK_INSTANCE)
     submission.submit_or_reattach()
     assert (service.creates, submission.record.model) == ([], "seedance-2.0")
 
@@ -138,7 +139,7 @@ def test_submit_or_reattach_lost_answer_raises_with_store_key_and_commands(later
     record = Record(STORED.fingerprint, 2, 4e9)
     task_instance = TaskInstanceKey("clips", "submit", "manual__1", 3)
     for _ in range(1 + later):
-        submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, task_instance)
+        submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, SubmitStore(store), task_instance)
         with pytest.raises(SubmitUnknownError) as unknown:
             submission.submit_or_reattach()
     assert "'lemondata_submit' under Task instance > Storage" in str(unknown.value)
@@ -200,7 +201,9 @@ def test_check_refuses_raises_before_a_submit_and_is_not_called_on_a_retry(store
     if stored:
         store.values[KEY] = stored.to_json()
     record = Record(STORED.fingerprint, 2, 4e9)
-    submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, store, TASK_INSTANCE, check=refuse)
+    submission = Submission(
+        Hook(service), [REQUEST], record, Options(), 5.0, SubmitStore(store), TASK_INSTANCE, check=refuse
+    )
     if stored:
         assert submission.submit_or_reattach()[0].wait.task_id == "ldtask_0"
     else:
@@ -269,7 +272,9 @@ def test_submit_or_reattach_clear_with_the_first_request_after_a_refused_one_pay
     service, store = SubmitService(refuses=True), Store()
     store.values[KEY] = STORED.to_json()
     other = replace(STORED, fingerprint={"prompt": "of another request"}, max_tries=5, answered=False, task_id=None)
-    refused = Submission(Hook(service), [REQUEST], other, Options(), 5.0, store, TASK_INSTANCE, sleep=lambda _: None)
+    refused = Submission(
+        Hook(service), [REQUEST], other, Options(), 5.0, SubmitStore(store), TASK_INSTANCE, sleep=lambda _: None
+    )
     with pytest.raises(LemonDataError):
         refused.submit_or_reattach()
     service.refuses = False

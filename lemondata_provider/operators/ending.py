@@ -1,0 +1,85 @@
+"""How a task instance with a paid task ends: what is raised or returned, and that no retry pays again."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from airflow.sdk import Context
+
+from lemondata_provider.api.cancellation import NOT_CANCELLED
+from lemondata_provider.api.errors import LemonDataError, TaskFailedError, TaskTimeoutError
+from lemondata_provider.api.polling import STILL_RUNNING
+from lemondata_provider.hooks.exceptions import LemonDataFailException, to_airflow_error
+from lemondata_provider.operators.submit_store import WRITE_TIMEOUT, submit_store_of
+
+
+def failure(operator: Any, context: Context, error: LemonDataError) -> Exception:
+    """
+    Return the exception to raise for a task that is paid for.
+
+    :param operator: an operator with ``durable``, ``hook``, ``on_timeout`` and ``resubmit_failed``.
+    :param context: Airflow's context; without a record in its store a retry would pay again.
+    :param error: the end of the task, or of the wait for it.
+    """
+    if isinstance(error, TaskFailedError) and operator.resubmit_failed:
+        return error.replace(final=False)  # a retry submits again
+    if isinstance(error, TaskTimeoutError) and error.task_id and operator.on_timeout == "cancel":
+        cancellation = operator.hook.cancel(error.task_id)
+        what_happened, _, _ = error.message.partition(f" {STILL_RUNNING}")
+        kept = error.message if NOT_CANCELLED in cancellation else what_happened
+        error = error.replace(message=f"{kept} on_timeout='cancel': {cancellation}")
+    store = submit_store_of(operator, context)
+    if store is None:
+        return LemonDataFailException(error)
+    if error.final:
+        store.write_end(error.task_id)
+    return to_airflow_error(error)
+
+
+def success(
+    operator: Any,
+    context: Context,
+    result: dict[str, Any],
+    sleep: Callable[[float], None] = time.sleep,
+    timeout: float = WRITE_TIMEOUT,
+) -> dict[str, Any]:
+    """
+    Return the result of a task that is paid for.
+
+    Airflow retries a task whose XCom it cannot store. Without a record that retry would pay again, so the result is
+    stored here first, through an outage of Airflow's API server too.
+
+    :param operator: an operator with ``durable`` and ``do_xcom_push``.
+    :param context: Airflow's context.
+    :param result: what the operator returns.
+    :param sleep: how to pause.
+    :param timeout: how long an outage may last, in seconds.
+    :raises LemonDataFailException: the result cannot be stored; it is in the message.
+    """
+    if store := submit_store_of(operator, context):
+        store.write_end(result["task_id"])
+    elif operator.do_xcom_push:
+        _push(context["ti"], result, sleep, timeout)
+    return result
+
+
+def _push(ti: Any, result: dict[str, Any], sleep: Callable[[float], None], timeout: float) -> None:
+    until = time.monotonic() + timeout
+    while True:
+        try:
+            ti.xcom_push(key="return_value", value=result)
+            if result["video_url"]:
+                ti.xcom_push(key="video_url", value=result["video_url"])
+            return
+        except Exception as error:  # noqa: BLE001 # whatever Airflow has trouble with
+            reason = str(error)
+        if time.monotonic() >= until:
+            task_id, poll_url = result["task_id"], result["poll_url"]
+            message = (
+                f"Airflow could not store the result: {reason}. It is paid for: wait for it with "
+                f"TaskSensor(poll_url={poll_url!r}). No retry follows, since it would pay again."
+            )
+            raise LemonDataFailException(LemonDataError(message, task_id=task_id, poll_url=poll_url)) from None
+        sleep(1.0)
