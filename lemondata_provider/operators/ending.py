@@ -38,30 +38,23 @@ def failure(operator: Any, context: Context, error: LemonDataError) -> Exception
     return to_airflow_error(error)
 
 
-def success(
-    operator: Any,
-    context: Context,
-    result: dict[str, Any],
-    sleep: Callable[[float], None] = time.sleep,
-    timeout: float = WRITE_TIMEOUT,
-) -> dict[str, Any]:
+def success(operator: Any, context: Context, result: dict[str, Any], timeout: float = WRITE_TIMEOUT) -> dict[str, Any]:
     """
     Return the result of a task that is paid for.
 
     Airflow retries a task whose XCom it cannot store. Without a record that retry would pay again, so the result is
     stored here first, through an outage of Airflow's API server too.
 
-    :param operator: an operator with ``durable`` and ``do_xcom_push``.
+    :param operator: an operator with ``durable``, ``do_xcom_push`` and ``sleep``.
     :param context: Airflow's context.
     :param result: what the operator returns.
-    :param sleep: how to pause.
     :param timeout: how long an outage may last, in seconds.
     :raises LemonDataFailException: the result cannot be stored; it is in the message.
     """
     if store := submit_store_of(operator, context):
         store.write_end(result["task_id"])
     elif operator.do_xcom_push:
-        _push(context["ti"], result, sleep, timeout)
+        _push(context["ti"], result, operator.sleep, timeout)
     return result
 
 

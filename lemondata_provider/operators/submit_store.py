@@ -153,4 +153,4 @@ class SubmitStore:
 def submit_store_of(operator: Any, context: Context) -> SubmitStore | None:
     """Return the records of a task instance; none where Airflow has no store, or the user wants none."""
     store = store_of(context) if operator.durable else None
-    return None if store is None else SubmitStore(store, AirflowTry.of(context))
+    return None if store is None else SubmitStore(store, AirflowTry.of(context), operator.sleep)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
@@ -124,6 +124,7 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
     template_fields_renderers: ClassVar[dict[str, str]] = {"extra_params": "json"}
     ui_color = "#fff7c2"
     on_kill_seconds = 4.0  # Airflow ends the process 5 s after the signal
+    sleep: Callable[[float], None] = staticmethod(time.sleep)
     model: str
     operation: str | None
 
@@ -276,6 +277,7 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
             check=partial(check_requests, requests, self.validation, self.hook),
             price=partial(self.guards.check, self.hook),
             is_killed=lambda: self._killed,
+            sleep=self.sleep,
         )
 
     def _finish(self, context: Context, record: Record, poller: TaskPoller, result: PollResult) -> dict[str, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -30,14 +32,16 @@ class Outage:
         self.xcoms[key] = value
 
 
-def operator(**fields: Any) -> SubmitVideoOperator:
-    return SubmitVideoOperator(task_id="submit", model="sora-2", prompt="a cat", **fields)
+def operator(sleep: Callable[[float], None] = time.sleep, **fields: Any) -> SubmitVideoOperator:
+    op = SubmitVideoOperator(task_id="submit", model="sora-2", prompt="a cat", **fields)
+    op.sleep = sleep
+    return op
 
 
 def test_success_without_a_record_pushes_the_result_through_an_outage():
     ti, pauses = Outage(3), list[float]()
     context: Any = {"ti": ti}
-    assert success(operator(), context, RESULT, sleep=pauses.append) == RESULT
+    assert success(operator(sleep=pauses.append), context, RESULT) == RESULT
     assert ti.xcoms == {"return_value": RESULT, "video_url": RESULT["video_url"]}
     assert len(pauses) == 3
 
