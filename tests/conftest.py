@@ -97,3 +97,12 @@ def sandbox(lemondata_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sand
     monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", lemondata_sandbox.connection_uri)
     LemonDataHook.price_cache.clear()
     return lemondata_sandbox
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """Print the seeds of random tests: with LEMONDATA_SEED in the environment they can be run again."""
+    for reports in terminalreporter.stats.values():
+        for report in reports:
+            for name, value in getattr(report, "user_properties", ()):
+                if name == "seed" and report.when == "call":
+                    terminalreporter.write_line(f"LEMONDATA_SEED={value} {report.nodeid}")

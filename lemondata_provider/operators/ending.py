@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from airflow.sdk import Context
@@ -13,6 +12,7 @@ from lemondata_provider.api.errors import LemonDataError, TaskFailedError, TaskT
 from lemondata_provider.api.polling import STILL_RUNNING
 from lemondata_provider.hooks.exceptions import LemonDataFailException, to_airflow_error
 from lemondata_provider.operators.submit_store import WRITE_TIMEOUT, submit_store_of
+from lemondata_provider.triggers.events import with_video_url
 
 
 def failure(operator: Any, context: Context, error: LemonDataError) -> Exception:
@@ -40,7 +40,7 @@ def failure(operator: Any, context: Context, error: LemonDataError) -> Exception
 
 def success(operator: Any, context: Context, result: dict[str, Any], timeout: float = WRITE_TIMEOUT) -> dict[str, Any]:
     """
-    Return the result of a task that is paid for.
+    Return the result of a task that is paid for, and push the URL of its video.
 
     Airflow retries a task whose XCom it cannot store. Without a record that retry would pay again, so the result is
     stored here first, through an outage of Airflow's API server too.
@@ -53,18 +53,24 @@ def success(operator: Any, context: Context, result: dict[str, Any], timeout: fl
     """
     if store := submit_store_of(operator, context):
         store.write_end(result["task_id"])
-    elif operator.do_xcom_push:
-        _push(context["ti"], result, operator.sleep, timeout)
+        _push_video_url(context, result)
+    else:
+        _push(operator, context, result, timeout)
     return result
 
 
-def _push(ti: Any, result: dict[str, Any], sleep: Callable[[float], None], timeout: float) -> None:
+def _push_video_url(context: Context, result: dict[str, Any]) -> None:
+    if result["video_url"]:
+        with_video_url(context, result)
+
+
+def _push(operator: Any, context: Context, result: dict[str, Any], timeout: float) -> None:
     until = time.monotonic() + timeout
     while True:
         try:
-            ti.xcom_push(key="return_value", value=result)
-            if result["video_url"]:
-                ti.xcom_push(key="video_url", value=result["video_url"])
+            if operator.do_xcom_push:
+                context["ti"].xcom_push(key="return_value", value=result)
+            _push_video_url(context, result)
             return
         except Exception as error:  # noqa: BLE001 # whatever Airflow has trouble with
             reason = str(error)
@@ -75,4 +81,4 @@ def _push(ti: Any, result: dict[str, Any], sleep: Callable[[float], None], timeo
                 f"TaskSensor(poll_url={poll_url!r}). No retry follows, since it would pay again."
             )
             raise LemonDataFailException(LemonDataError(message, task_id=task_id, poll_url=poll_url)) from None
-        sleep(1.0)
+        operator.sleep(1.0)

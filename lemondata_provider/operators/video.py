@@ -37,7 +37,7 @@ from lemondata_provider.operators.validation import (
     checked_requests,
     with_operations,
 )
-from lemondata_provider.triggers.events import read_event, with_video_url
+from lemondata_provider.triggers.events import read_event
 from lemondata_provider.triggers.task import TaskTrigger
 from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
@@ -244,7 +244,7 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
         if ended := end.exception():
             raise failure(self, context, ended)
         result = SubmitFacts.from_result(submitted).complete(end.result or {})
-        return with_video_url(context, success(self, context, result))
+        return success(self, context, result)
 
     def on_kill(self) -> None:
         """Cancel the task at LemonData if a user ended the task instance; a drained worker and a retry keep it."""
@@ -294,4 +294,4 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
         end = self.hook.wait(poller, result)
         if isinstance(end, Failed):
             raise failure(self, context, end.error)
-        return with_video_url(context, success(self, context, facts.complete(end.task.result())))
+        return success(self, context, facts.complete(end.task.result()))

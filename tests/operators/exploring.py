@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from random import Random
 from typing import Any, NoReturn
 
 import httpx
@@ -19,7 +20,9 @@ from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.video import SubmitVideoOperator
 
 CREATES = ("answered", "lost", "refused", "refused for longer", "refused for a moment", "never reached")
-LAST_CREATES = CREATES[:4]  # what the client does not repeat
+REPEATED = CREATES[4:]  # by the client
+FEW_CREATES = CREATES[:3]  # where much else may happen; a retry follows none of these
+NO_MODEL = ("no such model", "lost, with the code of no such model")
 TROUBLES = ("none", "one poll is lost", "the key is refused")
 LIVES = ("completed", "failed", "forgotten", "endless")
 # Between submit and first poll the operator really sleeps.
@@ -59,11 +62,27 @@ class Chooser:
         return True
 
 
+@dataclass
+class RandomChooser:
+    """Chooses at random; of two, the first is what goes well, and mostly comes."""
+
+    random: Random
+
+    def choose(self, options: tuple[str, ...]) -> str:
+        goes_well = len(options) == 2 and self.random.random() < 0.8
+        return options[0] if goes_well else self.random.choice(options)
+
+    @property
+    def chosen(self) -> None:
+        """Return what led here: there is one way only."""
+
+
 @dataclass(frozen=True)
 class Paid:
     """A task that LemonData accepted and charged."""
 
     id: str
+    request: str = "A"
     state: str = "pending"
     cleared: bool = False  # a user cleared the Airflow task since
 
@@ -73,6 +92,45 @@ class Paid:
 
 
 MayPayAgain = Callable[[Paid, bool], bool]
+
+
+@dataclass(frozen=True)
+class Rules:
+    """
+    What may happen to a process.
+
+    :param may_pay_again: whether the user allows another create after this task, which the store names or not.
+    :param troubles: what may go wrong with its polls.
+    :param creates: what a create may come to.
+    :param lies: whether a read of the store may say "nothing" once.
+    :param fails_pushes: whether an XCom may not be stored.
+    :param is_replaced: whether Airflow may begin another try while this process goes on: then its API server refuses
+        what the process stores, and knows nothing that it asks for.
+    """
+
+    may_pay_again: MayPayAgain = lambda task, named: task.is_cleared_and_gone
+    troubles: tuple[str, ...] = TROUBLES[:1]
+    creates: tuple[str, ...] = CREATES
+    lies: bool = False
+    fails_pushes: bool = False
+    is_replaced: bool = False
+
+
+class Gone(BaseException):
+    """Airflow has ended the process of a replaced try."""
+
+
+class StoreError(Exception):
+    """Airflow's API server refused to store something."""
+
+
+@dataclass(frozen=True)
+class AirflowNumbers:
+    """How Airflow counts tries and clears."""
+
+    max_tries: int
+    clear_number: int
+    try_number: int
 
 
 @dataclass(frozen=True)
@@ -98,25 +156,27 @@ class Process:
     would have done to it; after one thing is before the next.
 
     :param world: what it finds.
-    :param max_tries: Airflow's.
-    :param may_pay_again: whether the user allows another create after this task, which the store names or not.
-    :param troubles: what may go wrong with its polls.
+    :param wants: the request that it would submit.
+    :param airflow: how Airflow counts.
+    :param rules: what may happen.
     :param chooser: decides what LemonData does.
     :param killed: gets what each kill leaves and what led to it, under the choices that led there.
     """
 
-    dag_id, task_id, run_id, map_index, id, try_number = "clips", "submit", "manual__1", -1, "try-1", 1
+    dag_id, task_id, run_id, map_index = "clips", "submit", "manual__1", -1
 
     def __init__(
         self,
         world: World,
-        max_tries: int,
-        may_pay_again: MayPayAgain,
-        troubles: tuple[str, ...],
-        chooser: Chooser,
+        wants: str,
+        airflow: AirflowNumbers,
+        rules: Rules,
+        chooser: Chooser | RandomChooser,
         killed: dict[Any, tuple[World, tuple[str, ...]]],
     ) -> None:
-        self.max_tries = max_tries
+        self.wants, self.max_tries, self.try_number = wants, airflow.max_tries, airflow.try_number
+        self.id = f"try-{airflow.try_number}"
+        self._run = airflow
         self.durable = world.store is not None
         self.values: dict[str, Any] = json.loads(world.store or "{}")
         self.tasks = world.tasks
@@ -124,8 +184,9 @@ class Process:
         self.log: list[str] = []
         self.now = time.time()
         self.creates = self.polls = 0
-        self._may_pay_again, self._troubles, self._choose, self._killed = may_pay_again, troubles, chooser, killed
+        self._rules, self._choose, self._killed = rules, chooser, killed
         self._create = self._trouble = "none"
+        self._has_lied = self.replaced = self._push_failed = False
 
     @property
     def world(self) -> World:
@@ -133,14 +194,17 @@ class Process:
 
     @property
     def context(self) -> Any:
-        return {"ti": self, **({"task_state_store": self} if self.durable else {})}
+        return {"ti": self, "dag_run": self._run, **({"task_state_store": self} if self.durable else {})}
 
     @property
     def has_created(self) -> bool:
         return len(self.tasks) > self._found
 
     def may_be_killed_before(self, what: str) -> None:
-        if self.durable:  # without a store, nothing can know what a killed process paid for
+        if self._rules.is_replaced and not self.replaced:
+            self.replaced = self._choose.choose(("goes on", "is replaced")) == "is replaced"
+            self.log.extend(["replaced"] * self.replaced)
+        if self.durable and not self.replaced:  # without a store, nothing can know what a killed process paid for
             self._killed[(self._choose.chosen, len(self.log))] = (self.world, (*self.log, "killed"))
         self.log.append(what)
 
@@ -151,8 +215,33 @@ class Process:
 
     def xcom_push(self, key: str, value: Any) -> None:
         json.dumps(value)
+        if self.replaced or self.push_fails():
+            raise StoreError("the XCom is not stored")
+
+    def push_fails(self) -> bool:
+        """Decide whether an XCom cannot be stored; without a record, the operator tries again."""
+        fails = (
+            self._rules.fails_pushes
+            and not (self._push_failed and not self.durable)
+            and self._choose.choose(("stored", "fails")) == "fails"
+        )
+        self._push_failed |= fails
+        self.log.extend(["a push fails"] * fails)
+        return fails
+
+    def pause(self, seconds: float) -> None:
+        """Let time pass, in which Airflow ends the process of a replaced try."""
+        if self.replaced:
+            raise Gone
 
     def get(self, key: str) -> Any:
+        if self.replaced:
+            return None
+        if self._rules.lies and self.try_number > 1 and not self._has_lied:
+            self._has_lied = self._choose.choose(("truth", "nothing")) == "nothing"
+            if self._has_lied:
+                self.log.append(f"nothing is read under {key}")
+                return None
         return self.values.get(key)
 
     def set(self, key: str, value: Any, retention: Any = None) -> None:
@@ -163,6 +252,8 @@ class Process:
 
     def _write(self, what: str, values: dict[str, Any]) -> None:
         self.may_be_killed_before(what)
+        if self.replaced:
+            raise StoreError("there is no such task instance")
         before, self.values = self.world, values
         if any(before.names(task) and not self.world.names(task) for task in self.tasks):
             self.violates("a stored task is forgotten")
@@ -176,20 +267,38 @@ class Process:
         self.log[-1] += f" -> {answer.status_code}"
         return answer
 
+    def _may_be_followed(self, task: Paid) -> bool:
+        """Return whether the user allows the wanted create after this task."""
+        if task.request != self.wants:
+            return task.cleared
+        return self._rules.may_pay_again(task, self.world.names(task))
+
     def _answer_create(self, request: httpx.Request) -> httpx.Response:
         if self.has_created:
             self.violates("one process pays twice")
-        if not all(self._may_pay_again(task, self.world.names(task)) for task in self.tasks):
+        if json.loads(request.content)["prompt"] != self.wants:
+            self.violates("another request is submitted")
+        if not all(self._may_be_followed(task) for task in self.tasks):
             self.violates("paid twice without the user's permission")
         self.creates += 1
-        self._create = self._choose.choose(CREATES if self.creates == 1 else LAST_CREATES)
+        repeated = self.creates > 1
+        self._create = self._choose.choose(
+            tuple(create for create in self._rules.creates if not (repeated and create in REPEATED))
+        )
+        return self._chosen_answer(request)
+
+    def _chosen_answer(self, request: httpx.Request) -> httpx.Response:
         if self._create == "never reached":
             raise httpx.ConnectError("refused", request=request)
         if self._create == "refused":
             return refusal(400, "invalid_request_error")
         if self._create.startswith("refused"):
             return refusal(429, "rate_limit_exceeded", retry_after=61 if self._create.endswith("longer") else 0)
-        self.tasks += (Paid(f"ldtask_{len(self.tasks) + 1}"),)
+        if self._create == NO_MODEL[0]:
+            return refusal(404, "model_not_found")
+        self.tasks += (Paid(f"ldtask_{len(self.tasks) + 1}", self.wants),)
+        if self._create == NO_MODEL[1]:
+            return refusal(500, "model_not_found")
         if self._create == "lost":
             raise httpx.ReadError("reset", request=request)
         return httpx.Response(200, json={"id": self.tasks[-1].id, "status": "pending"})
@@ -199,7 +308,7 @@ class Process:
         if self.polls > MAX_POLLS:
             self.violates("an endless wait")
         if self.polls == 1:
-            self._trouble = self._choose.choose(self._troubles)
+            self._trouble = self._choose.choose(self._rules.troubles)
         if self._trouble == TROUBLES[1] and self.polls == 1:
             raise httpx.ReadError("reset", request=request)
         if self._trouble == TROUBLES[2]:
@@ -264,8 +373,13 @@ class Hook(LemonDataHook):
 
 
 class Operator(SubmitVideoOperator):
-    """The operator with this hook."""
+    """The operator with this hook, for whom no time passes."""
 
     @cached_property
     def hook(self) -> Hook:
         return Hook()
+
+    def of(self, process: Process) -> Operator:
+        """Return the operator as a process has it."""
+        self.hook.process, self.sleep, self.prompt = process, process.pause, process.wants
+        return self

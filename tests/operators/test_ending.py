@@ -55,11 +55,11 @@ def test_success_without_a_record_that_cannot_be_pushed_fails_without_a_retry():
 
 
 @pytest.mark.parametrize("fields", [{"do_xcom_push": False}, {}])
-def test_success_with_a_record_or_without_xcoms_pushes_nothing(fields, task_state_store):
-    ti = Outage(1)
+def test_success_with_a_record_or_without_xcoms_pushes_the_url_only(fields, task_state_store):
+    ti = Outage(0)
     context: Any = {"ti": ti} if fields else {"ti": ti, "task_state_store": task_state_store}
     success(operator(**fields), context, RESULT)
-    assert ti.left == 1
+    assert ti.xcoms == {"video_url": RESULT["video_url"]}
 
 
 @pytest.mark.parametrize("wait", [True, False])
