@@ -19,6 +19,7 @@ from tenacity import AsyncRetrying, Retrying
 from lemondata_provider.api.answer_body import AnswerBody
 from lemondata_provider.api.calls import Call
 from lemondata_provider.api.environment import build
+from lemondata_provider.api.name_lookup import lookup_transport
 from lemondata_provider.api.retry import retry_options
 from lemondata_provider.api.time_limit import OutOfTimeError, run_within
 from lemondata_provider.api.urls import DEFAULT_BASE_URL
@@ -107,7 +108,9 @@ class AsyncClient:
         **options: Unpack[ClientOptions],
     ) -> None:
         self._wire = Wire(base_url, api_key, options)
-        self._http = build(httpx.AsyncClient, self._wire.http_options)
+        http_options = self._wire.http_options
+        transport = http_options["transport"] or lookup_transport(http_options)
+        self._http = build(httpx.AsyncClient, {**http_options, "transport": transport})
         self._sleep = sleep
 
     async def send(self, call: Call[T]) -> T:

@@ -20,6 +20,7 @@ from lemondata_provider.api.environment import build, ssl_context
 from lemondata_provider.api.errors import BrokenDownloadError, LemonDataError, LinkEndedError
 from lemondata_provider.api.fields import read_retry_after, read_whole
 from lemondata_provider.api.file_link import open_link, shown
+from lemondata_provider.api.http_logs import quiet_http_logs
 from lemondata_provider.api.video_body import PAID, Downloaded, Interrupted, Sink, VideoBody
 from lemondata_provider.api.wire import CONNECT_TIMEOUT, READ_TIMEOUT, USER_AGENT
 
@@ -133,7 +134,8 @@ class _Transfer:
     @contextmanager
     def _transport_errors_interrupt(self) -> Iterator[None]:
         try:
-            yield
+            with quiet_http_logs():
+                yield
         except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as error:
             raise Interrupted(f"{type(error).__name__}: {error}".rstrip(": ")) from None
 

@@ -35,6 +35,7 @@ from lemondata_provider.api.errors import (
     UnreadableAnswerError,
 )
 from lemondata_provider.api.fields import read_link
+from lemondata_provider.api.http_logs import quiet_http_logs
 from lemondata_provider.api.rate_limiter import RateLimit
 from lemondata_provider.api.redaction import redact
 from lemondata_provider.api.sent_media import SentMedia
@@ -147,7 +148,8 @@ class Wire:
     def translate_transport_errors(self, call: Call[Any]) -> Iterator[None]:
         """Raise whether the request may have left: that decides about paying twice."""
         try:
-            yield
+            with quiet_http_logs():
+                yield
         except _NEVER_OPENED as error:
             message = f"Cannot connect to {self._where(call)}: {_reason(error)}{self._old_host_hint(error)}"
             raise ConnectionFailedError(message, **call.error_context) from None
