@@ -11,7 +11,7 @@ READY := .ready-$(shell "$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_
 # The tests that `make unit` selects; `make unit T=tests/api` runs one folder.
 T = tests
 
-.PHONY: help demo unit fmt test test-distributed lint bench pins clean
+.PHONY: help demo unit fmt test test-distributed test-hostile lint bench pins clean
 help:
 	@echo "make demo   generate two clips and upscale them with a real Airflow (local sandbox: no key, no cost)"
 	@echo "make unit   the fast tests, on Airflow $(AIRFLOW); make unit T=tests/api runs one folder"
@@ -20,6 +20,8 @@ help:
 	@echo "make test   lint and all tests, on Airflow $(FLOOR) and $(AIRFLOW)"
 	@echo "make test-distributed"
 	@echo "            two triggerers and two workers on PostgreSQL and Redis; the tests kill one of each"
+	@echo "make test-hostile"
+	@echo "            hostile answers, and outages of two minutes with 150 waits, on PostgreSQL: ten minutes"
 	@echo "make bench  the benchmarks: each prints one table, and fails if it misses a bound"
 	@echo "make pins   rewrite the pinned sets in .ci/"
 	@echo "make clean  delete the environments and all build output"
@@ -29,7 +31,7 @@ demo: .venv/$(READY)
 
 unit: .venv/$(READY)
 	@env -u LEMONDATA_API_KEY .venv/bin/python -m pytest -q -n 2 --dist worksteal \
-		-m "not e2e and not slow and not distributed" $(T)
+		-m "not e2e and not slow and not distributed and not hostile" $(T)
 
 fmt: .venv/$(READY)
 	@.venv/bin/ruff check --fix --quiet .
@@ -40,6 +42,9 @@ test: .venv/$(READY) .venv-floor/$(READY) .venv-wheel/$(READY)
 
 test-distributed: .venv-distributed/$(READY)
 	@env -u LEMONDATA_API_KEY .ci/test-distributed
+
+test-hostile: .venv-distributed/$(READY)
+	@.venv-distributed/bin/python -m pytest --quiet -p no:xdist -m hostile tests/hostile
 
 lint: .venv/$(READY)
 	@.ci/lint

@@ -90,6 +90,7 @@ class Submission:
 
     def __post_init__(self) -> None:
         self.record = self.new_record
+        self._cancelling, self._cancellation = threading.Lock(), ""
 
     def submit_or_reattach(self) -> tuple[TaskPoller, PollResult]:
         """
@@ -145,14 +146,21 @@ class Submission:
         """
         if self.task_instance.reason_to_keep() is None:
             task_id, poll_url = self.record.task_id or "", self.record.poll_url
-            message = f"A user ended this task instance while its video was submitted. {self.hook.cancel(task_id)}"
+            message = f"A user ended this task instance while its video was submitted. {self._cancel(task_id)}"
             raise LemonDataFailException(LemonDataError(message, task_id=task_id, poll_url=poll_url))
 
     def _cancel_if_ended_by_user(self, task_id: str) -> None:
         if reason := self.task_instance.reason_to_keep():
             self.hook.log.info("Task %s is not cancelled: %s", task_id, reason)
         else:
-            self.hook.log.warning(self.hook.cancel(task_id))
+            self.hook.log.warning(self._cancel(task_id))
+
+    def _cancel(self, task_id: str) -> str:
+        """Cancel the task once, and say what came of it: the signal to end may come while that is under way."""
+        with self._cancelling:
+            if not self._cancellation:
+                self._cancellation = self.hook.cancel(task_id)
+            return self._cancellation
 
     def _repair(self) -> str:
         if self.options.on_unknown_submit == "resubmit":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 from collections.abc import Iterator
@@ -29,6 +30,11 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
+def connection_to(sandbox: Sandbox, path: str) -> str:
+    """Return a connection whose Base URL has a path."""
+    return json.dumps({**json.loads(sandbox.connection_uri), "host": f"{sandbox.url}{path}"})
+
+
 @pytest.fixture(scope="session")
 def airflow(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
     """A real Airflow that reads the DAGs of the repository and those of these tests."""
@@ -39,6 +45,8 @@ def airflow(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> Itera
     python = Path(os.environ.get("LEMONDATA_WHEEL_PYTHON", ROOT / ".venv-wheel/bin/python"))
     environment = {
         "AIRFLOW_CONN_LEMONDATA_DEFAULT": sandbox.connection_uri,
+        "AIRFLOW_CONN_LEMONDATA_ENDPOINT": connection_to(sandbox, "/v1/videos"),
+        "AIRFLOW_CONN_LEMONDATA_ELSEWHERE": connection_to(sandbox, "/elsewhere"),
         # Half of all workers stand idle for 5 s after a task: Airflow's supervisor misses the end of its process.
         "AIRFLOW__CORE__PARALLELISM": "8",
     }

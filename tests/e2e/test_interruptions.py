@@ -8,6 +8,7 @@ from collections import Counter
 
 from harness.local_airflow import LocalAirflow
 from tests.e2e.dags.crash_cells import RETRIES
+from tests.e2e.dags.slow_submit import WAYS
 from tests.e2e.evidence import creates, mismatches, polled, states, stored
 from tests.e2e.killer import Killer, until
 
@@ -130,3 +131,29 @@ def test_hundred_clips_airflow_fails_resumed_tasks_are_charged_once_each(airflow
     assert Counter({piece: ti["try_number"] - 1 for piece, ti in ended.items()}) <= lost
     failed = {piece for piece, ti in ended.items() if ti["state"] != "success"}
     assert failed <= {piece for piece, count in lost.items() if count > RETRIES}  # Airflow itself lost every try
+
+
+def test_submit_marked_failed_during_its_create_is_cancelled_once(airflow, sandbox):
+    sandbox.reset()
+    sandbox.fault("slow", on="create", times=len(WAYS), seconds=6)
+    dag_id = "slow_submit"
+    run_id = airflow.trigger(dag_id)
+    until(lambda: sandbox.ledger.requests("create") == len(WAYS), 90, "Submitting")
+    for task_id in WAYS:
+        airflow.api("PATCH", f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}", new_state="failed")
+    until(lambda: sandbox.ledger.requests("cancel") == len(WAYS), 60, "Cancelling")
+    assert airflow.wait_for_run(dag_id, run_id, timeout=60) == "failed"
+    time.sleep(6)  # a second DELETE would come with the heartbeat, which Airflow sends every five seconds
+    assert set(states(airflow, dag_id, run_id).values()) == {"failed"}
+    assert creates(sandbox) == {f"[queued] {task_id}": 1 for task_id in WAYS}
+    assert [call.status for call in sandbox.ledger.calls if call.kind == "cancel"] == [200] * len(WAYS)
+
+
+def test_submit_wrong_base_url_is_read_or_refused_and_never_polled_in_vain(airflow, sandbox):
+    sandbox.reset()
+    dag_id = "wrong_base_url"
+    run_id = airflow.trigger(dag_id)
+    airflow.wait_for_run(dag_id, run_id, timeout=120)
+    assert states(airflow, dag_id, run_id) == {("endpoint", -1): "success", ("elsewhere", -1): "failed"}
+    assert creates(sandbox) == {"wrong Base URL, endpoint": 1}
+    assert "Base URL" in airflow.failures(dag_id, run_id, "elsewhere", 1)[0]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import threading
 import time
 from functools import cached_property
@@ -132,6 +134,37 @@ def test_execute_ended_by_a_user_during_the_create_cancels_once(sandbox, context
         operator(**fields).execute(context)
     assert sandbox.ledger.requests("cancel") == 1
     assert sandbox.ledger.creates[0].id == ended.value.task_id
+
+
+def test_execute_ended_by_a_user_and_killed_during_the_create_cancels_once(sandbox, context, supervisor):
+    """The signal of the heartbeat waits for the answer of the create; then both say that a user ended it."""
+    supervisor.states = {"manual__1": {"submit": "failed"}}
+
+    class Signalled(SubmitVideoOperator):
+        @cached_property
+        def hook(self) -> LemonDataHook:
+            class Hook(LemonDataHook):
+                def get_conn(self) -> Any:
+                    client = super().get_conn()
+                    send_once = client.send_once
+
+                    def answer_after_the_signal(call: Any) -> Any:
+                        os.kill(os.getpid(), signal.SIGTERM)
+                        return send_once(call)
+
+                    client.send_once = answer_after_the_signal  # type: ignore[method-assign]
+                    return client
+
+            return Hook(self.lemondata_conn_id)
+
+    op = operator(Signalled, deferrable=True)
+    before = signal.signal(signal.SIGTERM, lambda *_: op.on_kill())
+    try:
+        with pytest.raises(LemonDataFailException, match="A user ended this task instance"):
+            op.execute(context)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+    assert [call.status for call in sandbox.ledger.calls if call.kind == "cancel"] == [200]
 
 
 def test_execute_ended_by_a_user_without_cancel_on_kill_leaves_the_task(sandbox, context, supervisor):
