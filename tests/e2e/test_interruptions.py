@@ -7,6 +7,7 @@ import time
 from collections import Counter
 
 from harness.local_airflow import LocalAirflow
+from lemondata_provider.operators.record import HISTORY, HISTORY_KEY, KEY
 from tests.e2e.dags.crash_cells import RETRIES
 from tests.e2e.dags.slow_submit import WAYS
 from tests.e2e.evidence import creates, mismatches, polled, states, stored
@@ -16,7 +17,6 @@ AWAY = 40  # seconds
 STARTING = 7  # of them at least go by while the API server starts
 # After three heartbeats in vain Airflow ends the process that tries to store the id: seen after 54 to 75 s.
 ENDURED = 48
-KEY = "lemondata_submit"
 
 
 def clear(airflow: LocalAirflow, dag_id: str, run_id: str, *task_ids: str, downstream: bool = False) -> None:
@@ -76,12 +76,13 @@ def test_on_clear_deferred_task_is_charged_again_only_for_regenerate(airflow, sa
 
     assert creates(sandbox) == {"cleared, reuse": 1, "cleared, regenerate": 2}
     assert airflow.xcom(dag_id, run_id, "reuse")["task_id"] == reused["task_id"]
-    assert stored(airflow, dag_id, run_id, "reuse").keys() == {KEY}
+    assert HISTORY not in stored(airflow, dag_id, run_id, "reuse")
     new = airflow.xcom(dag_id, run_id, "regenerate")["task_id"]
     assert new != old["task_id"]
     after = stored(airflow, dag_id, run_id, "regenerate")
     assert after[KEY]["task_id"] == new
-    assert after == {KEY: after[KEY], f"{KEY}_before_{old['task_id']}": old}
+    assert after[HISTORY] == [old["task_id"]]
+    assert after[HISTORY_KEY.format(old["task_id"])] == old
 
 
 def test_mapped_task_items_reordered_fails_on_retry_and_submits_again_on_clear(airflow, sandbox):
@@ -109,7 +110,8 @@ def test_mapped_task_items_reordered_fails_on_retry_and_submits_again_on_clear(a
     for index in (0, 1):
         assert "prompt changed" in airflow.failures(dag_id, run_id, "retried", 2, index)[0]
         kept = stored(airflow, dag_id, run_id, "cleared", index)
-        assert kept == {KEY: kept[KEY], f"{KEY}_before_{before[index]['task_id']}": before[index]}
+        assert kept[HISTORY] == [before[index]["task_id"]]
+        assert kept[HISTORY_KEY.format(before[index]["task_id"])] == before[index]
         assert kept[KEY]["task_id"] == airflow.xcom(dag_id, run_id, "cleared", index)["task_id"]
 
 
