@@ -87,24 +87,43 @@ class TaskSensor(LemonDataMixin, BaseSensorOperator):
         self.lemondata_conn_id = connection_id("lemondata_conn_id", lemondata_conn_id)
         self.deferrable = flag("deferrable", deferrable)
         self._poking: TaskPoller | None = None  # its memory of refusals spans the pokes of one try
+        self._last_error: LemonDataError | None = None
         if is_literal(poll_url, self.template_ext) and not is_from_mapped(self):
             named_task(self.poll_url)
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after the wait; a failure callback finds the task on whatever is raised."""
         with naming_task(self._known):
-            return super().resume_execution(next_method, next_kwargs, context)
+            try:
+                return super().resume_execution(next_method, next_kwargs, context)
+            except AirflowSkipException as skip:
+                reason = skip.__cause__  # Airflow skips again what skips already, and drops the reason
+                if isinstance(reason, AirflowSkipException):
+                    raise reason from reason.__cause__
+                raise
 
     def execute(self, context: Context) -> Any:
         """Poll once and defer if the task has not ended; with ``deferrable=False`` poke."""
         with naming_task(self._known), self._failing_softly():
             if not self.deferrable:
-                return with_video_url(context, super().execute(context))
+                return with_video_url(context, self._poke_until_done(context))
             poller = self._poller(time.time() + self.timeout)
             result = self.hook.poll(poller)
             if isinstance(result, PollAgain):
                 self._defer(poller)
             return with_video_url(context, self._result(result))
+
+    def _poke_until_done(self, context: Context) -> Any:
+        """Poke as Airflow does; its own timeout says nothing of the task, which is paid for."""
+        try:
+            return super().execute(context)
+        except (AirflowSensorTimeout, AirflowSkipException) as timeout:
+            if timeout.__cause__ or self._poking is None:
+                raise
+            failure = self._failure(self._poking.timed_out(self._last_error).error)
+            if isinstance(timeout, AirflowSkipException):
+                raise AirflowSkipException(str(failure)) from failure.__cause__
+            raise failure from failure.__cause__
 
     def poke(self, context: Context) -> PokeReturnValue | bool:
         """Poll the task, and again until a possible end is confirmed."""
@@ -113,6 +132,7 @@ class TaskSensor(LemonDataMixin, BaseSensorOperator):
         while isinstance(result, PollAgain) and result.needs_confirmation:
             time.sleep(min(result.delay, CONFIRMATION_SECONDS))  # a poke holds a worker, however long its interval is
             result = self.hook.poll(poller)
+        self._last_error = result.error if isinstance(result, PollAgain) else None
         return not isinstance(result, PollAgain) and PokeReturnValue(is_done=True, xcom_value=self._result(result))
 
     def execute_complete(self, context: Context, event: Any, deadline: float | None = None) -> Any:

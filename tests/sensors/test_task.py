@@ -109,9 +109,20 @@ async def test_soft_fail_and_never_fail_failed_task_or_timeout_skip(sandbox, con
 
 
 @MODES
-async def test_timeout_pending_task_raises_sensor_timeout(sandbox, context, mode):
-    with pytest.raises(AirflowSensorTimeout):
-        await run(in_mode(submitted(context, "[forever]"), mode, timeout=0.3), context, mode)
+@pytest.mark.parametrize("soft", [False, True])
+async def test_timeout_pending_task_says_its_status_and_that_it_is_paid_for(sandbox, context, mode, soft):
+    op = in_mode(submitted(context, "[forever]"), mode, timeout=0.3, soft_fail=soft)
+    with pytest.raises(AirflowSkipException if soft else AirflowSensorTimeout, match="is paid for") as end:
+        await run(op, context, mode)
+    assert "The deadline came before the video; the last status was" in str(end.value)
+
+
+@MODES
+async def test_timeout_polls_failed_says_why_the_last_one_did(sandbox, context, mode):
+    submit = submitted(context, "[forever]")
+    sandbox.fault("error", on="poll", times=-1, status=503, code="overloaded")
+    with pytest.raises(AirflowSensorTimeout, match="503 overloaded"):
+        await run(in_mode(submit, mode, timeout=0.6), context, mode)
 
 
 @MODES
