@@ -1,6 +1,7 @@
 """One upscaled clip a day. Prompt and seed depend on the day only, so a backfill of a day makes that day's clip."""
 
 from datetime import timedelta
+from typing import Any
 
 import pendulum
 from airflow.sdk import CronDataIntervalTimetable, Param, dag
@@ -10,19 +11,19 @@ from lemondata_provider.operators.video import SubmitVideoOperator
 PLACES = ["a harbour", "a mountain pass", "a library", "a night market", "an orchard", "a lighthouse", "a station"]
 
 
-def day_of(dag_run) -> pendulum.DateTime:
+def day_of(dag_run: Any) -> pendulum.DateTime:
     """Return the day of a run. A manual run may have no data interval; it uses its own day."""
-    return pendulum.instance(dag_run.data_interval_start or dag_run.run_after)
+    return pendulum.DateTime.instance(dag_run.data_interval_start or dag_run.run_after)
 
 
-def prompt_of(dag_run) -> str:
+def prompt_of(dag_run: Any) -> str:
     """Return the prompt of a run's day."""
     day = day_of(dag_run)
     place = PLACES[day.day_of_year % len(PLACES)]
     return f"{place.capitalize()} on a {day.format('dddd')} in {day.format('MMMM')}, slow camera, natural light."
 
 
-def seed_of(dag_run) -> int:
+def seed_of(dag_run: Any) -> int:
     """Return the seed of a run's day, for example 20261123."""
     return int(day_of(dag_run).format("YYYYMMDD"))
 
@@ -38,7 +39,7 @@ def seed_of(dag_run) -> int:
     user_defined_macros={"prompt_of": prompt_of, "seed_of": seed_of},
     doc_md=__doc__,
 )
-def lemondata_daily_clip():
+def lemondata_daily_clip() -> None:
     clip = SubmitVideoOperator(
         task_id="clip",
         model="veo3.1-fast",

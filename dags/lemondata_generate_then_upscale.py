@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from airflow.sdk import Param, dag, task, task_group
+from airflow.sdk import Param, dag, get_current_context, task, task_group
 
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.sensors.task import TaskSensor
@@ -26,13 +26,13 @@ PROMPTS = [
     },
     doc_md=__doc__,
 )
-def lemondata_generate_then_upscale():
+def lemondata_generate_then_upscale() -> None:
     @task
-    def prompts(params: dict) -> list[str]:
-        return params["prompts"]
+    def prompts() -> list[str]:
+        return list(get_current_context()["params"]["prompts"])
 
     @task_group
-    def clip(prompt: str):
+    def clip(prompt: str) -> None:
         generate = SubmitVideoOperator(
             task_id="generate",
             model="{{ params.model }}",

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lemondata_provider.api.redaction import shield
 from lemondata_provider.hooks.lemondata import LemonDataHook
+
+if TYPE_CHECKING:
+    from airflow.sdk.definitions.xcom_arg import PlainXComArg
 
 
 class LemonDataMixin:
@@ -18,6 +21,11 @@ class LemonDataMixin:
     def hook(self) -> LemonDataHook:
         """Return the connection to LemonData."""
         return LemonDataHook(self.lemondata_conn_id)
+
+    @property
+    def output(self) -> PlainXComArg:
+        """Return a reference to the result, or with ``["video_url"]`` to the URL of the video."""
+        return super().output  # type: ignore[misc,no-any-return] # Airflow's operators have it, of a wider type
 
     def render_template(self, *args: Any, **kwargs: Any) -> Any:
         """Render a template, and shield the inline media that it brought in; mapped tasks come this way too."""

@@ -23,6 +23,7 @@ from lemondata_provider.api.polling import (
 from lemondata_provider.api.redaction import shield_literal
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import identify
+from lemondata_provider.hooks.annotations import Text
 from lemondata_provider.hooks.arguments import connection_id, flag, in_seconds, is_literal, named_task
 from lemondata_provider.hooks.exceptions import naming_task, to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
@@ -68,7 +69,7 @@ class TaskSensor(LemonDataMixin, BaseSensorOperator):
     def __init__(
         self,
         *,
-        poll_url: str | dict[str, Any],
+        poll_url: Text | dict[str, Any],
         lemondata_conn_id: str = LemonDataHook.default_conn_name,
         poke_interval: float | timedelta = 5.0,
         timeout: float | timedelta = 3600.0,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 from airflow.sdk import BaseOperator, Context
 
@@ -15,6 +15,7 @@ from lemondata_provider.api.polling import failure_of
 from lemondata_provider.api.redaction import shield_literal
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import Task, TaskStatus, Video
+from lemondata_provider.hooks.annotations import Text
 from lemondata_provider.hooks.arguments import named_task
 from lemondata_provider.hooks.exceptions import to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
@@ -68,9 +69,9 @@ class VideoToObjectStorageOperator(LemonDataMixin, BaseOperator):
         self,
         *,
         path: Any,
-        poll_url: str | dict[str, Any] | None = None,
-        video_url: str | None = None,
-        if_exists: str = "skip",
+        poll_url: Text | dict[str, Any] | None = None,
+        video_url: Text | None = None,
+        if_exists: Literal["skip", "overwrite", "fail"] = "skip",
         max_bytes: int | None = None,
         lemondata_conn_id: str = LemonDataHook.default_conn_name,
         retry_policy: Any = None,
