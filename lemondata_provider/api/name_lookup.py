@@ -9,17 +9,24 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import os
 import socket
 import urllib.request
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 from typing import Any
 
 import httpcore
 import httpx
 
 MAX_LOOKUPS = 4  # at a time; all of them ask for the same few names
-_threads = ThreadPoolExecutor(MAX_LOOKUPS, thread_name_prefix="lemondata-lookup")
+
+
+@lru_cache(maxsize=1)
+def _threads(process: int) -> ThreadPoolExecutor:
+    """Return the threads of a process: a forked one has none of its parent's."""
+    return ThreadPoolExecutor(MAX_LOOKUPS, thread_name_prefix="lemondata-lookup")
 
 
 class LookupBackend(httpcore.AsyncNetworkBackend):
@@ -68,7 +75,7 @@ class LookupBackend(httpcore.AsyncNetworkBackend):
         else:
             return [host]
         loop = asyncio.get_running_loop()
-        lookup = loop.run_in_executor(_threads, lambda: self._look_up(host, port, type=socket.SOCK_STREAM))
+        lookup = loop.run_in_executor(_threads(os.getpid()), lambda: self._look_up(host, port, type=socket.SOCK_STREAM))
         try:
             found = await asyncio.wait_for(lookup, timeout)
         except asyncio.TimeoutError:
