@@ -89,7 +89,7 @@ def _plain(token: str) -> str:
             token = chr(int(token[1:], 16))
         elif token[0] == "&":
             token = html.unescape(token)
-        elif token[1] == "u":
+        elif token[1] == "u" and len(token) > 2:  # whole, as the pattern has it
             token = chr(int(token[2:], 16))
         else:
             token = _ESCAPES.get(token, token[1])

@@ -71,6 +71,15 @@ def test_hide_svg_sent_in_base64_and_quoted_decoded_leaves_nothing_of_it() -> No
     assert shown == "bad element in …!"
 
 
+@pytest.mark.parametrize(
+    "text", ["\\u", "\\u12", "\\uzzzz", "\\", "\\u\n", "%", "%4", "%zz", "&", "&#39", "&lt", "\\ud800"]
+)
+@pytest.mark.parametrize("place", ["{} QUJD", "QUJD {}", "{}"])
+def test_hide_broken_escape_stays_as_it_is(text: str, place: str) -> None:
+    quoted = place.format(text)
+    assert SentMedia({"image": "data:image/png;base64," + "QUJD" * 50}).hide(quoted) == quoted
+
+
 @given(
     content=st.binary(min_size=2 * RUN, max_size=300),
     before=st.text(max_size=40),
