@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 from airflow.sdk import Context
@@ -11,7 +10,7 @@ from lemondata_provider.api.cancellation import NOT_CANCELLED
 from lemondata_provider.api.errors import LemonDataError, TaskFailedError, TaskTimeoutError
 from lemondata_provider.api.polling import STILL_RUNNING
 from lemondata_provider.hooks.exceptions import LemonDataFailException, to_airflow_error
-from lemondata_provider.operators.submit_store import WRITE_TIMEOUT, submit_store_of
+from lemondata_provider.operators.submit_store import WRITE_TIMEOUT, submit_store_of, write_through_outage
 from lemondata_provider.triggers.events import with_video_url
 
 
@@ -49,36 +48,24 @@ def success(operator: Any, context: Context, result: dict[str, Any], timeout: fl
     :param context: Airflow's context.
     :param result: what the operator returns.
     :param timeout: how long an outage may last, in seconds.
-    :raises LemonDataFailException: the result cannot be stored; it is in the message.
+    :raises LemonDataFailException: the result cannot be stored; the message names the task.
     """
-    if store := submit_store_of(operator, context):
-        store.write_end(result["task_id"])
-        _push_video_url(context, result)
-    else:
-        _push(operator, context, result, timeout)
+
+    def push() -> None:
+        if store is None and operator.do_xcom_push:
+            context["ti"].xcom_push(key="return_value", value=result)
+        if result["video_url"]:
+            with_video_url(context, result)
+
+    store = submit_store_of(operator, context)
+    task_id, poll_url = result.get("task_id"), result.get("poll_url")
+    if store:
+        store.write_end(task_id)
+        push()  # a retry finds the task
+    elif error := write_through_outage(push, task_id, operator.sleep, timeout):
+        message = (
+            f"Airflow could not store the result: {error}. It is paid for: wait for it with "
+            f"TaskSensor(poll_url={poll_url!r}). No retry follows, since it would pay again."
+        )
+        raise LemonDataFailException(LemonDataError(message, task_id=task_id, poll_url=poll_url))
     return result
-
-
-def _push_video_url(context: Context, result: dict[str, Any]) -> None:
-    if result["video_url"]:
-        with_video_url(context, result)
-
-
-def _push(operator: Any, context: Context, result: dict[str, Any], timeout: float) -> None:
-    until = time.monotonic() + timeout
-    while True:
-        try:
-            if operator.do_xcom_push:
-                context["ti"].xcom_push(key="return_value", value=result)
-            _push_video_url(context, result)
-            return
-        except Exception as error:  # noqa: BLE001 # whatever Airflow has trouble with
-            reason = str(error)
-        if time.monotonic() >= until:
-            task_id, poll_url = result["task_id"], result["poll_url"]
-            message = (
-                f"Airflow could not store the result: {reason}. It is paid for: wait for it with "
-                f"TaskSensor(poll_url={poll_url!r}). No retry follows, since it would pay again."
-            )
-            raise LemonDataFailException(LemonDataError(message, task_id=task_id, poll_url=poll_url)) from None
-        operator.sleep(1.0)

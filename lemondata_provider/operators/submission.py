@@ -176,10 +176,10 @@ class Submission:
 
     def _find_earlier(self) -> Record | None:
         """Return the record of a task that was submitted for this very request, and then replaced by another."""
-        has_history = self.store and (self.before or self.store.current.number > 1)
-        if not self.store or not has_history or self.options.on_clear == "regenerate":
+        if self.store is None or self.options.on_clear == "regenerate":
             return None
-        return self.store.find_earlier(self.new_record.fingerprint)
+        is_first = self.before is None and self.store.current.number == 1
+        return None if is_first else self.store.find_earlier(self.new_record.fingerprint)
 
     def _reattach(self, stored: Record, cleared: bool) -> tuple[TaskPoller, PollResult]:
         renewed = cleared or stored.is_adopted  # a user wants the video: that renews the deadline

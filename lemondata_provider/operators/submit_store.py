@@ -38,9 +38,7 @@ class AirflowTry:
     def of(cls, context: Context) -> AirflowTry:
         """Return the try of a context."""
         ti, run = context["ti"], context.get("dag_run")
-        return cls(
-            str(getattr(ti, "id", "")) or None, getattr(ti, "try_number", 1), getattr(run, "clear_number", 0) or 0
-        )
+        return cls(str(ti.id), ti.try_number, getattr(run, "clear_number", None) or 0)
 
 
 @dataclass
@@ -82,7 +80,8 @@ class SubmitStore:
         """Keep a record that another one is about to replace."""
         name = record.task_id or "unknown"
         self.store.set(HISTORY_KEY.format(name), record.to_json())
-        self.store.set(HISTORY, [*(kept for kept in self._history() if kept != name), name])
+        if record.task_id:
+            self.store.set(HISTORY, [*(kept for kept in self._history() if kept != name), name])
 
     def write_intent(self, intent: Record, before: Record | None) -> None:
         """Store that a request is about to leave; if that fails, nothing of it stays."""
@@ -111,16 +110,7 @@ class SubmitStore:
 
     def write_task(self, record: Record) -> None:
         """Store the record of a task, through an outage of Airflow's API server too: what it names is paid for."""
-        until = time.monotonic() + WRITE_TIMEOUT
-        while True:
-            try:
-                self.store.set(KEY, record.to_json())
-                return
-            except Exception as error:  # noqa: BLE001 # whatever the store has trouble with: the id must not be lost
-                log.warning("Task %s could not be stored yet: %s", record.task_id, error)
-            if time.monotonic() >= until:
-                return
-            self.sleep(1.0)
+        write_through_outage(lambda: self.store.set(KEY, record.to_json()), record.task_id, self.sleep)
 
     def write_end(self, task_id: str | None) -> None:
         """Store that the task instance ends for good with a task: if another try comes, a person wants it."""
@@ -148,6 +138,30 @@ class SubmitStore:
             self.sleep(READ_AGAIN_SECONDS)
             value = self.store.get(key)
         return value
+
+
+def write_through_outage(
+    write: Callable[[], None], task_id: str | None, sleep: Callable[[float], None], timeout: float = WRITE_TIMEOUT
+) -> Exception | None:
+    """
+    Write to Airflow's API server, and again each second while that fails: what is written is paid for.
+
+    :param write: writes.
+    :param task_id: LemonData's id of the task, for the log.
+    :param sleep: how to pause.
+    :param timeout: how long an outage may last, in seconds.
+    :return: why it failed to the end, if it did.
+    """
+    until = time.monotonic() + timeout
+    while True:
+        try:
+            write()
+            return None
+        except Exception as error:  # noqa: BLE001 # whatever Airflow has trouble with
+            log.warning("Task %s could not be stored yet: %s", task_id, error)
+            if time.monotonic() >= until:
+                return error
+        sleep(1.0)
 
 
 def submit_store_of(operator: Any, context: Context) -> SubmitStore | None:

@@ -46,7 +46,7 @@ def poll_asynchronously(sandbox: Any) -> None:
 
 def download(sandbox: Any) -> None:
     with Downloader(sleep=lambda _: None) as downloader, pytest.raises(LemonDataError):
-        downloader.download(f"{sandbox.url}/videos/none.mp4?X-Amz-Signature=s3cret", sink=None)  # type: ignore[arg-type]
+        downloader.download(f"{sandbox.url}/videos/none.mp4?X-Amz-Signature=s3cret", sink=None)  # type: ignore[arg-type] # never written to
 
 
 SENDERS = [poll, poll_asynchronously, download]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+from collections.abc import Set
 from typing import Any
 
 import httpcore
@@ -26,7 +27,7 @@ def entry(address: str, family: int = socket.AF_INET) -> Any:
 class Connector(httpcore.AsyncNetworkBackend):
     """Connects to nothing, and notes what it was asked for."""
 
-    def __init__(self, refuses: set[str] = frozenset()) -> None:  # type: ignore[assignment]
+    def __init__(self, refuses: Set[str] = frozenset()) -> None:
         self.refuses = refuses
         self.addresses: list[str] = []
 

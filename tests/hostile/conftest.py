@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 class Hostile(BaseHTTPRequestHandler):
     """Answers by the task's id."""
 
-    answers = {  # noqa: RUF012 # nobody changes it
+    answers = {  # noqa: RUF012 # a constant
         "nul": (json.dumps(NUL).encode(), {}),
         "oversized": (json.dumps({"status": "processing", "x": "x" * 100 * MB}).encode(), {}),
         "bomb": (gzip.compress(b"\0" * 500 * MB), {"Content-Encoding": "gzip"}),

@@ -152,7 +152,7 @@ def test_execute_ended_by_a_user_and_killed_during_the_create_cancels_once(sandb
                         os.kill(os.getpid(), signal.SIGTERM)
                         return send_once(call)
 
-                    client.send_once = answer_after_the_signal  # type: ignore[method-assign]
+                    client.send_once = answer_after_the_signal  # type: ignore[method-assign] # a fake
                     return client
 
             return Hook(self.lemondata_conn_id)
