@@ -228,7 +228,7 @@ class TaskTimeoutError(LemonDataError):
 
 
 class DownloadError(LemonDataError):
-    """The finished video was not downloaded. It is paid for. A retry downloads it again at no cost."""
+    """The finished video was not downloaded. It is paid for. A retry stores it at no cost."""
 
 
 class LinkEndedError(DownloadError):
@@ -240,7 +240,7 @@ class BrokenDownloadError(DownloadError):
 
 
 class NotAVideoError(DownloadError):
-    """The link leads to something that is no video. A retry downloads it again at no cost."""
+    """The link leads to something that is no video. A retry asks for it again at no cost."""
 
 
 class VideoTooLargeError(LemonDataError):

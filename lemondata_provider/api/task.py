@@ -165,6 +165,7 @@ class Task(Answer):
                 "task_id": self.id,
                 **self.model_dump(mode="json", include=RESULT_FIELDS),
                 "operation": None,
+                "generation_seconds": self.seconds,
                 "video_url": self.videos[0].url if self.videos else None,
                 "estimated_cost_usd": None,
             }

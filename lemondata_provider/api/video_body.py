@@ -9,7 +9,7 @@ from typing import Protocol
 from lemondata_provider.api.container import SIGNATURE_BYTES, ContainerReader, VideoFacts, container_of
 from lemondata_provider.api.errors import NotAVideoError, VideoTooLargeError
 
-PAID = "The video is paid for; a retry downloads it again at no cost."
+PAID = "The video is paid for; a retry stores it at no cost."
 
 
 class Sink(Protocol):

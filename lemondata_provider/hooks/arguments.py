@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 from lemondata_provider.api.errors import InvalidRequestError
+from lemondata_provider.api.fields import parse_count
 from lemondata_provider.api.task import identify
 
 
@@ -43,6 +44,18 @@ def in_seconds(name: str, value: float | timedelta) -> float:
         shown = repr(value) if isinstance(value, (int, float, str, timedelta)) else type(value).__name__
         raise InvalidRequestError(f"{name} must be a number of seconds above 0, not {shown}")
     return float(seconds)
+
+
+def count(name: str, value: Any) -> int:
+    """
+    Return a whole number of 1 or more.
+
+    :raises InvalidRequestError: if it is none.
+    """
+    try:
+        return parse_count(value)
+    except ValueError as error:
+        raise InvalidRequestError(f"{name} {error}, not {value!r}") from None
 
 
 def connection_id(name: str, value: Any) -> str:

@@ -91,6 +91,13 @@ def task_instance_state(dag_id: str, task_id: str, run_id: str, map_index: int) 
     raise LookupError(f"There is no task instance {dag_id} {task_id} {run_id}")
 
 
+def has_partitions() -> bool:
+    """Return whether an asset event may have a partition key (3.3 and newer)."""
+    from airflow.sdk.execution_time.context import OutletEventAccessor  # noqa: PLC0415 # few DAG files need it
+
+    return hasattr(OutletEventAccessor, "add_partitions")
+
+
 def is_from_mapped(operator: Any) -> bool:
     """Return whether Airflow made this operator by expanding a mapped one."""
     return bool(getattr(operator, "_BaseOperator__from_mapped", False))

@@ -2,16 +2,29 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from airflow.sdk import Context
+from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from lemondata_provider.api.cancellation import NOT_CANCELLED
 from lemondata_provider.api.errors import LemonDataError, TaskFailedError, TaskTimeoutError
 from lemondata_provider.api.polling import STILL_RUNNING
+from lemondata_provider.api.video_body import PAID
 from lemondata_provider.hooks.exceptions import LemonDataFailException, to_airflow_error
+from lemondata_provider.operators.output import NO_FILE, OutputFile
 from lemondata_provider.operators.submit_store import WRITE_TIMEOUT, submit_store_of, write_through_outage
+from lemondata_provider.results.asset_events import fill_events
+from lemondata_provider.results.outputs import push_file, report
 from lemondata_provider.triggers.events import with_video_url
+
+log = logging.getLogger(__name__)
+
+PAID_WITHOUT_RECORD = (
+    "The video is paid for. No retry follows, since it would pay again: VideoToObjectStorageOperator stores the video "
+    "of the poll URL at no cost."
+)
 
 
 def failure(operator: Any, context: Context, error: LemonDataError) -> Exception:
@@ -31,10 +44,34 @@ def failure(operator: Any, context: Context, error: LemonDataError) -> Exception
         error = error.replace(message=f"{kept} on_timeout='cancel': {cancellation}")
     store = submit_store_of(operator, context)
     if store is None:
-        return LemonDataFailException(error)
+        message = error.message.replace(PAID, PAID_WITHOUT_RECORD)
+        return LemonDataFailException(error.replace(message=message))
     if error.final:
         store.write_end(error.task_id)
     return to_airflow_error(error)
+
+
+def store_file(operator: Any, context: Context, file: OutputFile, result: dict[str, Any]) -> dict[str, Any]:
+    """
+    Return the result of a finished task with its file, which is stored now.
+
+    :param operator: see :func:`failure`.
+    :param context: Airflow's context.
+    :param file: where the video goes.
+    :param result: of the task.
+    :raises LemonDataError: the video was not stored; the retry that follows stores it at no cost.
+    :raises LemonDataFailException: it cannot be stored there, or a retry would pay again.
+    """
+    try:
+        return file.store(result, operator.hook)
+    except LemonDataError as error:
+        raise failure(operator, context, error) from error.__cause__
+    except AirflowTaskTimeout:
+        if submit_store_of(operator, context):
+            raise
+        names = {"task_id": result["task_id"], "poll_url": result["poll_url"]}
+        timeout = TaskTimeoutError(f"execution_timeout ended the download. {PAID_WITHOUT_RECORD}", **names)
+        raise LemonDataFailException(timeout) from None
 
 
 def success(operator: Any, context: Context, result: dict[str, Any], timeout: float = WRITE_TIMEOUT) -> dict[str, Any]:
@@ -56,7 +93,9 @@ def success(operator: Any, context: Context, result: dict[str, Any], timeout: fl
             context["ti"].xcom_push(key="return_value", value=result)
         if result["video_url"]:
             with_video_url(context, result)
+        push_file(context, result)
 
+    result = {**NO_FILE, **result}
     store = submit_store_of(operator, context)
     task_id, poll_url = result.get("task_id"), result.get("poll_url")
     if store:
@@ -68,4 +107,7 @@ def success(operator: Any, context: Context, result: dict[str, Any], timeout: fl
             f"TaskSensor(poll_url={poll_url!r}). No retry follows, since it would pay again."
         )
         raise LemonDataFailException(LemonDataError(message, task_id=task_id, poll_url=poll_url))
+    fill_events(operator.outlets, context, result, operator.asset_partition)
+    if result["outputs"]:
+        log.info("%s", report(result))
     return result

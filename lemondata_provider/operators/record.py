@@ -39,6 +39,7 @@ OPTIONAL_FIELDS = {
     "estimated_cost_usd",
     "request_id",
     "try_id",
+    "regenerated",
 }  # a record of an earlier version does not have it, and is whole all the same
 
 
@@ -59,6 +60,7 @@ class Record:
     :param estimated_cost_usd: the price at submit time, if known.
     :param request_id: LemonData's id of the create request, if known.
     :param try_id: Airflow's id of the try that wrote this: a try takes back its own intent only.
+    :param regenerated: whether a person wants the video anew, so that it may replace the file of the old one.
     """
 
     fingerprint: dict[str, str]
@@ -72,6 +74,7 @@ class Record:
     estimated_cost_usd: str | None = None
     request_id: str | None = None
     try_id: str | None = None
+    regenerated: bool = False
 
     @classmethod
     def read(cls, stored: Any) -> Record | None:

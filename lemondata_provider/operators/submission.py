@@ -63,6 +63,8 @@ class Submission:
     :param cancel_replaced: whether a task is cancelled that a person wants another one for.
     :param sleep: how to pause.
     :param check: called before anything is submitted; what it raises is raised then, and nothing is sent.
+    :param find_file: called with a record before its task is polled or submitted; it raises if the file of the video
+        is there already.
     :param price: checks a request right before it is submitted, and returns what it will cost in USD.
     :param record: what is known by now; with the task's id once there is a task.
     :param lost: the error of a request that may have been accepted.
@@ -80,7 +82,8 @@ class Submission:
     task_instance: TaskInstanceKey
     cancel_replaced: bool = False
     sleep: Callable[[float], None] = time.sleep
-    check: Callable[[], None] | None = None
+    check: Callable[[], None] = lambda: None
+    find_file: Callable[[Record], None] = lambda _: None
     price: Callable[[VideoRequest], str | None] = lambda _: None
     is_killed: Callable[[], bool] = lambda: False
     record: Record = field(init=False)
@@ -104,6 +107,7 @@ class Submission:
         if recovery is Recovery.MANUAL:
             raise SubmitUnknownError(f"{ANSWER_UNSEEN} {self._repair()}")
         self.before = stored
+        self.new_record = replace(self.new_record, regenerated=cleared and self.options.on_clear == "regenerate")
         if stored and recovery is Recovery.REATTACH:
             return self._reattach(stored, cleared)
         self.replaced = stored if self.cancel_replaced else None
@@ -186,9 +190,10 @@ class Submission:
         deadline = self.new_record.deadline if renewed else stored.deadline
         kept = {
             name: getattr(stored, name)
-            for name in ("model", "operation", "task_id", "poll_url", "estimated_cost_usd", "request_id")
+            for name in ("model", "operation", "task_id", "poll_url", "estimated_cost_usd", "request_id", "regenerated")
         }
         self.record = replace(self.new_record, deadline=deadline, answered=True, **kept)
+        self.find_file(self.record)
         reason = "adopted by a user" if stored.is_adopted else "cleared by a user" if cleared else "a retry"
         self.hook.log.info("This is %s: polling task %s before anything is paid for", reason, stored.task_id)
         poller = self._poller(self.record)
@@ -221,8 +226,8 @@ class Submission:
                 self.hook.log.warning(self.hook.cancel(record.task_id))
 
     def _submit(self) -> tuple[TaskPoller, PollResult]:
-        if self.check:
-            self.check()
+        self.check()
+        self.find_file(self.new_record)
         self._keep_replaced()
         refusals: list[LemonDataError] = []
         with self.hook.get_conn() as client:

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 from decimal import Decimal
-from functools import partial
 from typing import Any, ClassVar, Literal
 
 from airflow.sdk import BaseOperator, Context
@@ -14,33 +13,29 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from lemondata_provider.api.errors import LemonDataError, TaskTimeoutError
 from lemondata_provider.api.polling import Failed, PollAgain, PollResult, TaskPoller
-from lemondata_provider.api.redaction import redact, shield_literal
+from lemondata_provider.api.redaction import shield_literal
 from lemondata_provider.api.request import REQUEST_FIELDS
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import Task
 from lemondata_provider.hooks.annotations import Integer, Number, Object, Objects, Switch, Text, Texts
-from lemondata_provider.hooks.arguments import choice, connection_id, flag, in_seconds
+from lemondata_provider.hooks.arguments import choice, connection_id, count, flag, in_seconds
 from lemondata_provider.hooks.exceptions import naming_task, submit_errors_as_airflow_errors, to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.mixin import LemonDataMixin
 from lemondata_provider.hooks.retry_policy import with_retry_policy
-from lemondata_provider.operators.ending import failure, success
-from lemondata_provider.operators.fingerprint import fingerprint
+from lemondata_provider.operators.ending import failure, store_file, success
 from lemondata_provider.operators.guards import read_guards
-from lemondata_provider.operators.record import Options, Record
+from lemondata_provider.operators.output import OutputFile, OutputFound, result_of_found
+from lemondata_provider.operators.preparation import prepare
+from lemondata_provider.operators.record import Record
 from lemondata_provider.operators.request_fields import FIELDS, computed_paths
 from lemondata_provider.operators.submission import Submission
-from lemondata_provider.operators.submit_store import submit_store_of
-from lemondata_provider.operators.validation import (
-    VALIDATIONS,
-    check_literals,
-    check_requests,
-    checked_requests,
-    with_operations,
-)
+from lemondata_provider.operators.validation import VALIDATIONS, check_literals
+from lemondata_provider.results.asset_events import checked_partition
+from lemondata_provider.results.outputs import IF_EXISTS, MAX_BYTES
+from lemondata_provider.results.paths import checked_path
 from lemondata_provider.triggers.events import read_event
 from lemondata_provider.triggers.task import TaskTrigger
-from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 
 class SubmitVideoOperator(LemonDataMixin, BaseOperator):
@@ -50,8 +45,10 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
     All request fields are templated, also inside lists and dicts; what is left out is not sent, so that the service's
     own default holds. Inline media (``data:`` URLs) are sent, and shown nowhere. Returns a dict with ``task_id``,
     ``poll_url``, ``status``, ``model``, ``operation``, ``progress``, ``video_url``, ``videos``,
-    ``billing_transaction_id``, ``estimated_cost_usd``, ``created`` and ``updated``; what is not known yet is ``None``.
-    The URL of a finished video is an XCom of its own: the next task takes ``video_url=this.output["video_url"]``.
+    ``billing_transaction_id``, ``estimated_cost_usd``, ``created``, ``updated``, ``generation_seconds``,
+    ``output_path``, ``output_uri``, ``outputs`` and ``skipped``; what is not known is ``None``. ``video_url``,
+    ``output_path`` and ``output_uri`` are XComs of their own: the next task takes
+    ``video_url=this.output["video_url"]``.
 
     Source: https://docs.lemondata.cc (create-video).
 
@@ -87,6 +84,16 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
     :param user: your own name for who asked, passed on to the service.
     :param extra_params: more fields to send along, for what is newer than this package.
     :param lemondata_conn_id: connection of type ``lemondata``, default ``lemondata_default``.
+    :param output_path: where the finished video is stored: ``s3://``, ``gs://``, ``abfs://``, ``file://`` or an
+        absolute path, with a connection as ``s3://conn@bucket/…``, or an ``ObjectStoragePath``. One that ends in ``/``
+        is a folder, in which the file is ``<task_id>[-<map_index>].mp4``. More videos become ``clip-2.mp4`` and so on.
+        Waits for completion. Default: the video is stored nowhere.
+    :param if_exists: what happens if the file is there: ``skip`` returns it and submits nothing, unless it is the
+        video of another request, which fails (default); ``overwrite`` replaces it; ``fail`` accepts only the file of
+        this very task.
+    :param max_bytes: refuse to store a larger video, default 2 GiB.
+    :param asset_partition: ``file`` gives the events of ``outlets`` the file's path as partition key (3.3 and newer),
+        so that each file starts a run of a DAG with a ``PartitionedAssetTimetable``; default: no key.
     :param wait_for_completion: return the finished video instead of the submitted task, default ``False``.
     :param deferrable: wait in the triggerer, where minutes of waiting hold no worker; default ``True``, whatever
         Airflow's own default is.
@@ -121,7 +128,7 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
     :raises LemonDataError: what a retry may mend while nothing was submitted: no connection, too many requests.
     """
 
-    template_fields: Sequence[str] = (*FIELDS, "lemondata_conn_id")
+    template_fields: Sequence[str] = (*FIELDS, "lemondata_conn_id", "output_path")
     template_fields_renderers: ClassVar[dict[str, str]] = {"extra_params": "json"}
     ui_color = "#fff7c2"
     on_kill_seconds = 4.0  # Airflow ends the process 5 s after the signal
@@ -162,6 +169,10 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
         user: Text | None = None,
         extra_params: Object | None = None,
         lemondata_conn_id: str = LemonDataHook.default_conn_name,
+        output_path: Any = None,
+        if_exists: Literal["skip", "overwrite", "fail"] = "skip",
+        max_bytes: int = MAX_BYTES,
+        asset_partition: Literal["file"] | None = None,
         wait_for_completion: bool = False,
         deferrable: bool = True,
         poll_interval: float = 5.0,
@@ -190,7 +201,11 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
         ]
         self.blank_as_none = flag("blank_as_none", blank_as_none)
         self.lemondata_conn_id = connection_id("lemondata_conn_id", lemondata_conn_id)
-        self.wait_for_completion = flag("wait_for_completion", wait_for_completion)
+        self.output_path = self.output_template = checked_path("output_path", output_path)
+        self.if_exists = choice("if_exists", if_exists, IF_EXISTS)
+        self.max_bytes = count("max_bytes", max_bytes)
+        self.asset_partition = checked_partition(asset_partition)
+        self.wait_for_completion = flag("wait_for_completion", wait_for_completion) or output_path is not None
         self.deferrable = flag("deferrable", deferrable)
         self.poll_interval = in_seconds("poll_interval", poll_interval)
         self.timeout = in_seconds("timeout", timeout)
@@ -205,18 +220,23 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
         check_literals(self)
         self.guards = read_guards(check_live, max_cost_usd, unknown_cost)
         self._submission: Submission | None = None
-        self._killed = False
+        self.is_killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the request, submit it or reattach to its task, and return, defer or wait."""
-        self._submission = submission = self._new_submission(context)
+        with submit_errors_as_airflow_errors(None):
+            output = OutputFile.of(self, context)
+        self._submission = submission = prepare(self, context, output)
         try:
             with naming_task(lambda: vars(submission.record)):
                 with submit_errors_as_airflow_errors(getattr(self, "retry_policy", None)):
                     poller, result = submission.submit_or_reattach()
                 if isinstance(result, PollAgain) and self.cancel_on_kill:
                     submission.raise_if_ended_by_user()
-                return self._finish(context, submission.record, poller, result)
+                file = output and output.of_record(submission.record)
+                return self._finish(context, submission.record, file, poller, result)
+        except OutputFound as found:
+            return success(self, context, result_of_found(found.kept))
         except AirflowTaskTimeout:
             if error := submission.unrecorded_error():
                 raise to_airflow_error(error) from None
@@ -229,13 +249,20 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
         with naming_task(lambda: (next_kwargs or {}).get("submitted") or {}):
             return super().resume_execution(next_method, next_kwargs, context)
 
-    def execute_complete(self, context: Context, event: Any, submitted: dict[str, Any] | None = None) -> dict[str, Any]:
+    def execute_complete(
+        self,
+        context: Context,
+        event: Any,
+        submitted: dict[str, Any] | None = None,
+        output: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
         """
         Return the result of the trigger's event, or raise its error.
 
         :param context: Airflow's context.
         :param event: the trigger's event.
         :param submitted: the result of the submit; ``airflow dags test`` does not pass it.
+        :param output: where the video is stored, if it is.
         """
         submitted = submitted or {"model": self.model, "operation": self.operation}
         try:
@@ -245,43 +272,18 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
         if ended := end.exception():
             raise failure(self, context, ended)
         result = SubmitFacts.from_result(submitted).complete(end.result or {})
-        return success(self, context, result)
+        file = OutputFile(**output) if output else OutputFile.of(self, context)
+        return self._end(context, file, result)
 
     def on_kill(self) -> None:
         """Cancel the task at LemonData if a user ended the task instance; a drained worker and a retry keep it."""
-        self._killed = True  # no create begins any more
+        self.is_killed = True  # no create begins any more
         if self.cancel_on_kill and (submission := self._submission):
             submission.cancel_if_ended_by_user(self.on_kill_seconds)
 
-    def _new_submission(self, context: Context) -> Submission:
-        given = checked_requests(self)
-        requests = with_operations(given)
-        body = requests[0].body()
-        self.log.info("Request: %s", redact(body))
-        store = submit_store_of(self, context)
-        return Submission(
-            hook=self.hook,
-            requests=requests,
-            new_record=Record(
-                fingerprint(given[0].body()),  # another package or catalog may infer another operation
-                max_tries=getattr(context["ti"], "max_tries", 0),
-                deadline=time.time() + self.timeout,
-                model=requests[0].model,
-                operation=body.get("operation"),
-                try_id=store.current.id if store else None,
-            ),
-            options=Options(self.on_unknown_submit, self.on_clear, self.resubmit_failed),
-            poll_interval=self.poll_interval,
-            store=store,
-            task_instance=TaskInstanceKey.of(context["ti"]),
-            cancel_replaced=self.cancel_on_kill,
-            check=partial(check_requests, requests, self.validation, self.hook),
-            price=partial(self.guards.check, self.hook),
-            is_killed=lambda: self._killed,
-            sleep=self.sleep,
-        )
-
-    def _finish(self, context: Context, record: Record, poller: TaskPoller, result: PollResult) -> dict[str, Any]:
+    def _finish(
+        self, context: Context, record: Record, file: OutputFile | None, poller: TaskPoller, result: PollResult
+    ) -> dict[str, Any]:
         """Return the submitted task or wait for its video, as the user asked."""
         facts = SubmitFacts(record.model, record.operation, record.estimated_cost_usd)
         last_task = poller.last_task or Task(id=poller.wait.task_id, poll_url=poller.wait.poll_url)
@@ -291,8 +293,12 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
             return success(self, context, submitted)
         if isinstance(result, PollAgain) and self.deferrable:
             trigger = TaskTrigger.after_poll(poller, self.cancel_on_kill)
-            self.defer(trigger=trigger, method_name="execute_complete", kwargs={"submitted": submitted})
+            kwargs = {"submitted": submitted, **({"output": file.to_json()} if file else {})}
+            self.defer(trigger=trigger, method_name="execute_complete", kwargs=kwargs)
         end = self.hook.wait(poller, result)
         if isinstance(end, Failed):
             raise failure(self, context, end.error)
-        return success(self, context, facts.complete(end.task.result()))
+        return self._end(context, file, facts.complete(end.task.result()))
+
+    def _end(self, context: Context, file: OutputFile | None, result: dict[str, Any]) -> dict[str, Any]:
+        return success(self, context, store_file(self, context, file, result) if file else result)

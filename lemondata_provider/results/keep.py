@@ -20,7 +20,7 @@ from lemondata_provider.api.errors import (
     OutputUnwritableError,
 )
 from lemondata_provider.api.task import Task
-from lemondata_provider.api.video_body import Downloaded
+from lemondata_provider.api.video_body import PAID, Downloaded
 from lemondata_provider.results.outputs import Kept, Output, describe, find_usable
 from lemondata_provider.results.paths import numbered
 from lemondata_provider.results.sidecar import (
@@ -37,6 +37,7 @@ from lemondata_provider.results.target import OutputSink, Target
 
 log = logging.getLogger(__name__)
 
+PAID_AND_REFUSED = "The video of this task is paid for: VideoToObjectStorageOperator stores it elsewhere at no cost."
 _SUFFIXES = {"mp4": ".mp4", "mov": ".mov", "webm": ".webm", "matroska": ".mkv"}
 
 
@@ -69,11 +70,10 @@ class ResultKeeper:
         found = find_usable(self.target, origin, self.if_exists)
         if found is None:
             return None
-        log.info("%s is there already: nothing is downloaded", self.target.uri)
         videos = found.sidecar.videos if found.sidecar else 1
         others = [self.numbered(number) for number in range(2, videos + 1)]
         more = [describe(other, there) for other in others if (there := inspect_path(other, origin)).size is not None]
-        return Kept((describe(self.target, found), *more), skipped=True)
+        return Kept((describe(self.target, found), *more), True, self.target.path, sidecar=found.sidecar)
 
     def keep(self, task: Task, origin: Origin, renew: Callable[[], Task] | None = None) -> Kept:
         """
@@ -99,7 +99,7 @@ class ResultKeeper:
                     outputs.insert(0, keeping.keep(task.videos[number - 1].url))
         except LemonDataError as error:
             self._explain(error, origin)
-        return Kept(tuple(output for output, _ in outputs), skipped=outputs[0][1])
+        return Kept(tuple(output for output, _ in outputs), outputs[0][1], self.target.path)
 
     def numbered(self, number: int) -> Target:
         """Return where the video of this number goes."""
@@ -110,11 +110,9 @@ class ResultKeeper:
         """Raise the error with the task, and what it means for the money."""
         message = error.message
         if isinstance(error, OutputTakenError):
-            message += (
-                " The video of this task is paid for: VideoToObjectStorageOperator stores it elsewhere at no cost."
-            )
+            message += f" {PAID_AND_REFUSED}"
         elif isinstance(error, OutputError):
-            message += " The video is paid for; a retry stores it at no cost."
+            message += f" {PAID}"
         raise error.replace(message=message, task_id=origin.task_id, poll_url=origin.poll_url) from error.__cause__
 
 
@@ -159,7 +157,7 @@ class _Keeping:
         except BaseException:  # a timeout of Airflow's is no Exception
             sink.abandon()
             raise
-        self._report(downloaded)
+        self._warn_of_name(downloaded)
         return describe(self.target, Found(Occupant.SAME_TASK, downloaded.size, sidecar))
 
     def _commit(self, sink: OutputSink, sidecar: Sidecar) -> None:
@@ -192,8 +190,7 @@ class _Keeping:
         task = self.renew() if self.renew else None
         return task.videos[self.number - 1].url if task and len(task.videos) == self.videos else None
 
-    def _report(self, downloaded: Downloaded) -> None:
-        facts = downloaded.facts
-        log.info("Stored %s: %d bytes, %s, %s s", self.target.uri, downloaded.size, facts.container, facts.duration)
-        if not self.target.name.lower().endswith(_SUFFIXES[facts.container]):
-            log.warning("%s is a %s file, whatever its name says", self.target.uri, facts.container)
+    def _warn_of_name(self, downloaded: Downloaded) -> None:
+        container = downloaded.facts.container
+        if not self.target.name.lower().endswith(_SUFFIXES[container]):
+            log.warning("%s is a %s file, whatever its name says", self.target.uri, container)

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
 from enum import Enum
 from typing import Any
 
+from airflow.sdk import Context
+
 from lemondata_provider.api.container import facts_of_file
 from lemondata_provider.api.errors import OutputTakenError
-from lemondata_provider.results.sidecar import Found, Occupant, Origin, inspect_path
+from lemondata_provider.results.sidecar import Found, Occupant, Origin, Sidecar, inspect_path
 from lemondata_provider.results.target import Target
 
 log = logging.getLogger(__name__)
 
 IF_EXISTS = ("skip", "overwrite", "fail")
+MAX_BYTES = 2 * 1024**3  # that an operator stores unless its user says otherwise
 
 
 @dataclass(frozen=True)
@@ -47,15 +51,46 @@ class Kept:
 
     :param outputs: the files, the first video first.
     :param skipped: whether the first file was there already.
+    :param path: of the first file, with its connection.
+    :param sidecar: the sidecar of the first file, if it was there already and has one.
     """
 
     outputs: tuple[Output, ...]
     skipped: bool
+    path: str
+    sidecar: Sidecar | None = field(default=None, compare=False)
 
     def result(self) -> dict[str, Any]:
         """Return the part of an Airflow task's result that is about files: plain JSON values."""
         outputs = [asdict(output) for output in self.outputs]
-        return {"output_uri": outputs[0]["uri"] if outputs else None, "outputs": outputs, "skipped": self.skipped}
+        return {
+            "output_path": self.path,
+            "output_uri": outputs[0]["uri"],
+            "outputs": outputs,
+            "skipped": self.skipped,
+        }
+
+
+def push_file(context: Context, result: Mapping[str, Any]) -> None:
+    """Push where the first file is as XComs of their own: the next task takes ``this.output["output_path"]``."""
+    for name in ("output_path", "output_uri") if result["outputs"] else ():
+        context["ti"].xcom_push(key=name, value=result[name])
+
+
+def report(result: Mapping[str, Any]) -> str:
+    """
+    Return the last line of a task's log: file, size, seconds and cost.
+
+    :param result: what the operator returns, with at least one file.
+    """
+    first, *more = result["outputs"]
+    files = f"{first['uri']}{f' and {len(more)} more' if more else ''}: {first['size']:,} bytes"
+    length = "" if first["duration"] is None else f", {first['duration']:g} s of video"
+    if result["skipped"]:
+        return f"Skipped, nothing paid: {files}{length}, there already"
+    seconds, cost = result.get("generation_seconds"), result.get("estimated_cost_usd")
+    generated = "" if seconds is None else f", generated in {seconds:g} s"
+    return f"Stored {files}{length}{generated}{'' if cost is None else f', about {cost} USD'}"
 
 
 class Action(Enum):

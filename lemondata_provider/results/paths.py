@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from lemondata_provider.api.errors import InvalidRequestError
+from lemondata_provider.hooks.arguments import is_literal
 from lemondata_provider.results.local import LocalTarget
 from lemondata_provider.results.objects import EXTRAS, ObjectTarget
 from lemondata_provider.results.target import Target
@@ -37,6 +38,24 @@ def target_for(path: Any) -> Target:
     if not bucket or not key:
         raise InvalidRequestError(f"{text!r} must name a bucket and a file: {scheme}://[connection@]bucket/clip.mp4")
     return ObjectTarget(text, scheme, conn_id or None, f"{bucket}/{key}")
+
+
+def checked_path(name: str, path: Any) -> Any:
+    """
+    Return a path of the DAG file as it is kept in an operator; a template is checked once it is rendered.
+
+    :param name: of the parameter.
+    :param path: of a file or a folder, or nothing.
+    :raises InvalidRequestError: this package writes no such file.
+    """
+    # An ObjectStoragePath would lose its connection in the copies that Airflow makes of an operator.
+    text = str(path) if hasattr(path, "conn_id") else path
+    if isinstance(text, str) and is_literal(text):
+        try:
+            target_for(file_path(text, "task"))
+        except InvalidRequestError as error:
+            raise InvalidRequestError(f"{name}: {error.message}") from None
+    return text
 
 
 def file_path(path: Any, task_id: str, map_index: int = -1) -> str:

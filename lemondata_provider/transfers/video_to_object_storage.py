@@ -10,20 +10,20 @@ from airflow.sdk import BaseOperator, Context
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.errors import InvalidRequestError, LemonDataError
-from lemondata_provider.api.fields import parse_count
 from lemondata_provider.api.polling import failure_of
 from lemondata_provider.api.redaction import shield_literal
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import Task, TaskStatus, Video
 from lemondata_provider.hooks.annotations import Text
-from lemondata_provider.hooks.arguments import named_task
+from lemondata_provider.hooks.arguments import choice, connection_id, count, named_task
 from lemondata_provider.hooks.exceptions import to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.mixin import LemonDataMixin
 from lemondata_provider.hooks.retry_policy import with_retry_policy
+from lemondata_provider.results.asset_events import check_partition_key, checked_partition, fill_events
 from lemondata_provider.results.keep import ResultKeeper
-from lemondata_provider.results.outputs import IF_EXISTS, Kept
-from lemondata_provider.results.paths import file_path, target_for
+from lemondata_provider.results.outputs import IF_EXISTS, MAX_BYTES, Kept, push_file, report
+from lemondata_provider.results.paths import checked_path, file_path, target_for
 from lemondata_provider.results.sidecar import Origin
 
 
@@ -40,9 +40,10 @@ class VideoToObjectStorageOperator(LemonDataMixin, BaseOperator):
             path="s3://aws_default@bucket/{{ ds }}/clip.mp4",
         )
 
-    Returns a dict with ``output_uri`` (the file, without the connection), ``outputs`` (a list of ``uri``, ``size``,
-    ``sha256``, ``container``, ``duration``, ``width`` and ``height``) and ``skipped``; with a poll URL also the keys
-    of ``SubmitVideoOperator``. ``output_uri`` is an XCom of its own. Beside each file is a sidecar, ``clip.mp4.json``.
+    Returns a dict with ``output_path`` (the file, with the connection), ``output_uri`` (without it), ``outputs`` (a
+    list of ``uri``, ``size``, ``sha256``, ``container``, ``duration``, ``width`` and ``height``) and ``skipped``; with
+    a poll URL also the keys of ``SubmitVideoOperator``. ``output_path`` and ``output_uri`` are XComs of their own.
+    Beside each file is a sidecar, ``clip.mp4.json``.
 
     Source: https://docs.lemondata.cc (get-video-status).
 
@@ -53,7 +54,9 @@ class VideoToObjectStorageOperator(LemonDataMixin, BaseOperator):
     :param video_url: the link of a video, instead of ``poll_url``; it cannot be renewed. Templated.
     :param if_exists: ``skip`` uses a file that is there, unless it is the video of another task (default);
         ``overwrite`` replaces it; ``fail`` accepts only a file of this very task.
-    :param max_bytes: refuse a larger video; default: no limit.
+    :param max_bytes: refuse a larger video; default 2 GiB.
+    :param asset_partition: ``file`` gives the events of ``outlets`` the path of the file as partition key (3.3 and
+        newer); default: no key.
     :param lemondata_conn_id: connection of type ``lemondata``, default ``lemondata_default``; templated.
     :param retry_policy: Airflow's (3.3 and newer), default and for ``None``
         :class:`~lemondata_provider.hooks.retry_policy.LemonDataRetryPolicy`.
@@ -72,7 +75,8 @@ class VideoToObjectStorageOperator(LemonDataMixin, BaseOperator):
         poll_url: Text | dict[str, Any] | None = None,
         video_url: Text | None = None,
         if_exists: Literal["skip", "overwrite", "fail"] = "skip",
-        max_bytes: int | None = None,
+        max_bytes: int = MAX_BYTES,
+        asset_partition: Literal["file"] | None = None,
         lemondata_conn_id: str = LemonDataHook.default_conn_name,
         retry_policy: Any = None,
         **kwargs: Any,
@@ -81,18 +85,13 @@ class VideoToObjectStorageOperator(LemonDataMixin, BaseOperator):
         # Mapped arguments and the results of other tasks come later, so only what is given can be checked here.
         if (poll_url is None) == (video_url is None):
             raise InvalidRequestError("Give either poll_url or video_url")
-        if if_exists not in IF_EXISTS:
-            raise InvalidRequestError(f"if_exists must be one of {', '.join(IF_EXISTS)}, not {if_exists!r}")
-        try:
-            self.max_bytes = None if max_bytes is None else parse_count(max_bytes)
-        except ValueError as error:
-            raise InvalidRequestError(f"max_bytes {error}, not {max_bytes!r}") from None
-        # An ObjectStoragePath would lose its connection in the copies that Airflow makes of an operator.
-        self.path = str(path) if hasattr(path, "conn_id") else path
+        self.path = checked_path("path", path)
+        self.if_exists = choice("if_exists", if_exists, IF_EXISTS)
+        self.max_bytes = count("max_bytes", max_bytes)
+        self.asset_partition = checked_partition(asset_partition)
         self.poll_url = shield_literal(poll_url)
         self.video_url = shield_literal(video_url)
-        self.if_exists = if_exists
-        self.lemondata_conn_id = lemondata_conn_id
+        self.lemondata_conn_id = connection_id("lemondata_conn_id", lemondata_conn_id)
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Poll the task once, and store its videos."""
@@ -103,12 +102,15 @@ class VideoToObjectStorageOperator(LemonDataMixin, BaseOperator):
             if translated is error:
                 raise
             raise translated from error
-        context["ti"].xcom_push(key="output_uri", value=result["output_uri"])
+        push_file(context, result)
+        fill_events(self.outlets, context, result, self.asset_partition)
+        self.log.info("%s", report(result))
         return result
 
     def _keep(self, context: Context) -> dict[str, Any]:
         ti = context["ti"]
         target = target_for(file_path(self.path, self.task_id, getattr(ti, "map_index", -1)))
+        check_partition_key(self.asset_partition, target.path)
         target.preflight()
         keeper = ResultKeeper(target, self.if_exists, self.max_bytes)
         if self.poll_url is None:

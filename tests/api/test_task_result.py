@@ -19,6 +19,7 @@ RESULT = {
     "estimated_cost_usd": None,
     "model": "sora-2",
     "operation": None,
+    "generation_seconds": 0.0,
     "created": "2023-11-14T22:13:20Z",
     "updated": "2023-11-14T22:13:20Z",
 }

@@ -10,6 +10,7 @@ import pytest
 
 from lemondata_provider.hooks.exceptions import LemonDataFailException
 from lemondata_provider.operators.ending import success
+from lemondata_provider.operators.output import NO_FILE
 from lemondata_provider.operators.record import ENDED_KEY
 from lemondata_provider.operators.video import SubmitVideoOperator
 
@@ -41,8 +42,9 @@ def operator(sleep: Callable[[float], None] = time.sleep, **fields: Any) -> Subm
 def test_success_without_a_record_pushes_the_result_through_an_outage():
     ti, pauses = Outage(3), list[float]()
     context: Any = {"ti": ti}
-    assert success(operator(sleep=pauses.append), context, RESULT) == RESULT
-    assert ti.xcoms == {"return_value": RESULT, "video_url": RESULT["video_url"]}
+    result = success(operator(sleep=pauses.append), context, RESULT)
+    assert result == {**NO_FILE, **RESULT}
+    assert ti.xcoms == {"return_value": result, "video_url": RESULT["video_url"]}
     assert len(pauses) == 3
 
 

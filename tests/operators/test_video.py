@@ -7,6 +7,7 @@ import structlog
 from airflow.sdk.exceptions import TaskDeferred
 
 from lemondata_provider.api.errors import InvalidRequestError
+from lemondata_provider.operators.output import NO_FILE
 from lemondata_provider.triggers.events import TaskEvent
 from tests.operators.helpers import operator, sent
 
@@ -24,6 +25,8 @@ RESULT_KEYS = {
     "estimated_cost_usd",
     "created",
     "updated",
+    "generation_seconds",
+    *NO_FILE,
 }
 
 
@@ -71,7 +74,7 @@ def test_execute_wait_for_completion_defers_and_the_event_is_the_result(sandbox,
     event = TaskEvent(task_id=kwargs["task_id"], poll_url=kwargs["poll_url"], result=answer).model_dump()
     result = getattr(op, deferral.value.method_name)(context, event=event, **(deferral.value.kwargs or {}))
     from_submit = {"model": "sora-2", "operation": "text-to-video", "estimated_cost_usd": "0.80"}
-    assert result == {**answer, **from_submit}
+    assert result == {**answer, **from_submit, **NO_FILE}
     assert context["ti"].xcoms["video_url"] == "https://cdn.example/v.mp4"
     assert len(sandbox.ledger.creates) == 1
 

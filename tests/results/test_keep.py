@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,6 @@ from lemondata_provider.api.errors import (
 )
 from lemondata_provider.api.task import Task
 from lemondata_provider.results.keep import ResultKeeper
-from lemondata_provider.results.outputs import Kept
 from lemondata_provider.results.paths import target_for
 from lemondata_provider.results.sidecar import Origin
 from tests.api.file_server import FileServer, Reply
@@ -73,7 +73,7 @@ def test_keep_several_videos_lie_beside_each_other(store: Any, keep: Any, server
         (2, 3),
         (3, 3),
     ]
-    assert keep(server.url, server.url, server.url) == Kept(kept.outputs, skipped=True)
+    assert keep(server.url, server.url, server.url) == replace(kept, skipped=True)
 
 
 def test_keep_several_videos_interrupted_goes_on_with_the_missing(store: Any, keep: Any, server: FileServer) -> None:
@@ -93,13 +93,13 @@ def test_keep_several_videos_interrupted_goes_on_with_the_missing(store: Any, ke
 def test_keep_again_for_the_same_task_downloads_nothing(store: Any, keep: Any, server: Any, if_exists: str) -> None:
     first = keep(if_exists=if_exists)
     again = keep(if_exists=if_exists)
-    assert again == Kept(first.outputs, skipped=True)
+    assert again == replace(first, skipped=True)
     assert len(server.requests) == 1
 
 
 def test_keep_same_request_of_another_task_is_used(keep: Any) -> None:
     first = keep()
-    assert keep(origin=Origin("t9", "/v1/tasks/t9", fingerprint=REQUEST)) == Kept(first.outputs, skipped=True)
+    assert keep(origin=Origin("t9", "/v1/tasks/t9", fingerprint=REQUEST)) == replace(first, skipped=True)
 
 
 @pytest.mark.parametrize("if_exists", ["skip", "fail"])

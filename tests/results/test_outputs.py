@@ -28,7 +28,9 @@ def test_decide_every_occupant_and_mode_has_its_action(occupant: Occupant, if_ex
 
 
 def test_kept_result_is_plain_json_with_the_first_uri() -> None:
-    result = Kept((Output("s3://clips/a.mp4", 10), Output("s3://clips/a-2.mp4", 11)), skipped=False).result()
+    result = Kept(
+        (Output("s3://clips/a.mp4", 10), Output("s3://clips/a-2.mp4", 11)), False, "s3://aws@clips/a.mp4"
+    ).result()
     assert (result["output_uri"], result["skipped"]) == ("s3://clips/a.mp4", False)
     assert [set(output) for output in result["outputs"]] == [
         {"uri", "size", "sha256", "container", "duration", "width", "height"}

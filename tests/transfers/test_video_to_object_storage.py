@@ -57,7 +57,7 @@ def test_operator_finished_task_is_stored_and_described(
 ) -> None:
     result = keep(poll_url=clip if whole else clip["poll_url"])
     assert (tmp_path / "clip.mp4").read_bytes() == served(sandbox, clip)
-    assert result.keys() == {*clip, "output_uri", "outputs", "skipped"}
+    assert result.keys() == set(clip)
     assert result["output_uri"] == context["ti"].xcoms["output_uri"] == f"file://{tmp_path}/clip.mp4"
     assert result["outputs"][0]["container"] == "mp4"
     assert result["operation"] == ("text-to-video" if whole else None)
@@ -98,7 +98,7 @@ def test_operator_second_run_downloads_nothing(sandbox: Any, clip: Any, keep: An
 
 def test_operator_video_url_is_stored_without_a_task(sandbox: Any, clip: Any, keep: Any) -> None:
     result = keep(video_url=f"{clip['video_url']}?signature=1")
-    assert result.keys() == {"output_uri", "outputs", "skipped"}
+    assert result.keys() == {"output_path", "output_uri", "outputs", "skipped"}
     assert keep(video_url=f"{clip['video_url']}?signature=2")["skipped"]
     with pytest.raises(LemonDataFailException, match="another request"):
         keep(poll_url=clip)
@@ -132,11 +132,15 @@ def test_operator_target_unusable_polls_nothing(sandbox: Any, clip: Any, keep: A
     assert len(sandbox.ledger.calls) == before
 
 
+def test_operator_path_of_another_file_system_is_refused_in_the_dag_file(keep: Any) -> None:
+    with pytest.raises(InvalidRequestError, match="must begin with file:"):
+        keep(path="memory://clips/clip.mp4", video_url="https://host/clip.mp4")
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
         ({"max_bytes": 100}, "max_bytes is 100"),
-        ({"path": "memory://clips/clip.mp4"}, "must begin with"),
         ({"path": "/proc/version/clip.mp4"}, None),
         ({"poll_url": "not a poll URL"}, "poll_url must be"),
     ],
