@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from lemondata_provider.api import calls
+from lemondata_provider.api.download import Downloader
 from lemondata_provider.api.errors import OutputError
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import Task, TaskStatus, canonical_poll_url
@@ -19,6 +20,7 @@ from lemondata_provider.results.keep import ResultKeeper
 from lemondata_provider.results.outputs import Kept
 from lemondata_provider.results.paths import file_path, target_for
 from lemondata_provider.results.sidecar import Origin, Sidecar
+from lemondata_provider.results.target import Target
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -51,12 +53,16 @@ class OutputFile:
     :param if_exists: what happens to a file that is there, see :mod:`lemondata_provider.results.outputs`.
     :param max_bytes: refuse a larger video.
     :param fingerprint: a digest of each field of the request.
+    :param new_target: returns the target of a path.
+    :param new_downloader: makes the HTTP client for the links.
     """
 
     path: str
     if_exists: str = "skip"
     max_bytes: int | None = None
     fingerprint: Mapping[str, str] | None = None
+    new_target: Callable[[str], Target] = field(default=target_for, repr=False)
+    new_downloader: Callable[[], Downloader] = field(default=Downloader, repr=False)
 
     @classmethod
     def of(cls, operator: Any, context: Context) -> OutputFile | None:
@@ -67,9 +73,9 @@ class OutputFile:
         if map_index >= 0 and _may_be_one_for_all(operator):
             log.warning(ONE_FOR_ALL, operator.output_template)
         path = file_path(operator.output_path, operator.task_id, map_index)
-        target_for(path)  # refuse now what is no path of a file
+        operator.new_target(path)  # refuse now what is no path of a file
         check_partition_key(operator.asset_partition, path)
-        return cls(path, operator.if_exists, operator.max_bytes)
+        return cls(path, operator.if_exists, operator.max_bytes, None, operator.new_target, operator.new_downloader)
 
     def of_record(self, record: Record) -> OutputFile:
         """Return the file for the request of a record."""
@@ -78,7 +84,12 @@ class OutputFile:
 
     def to_json(self) -> dict[str, Any]:
         """Return what rebuilds this file after a deferral."""
-        return asdict(self)
+        return {name: getattr(self, name) for name in ("path", "if_exists", "max_bytes", "fingerprint")}
+
+    @classmethod
+    def from_json(cls, operator: Any, stored: Mapping[str, Any]) -> OutputFile:
+        """Rebuild the file in the process that resumes."""
+        return cls(**stored, new_target=operator.new_target, new_downloader=operator.new_downloader)
 
     def raise_if_there(self, record: Record) -> None:
         """
@@ -118,7 +129,7 @@ class OutputFile:
 
     @property
     def _keeper(self) -> ResultKeeper:
-        return ResultKeeper(target_for(self.path), self.if_exists, self.max_bytes)
+        return ResultKeeper(self.new_target(self.path), self.if_exists, self.max_bytes, self.new_downloader)
 
     def _find_before_paying(self, origin: Origin) -> Kept | None:
         keeper = self._keeper

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
+from lemondata_provider.api.download import Downloader
 from lemondata_provider.api.errors import LemonDataError, TaskTimeoutError
 from lemondata_provider.api.polling import Failed, PollAgain, PollResult, TaskPoller
 from lemondata_provider.api.redaction import shield_literal
@@ -33,7 +34,8 @@ from lemondata_provider.operators.submission import Submission
 from lemondata_provider.operators.validation import VALIDATIONS, check_literals
 from lemondata_provider.results.asset_events import checked_partition
 from lemondata_provider.results.outputs import IF_EXISTS, MAX_BYTES
-from lemondata_provider.results.paths import checked_path
+from lemondata_provider.results.paths import checked_path, target_for
+from lemondata_provider.results.target import Target
 from lemondata_provider.triggers.events import read_event
 from lemondata_provider.triggers.task import TaskTrigger
 
@@ -133,6 +135,8 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
     ui_color = "#fff7c2"
     on_kill_seconds = 4.0  # Airflow ends the process 5 s after the signal
     sleep: Callable[[float], None] = staticmethod(time.sleep)
+    new_target: Callable[[str], Target] = staticmethod(target_for)
+    new_downloader: Callable[[], Downloader] = Downloader
     model: str
     operation: str | None
 
@@ -272,7 +276,7 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
         if ended := end.exception():
             raise failure(self, context, ended)
         result = SubmitFacts.from_result(submitted).complete(end.result or {})
-        file = OutputFile(**output) if output else OutputFile.of(self, context)
+        file = OutputFile.from_json(self, output) if output else OutputFile.of(self, context)
         return self._end(context, file, result)
 
     def on_kill(self) -> None:

@@ -164,16 +164,20 @@ class _Keeping:
         """Write the sidecar, then publish the file; the sidecar of a faster writer comes back."""
         beside = sidecar_target(self.target)
         try:
-            previous = beside.read()
+            same_size, previous = self.target.size() == sidecar.size, beside.read()
         except OutputUnwritableError as error:  # a connection may write and not read
-            log.info("The old sidecar cannot be read: %s", error)
-            previous = None
-        beside.write(sidecar.to_bytes())
+            log.info("The old file cannot be read: %s", error)
+            same_size, previous = False, None
+        # A sidecar counts with a file of its size: the old file must not pass for the new one, if this process dies.
+        written = sidecar.model_copy(update={"size": 0}) if same_size else sidecar
+        beside.write(written.to_bytes())
         try:
             sink.commit()
         except OutputTakenError:
-            self._restore(beside, previous, sidecar)
+            self._restore(beside, previous, written)
             raise
+        if same_size:
+            beside.write(sidecar.to_bytes())
 
     def _restore(self, beside: Target, previous: bytes | None, sidecar: Sidecar) -> None:
         try:

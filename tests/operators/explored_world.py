@@ -12,6 +12,7 @@ REPEATED = CREATES[4:]  # by the client
 FEW_CREATES = CREATES[:3]  # where much else may happen; a retry follows none of these
 NO_MODEL = ("no such model", "lost, with the code of no such model")
 TROUBLES = ("none", "one poll is lost", "the key is refused")
+DOWNLOADS = ("arrives", "breaks off")
 LIVES = ("completed", "failed", "forgotten", "endless")
 # Between submit and first poll the operator really sleeps.
 TIMES: dict[str, Any] = {"poll_interval": 1e-6, "timeout": 600.0}
@@ -92,6 +93,8 @@ class Rules:
     :param creates: what a create may come to.
     :param lies: whether a read of the store may say "nothing" once.
     :param fails_pushes: whether an XCom may not be stored.
+    :param replaces_files: whether the user allows to replace the file of a task by that of another one.
+    :param downloads: what a download may come to.
     :param is_replaced: whether Airflow may begin another try while this process goes on: then its API server refuses
         what the process stores, and knows nothing that it asks for.
     """
@@ -101,6 +104,8 @@ class Rules:
     creates: tuple[str, ...] = CREATES
     lies: bool = False
     fails_pushes: bool = False
+    replaces_files: bool = False
+    downloads: tuple[str, ...] = DOWNLOADS
     is_replaced: bool = False
 
 
@@ -123,10 +128,17 @@ class AirflowNumbers:
 
 @dataclass(frozen=True)
 class World:
-    """What outlives every process: Airflow's task state store as JSON, if there is one, and the tasks at LemonData."""
+    """
+    What outlives every process.
+
+    :param store: Airflow's task state store as JSON, if there is one.
+    :param tasks: those at LemonData.
+    :param files: by name, as JSON; the video of a task is its id.
+    """
 
     store: str | None = "{}"
     tasks: tuple[Paid, ...] = ()
+    files: str = "{}"
 
     def names(self, task: Paid) -> bool:
         return f'"{task.id}"' in (self.store or "")

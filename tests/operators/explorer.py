@@ -17,6 +17,7 @@ from lemondata_provider.hooks.exceptions import LemonDataFailException
 from lemondata_provider.operators.record import KEY
 from lemondata_provider.triggers.events import TaskEvent
 from lemondata_provider.triggers.task import TaskTrigger
+from tests.operators.explored_files import VIDEO_URL
 from tests.operators.explored_world import (
     AirflowNumbers,
     Chooser,
@@ -235,10 +236,21 @@ class Explorer:
             process.violates("a paid task is not in the store")
 
     def _check_result(self, process: Process, result: dict[str, Any]) -> None:
+        if self.operator.output_path:
+            self._check_file(process, result)
+            return
         last = [task for task in process.tasks if task.request == process.wants][-1]
-        ended = (last.state, result["video_url"]) == ("completed", "https://x.test/v.mp4")
+        ended = (last.state, result["video_url"]) == ("completed", VIDEO_URL.format(last.id))
         if result["task_id"] != last.id or (self.operator.wait_for_completion and not ended):
             process.violates(f"another result than that of the paid task: {result}")
+
+    def _check_file(self, process: Process, result: dict[str, Any]) -> None:
+        """The file is there, whole and described, and the video of the wanted request."""
+        (name,) = (name for name in process.files if name.endswith(".mp4"))
+        task = process.task_of(process.files[name])
+        described = json.loads(process.files[f"{name}.json"])["task_id"]
+        if not task or task.request != process.wants or {result["task_id"], described} != {task.id}:
+            process.violates(f"another file than that of the result: {result}")
 
     def _check_failure(self, process: Process, error: LemonDataError) -> None:
         """What is paid for is never reported as not submitted, nor what is known as unknown."""

@@ -6,16 +6,18 @@ import json
 import time
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
 
 import httpx
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import Client
-from lemondata_provider.api.errors import LemonDataError
+from lemondata_provider.api.download import Downloader
+from lemondata_provider.api.errors import BrokenDownloadError, LemonDataError
 from lemondata_provider.api.polling import PollAgain, PollResult, TaskPoller
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.video import SubmitVideoOperator
+from tests.operators.explored_files import VIDEO_URL, ExploredDownloader, ExploredTarget
 from tests.operators.explored_world import (
     LIVES,
     MAX_POLLS,
@@ -67,6 +69,7 @@ class Process:
         self.durable = world.store is not None
         self.values: dict[str, Any] = json.loads(world.store or "{}")
         self.tasks = world.tasks
+        self.files: dict[str, str] = json.loads(world.files)
         self._found = len(self.tasks)
         self.log: list[str] = []
         self.now = time.time()
@@ -77,7 +80,8 @@ class Process:
 
     @property
     def world(self) -> World:
-        return World(json.dumps(self.values, sort_keys=True) if self.durable else None, self.tasks)
+        store = json.dumps(self.values, sort_keys=True) if self.durable else None
+        return World(store, self.tasks, json.dumps(self.files, sort_keys=True))
 
     @property
     def context(self) -> Any:
@@ -145,6 +149,30 @@ class Process:
         if any(before.names(task) and not self.world.names(task) for task in self.tasks):
             self.violates("a stored task is forgotten")
 
+    # --- the files
+
+    def download(self, task_id: str) -> bytes:
+        self.may_be_killed_before(f"download {task_id}")
+        if self._choose.choose(self._rules.downloads) == "breaks off":
+            self.log[-1] += " -> breaks off"
+            raise BrokenDownloadError("reset")
+        return task_id.encode()
+
+    def publish(self, name: str, content: str) -> None:
+        self.may_be_killed_before(f"publish {name}")
+        older = self.task_of(self.files.get(name))
+        if older and self.task_of(content) != older and not self._rules.replaces_files:
+            self.violates("the file of another task is replaced")
+        self.files = {**self.files, name: content}
+
+    def remove(self, name: str) -> None:
+        self.may_be_killed_before(f"remove {name}")
+        self.files = {other: content for other, content in self.files.items() if other != name}
+
+    def task_of(self, content: str | None) -> Paid | None:
+        """Return the task whose video a file is."""
+        return next((task for task in self.tasks if task.id == content), None)
+
     # --- LemonData
 
     def answer(self, request: httpx.Request) -> httpx.Response:
@@ -167,6 +195,8 @@ class Process:
             self.violates("another request is submitted")
         if not all(self._may_be_followed(task) for task in self.tasks):
             self.violates("paid twice without the user's permission")
+        if any(self.task_of(content) for content in self.files.values()) and not self._rules.replaces_files:
+            self.violates("the file is there, and another one is paid for")
         self.creates += 1
         repeated = self.creates > 1
         self._create = self._choose.choose(
@@ -219,7 +249,7 @@ def seen(task: Paid) -> httpx.Response:
     if task.state == "forgotten":
         return refusal(404, "async_task_not_found")
     status = "processing" if task.state == "endless" else task.state
-    video = {"video_url": "https://x.test/v.mp4"} if task.state == "completed" else {}
+    video = {"video_url": VIDEO_URL.format(task.id)} if task.state == "completed" else {}
     return httpx.Response(200, json={"id": task.id, "status": status, **video})
 
 
@@ -269,4 +299,6 @@ class Operator(SubmitVideoOperator):
     def of(self, process: Process) -> Operator:
         """Return the operator as a process has it."""
         self.hook.process, self.sleep, self.prompt = process, process.pause, process.wants
+        self.new_target = lambda path: ExploredTarget(process, path)
+        self.new_downloader = lambda: cast("Downloader", ExploredDownloader(process))
         return self
