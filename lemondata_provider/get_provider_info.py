@@ -33,7 +33,7 @@ def get_provider_info() -> dict[str, Any]:
         "triggers": [
             {
                 "integration-name": _INTEGRATION,
-                "python-modules": ["lemondata_provider.triggers.task"],
+                "python-modules": ["lemondata_provider.triggers.models", "lemondata_provider.triggers.task"],
             }
         ],
         "task-decorators": [
