@@ -30,7 +30,18 @@ def get_provider_info() -> dict[str, Any]:
                 "python-module": "lemondata_provider.transfers.video_to_object_storage",
             }
         ],
-        "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.triggers.task"]}],
+        "triggers": [
+            {
+                "integration-name": _INTEGRATION,
+                "python-modules": ["lemondata_provider.triggers.models", "lemondata_provider.triggers.task"],
+            }
+        ],
+        "task-decorators": [
+            {
+                "name": "lemondata_video",
+                "class-name": "lemondata_provider.decorators.video.lemondata_video_task",
+            }
+        ],
         "config": {
             "lemondata": {
                 "description": "Settings of the LemonData provider.",

@@ -39,6 +39,9 @@ def test_provider_info_names_only_modules_that_import() -> None:
                 import_module(module)
     for entry in info["transfers"]:
         import_module(entry["python-module"])
+    for entry in info["task-decorators"]:
+        module, _, name = entry["class-name"].rpartition(".")
+        assert callable(getattr(import_module(module), name))
 
 
 def test_provider_info_imports_neither_airflow_nor_http_client() -> None:

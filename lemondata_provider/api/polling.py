@@ -24,14 +24,13 @@ from lemondata_provider.api.errors import (
     TaskTimeoutError,
 )
 from lemondata_provider.api.forecast import Forecast, TaskTimeline
+from lemondata_provider.api.pauses import pause_after_failure
 from lemondata_provider.api.task import Task, TaskError, TaskStatus
 
 AUTH_GRACE_SECONDS = 600.0  # keys rotate, firewalls and secrets backends have bad minutes: a paid wait outlives them
 MAX_POLLS_FOR_VIDEO = 3  # more polls of a completed task that shows no video
 CONFIRMATION_SECONDS = 10.0  # two polls this far apart confirm that a task is gone
 PROGRESS_MESSAGE_SECONDS = 30.0  # after this time any progress is worth a log line
-MAX_PAUSE = 60.0  # seconds between two polls during an outage, unless the poll interval is longer
-MAX_RETRY_AFTER = 120.0  # whatever the service asks for: a rate limit is over in a minute
 STILL_RUNNING = "The task may still finish"  # begins what a cancellation makes untrue
 MAX_TASK_AGE = 7 * 86_400.0  # seconds; a task that says it is older has a wrong clock
 # A 404 that is not a task's comes from a wrong base URL, or from a gateway.
@@ -214,7 +213,8 @@ class TaskPoller:
             self._refused_since = None
         if now >= self.wait.deadline:
             return self.timed_out(error)
-        return PollAgain(self._until_deadline(self._backoff(error), now), error)
+        pause = pause_after_failure(error, self._errors, self.wait.poll_interval, self._jitter)
+        return PollAgain(self._until_deadline(pause, now), error)
 
     def error_message(self, error: LemonDataError) -> str | None:
         """Return a log line for a failed poll; of refusals in a row, only the first is worth one."""
@@ -235,12 +235,6 @@ class TaskPoller:
         self._last_message = (task.status, progress, now)
         percent = "" if task.progress is None else f", {task.progress:.0f} %"
         return f"Task {self.wait.task_id} is {_status_of(task)}{percent}"
-
-    def _backoff(self, error: LemonDataError) -> float:
-        if error.retry_after is not None:
-            return max(self.wait.poll_interval, min(error.retry_after, MAX_RETRY_AFTER) + self._jitter())
-        backoff = min(self.wait.poll_interval * 2.0 ** min(self._errors - 1, 10), MAX_PAUSE)
-        return max(self.wait.poll_interval, backoff * (0.5 + self._jitter() / 2))
 
     def _until_deadline(self, delay: float, now: float) -> float:
         grace_ends = self.wait.deadline if self._refused_since is None else self._refused_since + AUTH_GRACE_SECONDS

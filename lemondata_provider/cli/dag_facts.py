@@ -40,8 +40,12 @@ def _is_submit(task: Any) -> bool:
 def _submits(task: Any) -> list[Submits]:
     group = task.get_closest_mapped_task_group()
     expansions = [task_group_expansion(group)] if group else []
-    expansions += [task.expand_input] if isinstance(task, MappedOperator) else []
     known = [_expanded(expansion) for expansion in expansions]
+    if isinstance(task, MappedOperator):
+        own = getattr(task, "op_kwargs_expand_input", None)  # of a decorated task: arguments of its function, no fields
+        expansions.append(own or task.expand_input)
+        rows = _expanded(expansions[-1])
+        known.append([{} for _ in rows] if own and rows is not None else rows)
     fields = {name: _default_of_param(value, task) for name, value in _fields(task).items()}
     if any(one is None for one in known):
         variants = [{**fields, **_unknown(task, expansions[-1])}]
@@ -70,7 +74,9 @@ def _where(fields: Mapping[str, Any]) -> tuple[str | None, float | None]:
 
 def _fields(task: Any) -> dict[str, Any]:
     if not isinstance(task, MappedOperator):
-        return {name: getattr(task.guards if name == "max_cost_usd" else task, name) for name in FIELDS}
+        values = {name: getattr(task.guards if name == "max_cost_usd" else task, name) for name in FIELDS}
+        returned = getattr(task, "returned_fields", ())  # of a decorated task: what its function may still give
+        return {name: LATER if value is None and name in returned else value for name, value in values.items()}
     given = {**_default_args(task), **task.partial_kwargs}
     init = task.operator_class.__init__
     parameters = inspect.signature(SubmitVideoOperator.__init__).parameters
@@ -108,7 +114,7 @@ def _expanded(expansion: Any) -> list[dict[str, Any]] | None:
 
 def _unknown(task: Any, expansion: Any) -> dict[str, Any]:
     """Return the arguments that a mapping gives which is not known yet; what a group gives stands in them."""
-    if not isinstance(task, MappedOperator):
+    if not isinstance(task, MappedOperator) or hasattr(task, "op_kwargs_expand_input"):
         return {}
     if not isinstance(expansion, DictOfListsExpandInput):
         return dict.fromkeys(FIELDS, LATER)

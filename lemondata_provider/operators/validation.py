@@ -111,14 +111,15 @@ def check_literals(operator: Any) -> None:
 
     A mapped task is checked before it submits: Airflow would retry an error while it expands the task.
 
-    :param operator: an operator with the request's fields, ``fallback_models`` and ``validation``.
+    :param operator: an operator with the request's fields, ``fallback_models`` and ``validation``; the names in its
+        ``returned_fields``, if it has them, may be given at run time.
     :raises InvalidRequestError: a literal that no request can have, or the findings in strict validation.
     """
     if is_from_mapped(operator):
         return
     given = request_fields(operator)
     fallbacks = given.pop("fallback_models")
-    undecided = {name for name, value in given.items() if not is_literal(value, operator.template_ext)}
+    undecided = _undecided(operator, given)
     fields = {name: _plain(value) for name, value in given.items() if value is not None and name not in undecided}
     _parse_literals(given, undecided)
     is_known = is_literal(fallbacks, operator.template_ext)
@@ -129,6 +130,16 @@ def check_literals(operator: Any) -> None:
         _refuse(_check_all(bodies, catalog(), undecided).errors)
     if not undecided:
         VideoRequest.checked(**given)
+
+
+def _undecided(operator: Any, given: dict[str, Any]) -> set[str]:
+    """Return the fields that are known at run time only: templates, and what a decorated function may return."""
+    returned = getattr(operator, "returned_fields", ())
+    return {
+        name
+        for name, value in given.items()
+        if not is_literal(value, operator.template_ext) or (value is None and name in returned)
+    }
 
 
 def _parse_literals(given: dict[str, Any], undecided: Collection[str]) -> None:

@@ -20,8 +20,8 @@ from lemondata_provider.api import calls
 from lemondata_provider.api.client import AsyncClient
 from lemondata_provider.api.errors import LemonDataError, RateLimitError
 from lemondata_provider.api.forecast import Forecast
+from lemondata_provider.api.pauses import MAX_RETRY_AFTER
 from lemondata_provider.api.polling import (
-    MAX_RETRY_AFTER,
     Completed,
     Failed,
     PollAgain,

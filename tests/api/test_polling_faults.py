@@ -17,10 +17,10 @@ from lemondata_provider.api import calls
 from lemondata_provider.api.client import Client
 from lemondata_provider.api.errors import LemonDataError, TaskNotFoundError
 from lemondata_provider.api.forecast import TOLERANCE, TOLERANCE_SECONDS
+from lemondata_provider.api.pauses import MAX_RETRY_AFTER
 from lemondata_provider.api.polling import (
     AUTH_GRACE_SECONDS,
     MAX_POLLS_FOR_VIDEO,
-    MAX_RETRY_AFTER,
     Completed,
     Failed,
     PollAgain,

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -219,3 +220,37 @@ def test_submits_of_max_cost_usd_is_known_of_plain_and_mapped_tasks(dag):
     SubmitVideoOperator.partial(task_id="mapped", model="sora-2", prompt="x").expand(max_cost_usd=["0.1", "0.2"])
     costs = [str(clip.max_cost_usd) for found in submits_of(dag.tasks) for clip in found.clips]
     assert costs == ["0.5", "0.1", "0.2"]
+
+
+# --- decorated tasks: what their function returns is known at run time only
+
+
+def test_submits_of_decorated_task_has_the_fields_of_the_decorator_and_an_unknown_length(dag):
+    @task.lemondata_video(model="sora-2", max_cost_usd="0.5")
+    def clip() -> str:
+        return "x"
+
+    clip()
+    found = facts(dag)
+    assert (found.task_id, found.poll_interval, found.number_unknown) == ("clip", None, "")
+    assert found.clips == (Clip("sora-2", LATER, max_cost_usd=Decimal("0.5")),)
+
+
+def test_submits_of_decorated_mapped_task_is_as_many_as_it_is_mapped_over(dag):
+    @task.lemondata_video(model="sora-2", duration=4)
+    def clip(video_url: str, seconds: int) -> str:
+        return f"{video_url} {seconds}"
+
+    clip.expand(video_url=["a", "b"], seconds=[8, 12, 16])
+    assert facts(dag).clips == (Clip("sora-2", LATER),) * 6
+
+
+def test_submits_of_decorated_task_mapped_over_another_task_is_of_unknown_number(dag):
+    @task.lemondata_video(model="sora-2")
+    def clip(subject: str) -> str:
+        return subject
+
+    clip.expand(subject=prompts())
+    found = facts(dag)
+    assert found.clips == (Clip("sora-2", LATER),)
+    assert found.number_unknown == "how many is known at run time only"
