@@ -1,11 +1,14 @@
-"""Generate a clip for each prompt and upscale it. Submit and wait are separate tasks, chained by XCom."""
+"""
+Generate a clip for each prompt and upscale it; both videos are stored in a folder or a bucket.
+
+A second run with the same prompts finds the files, and pays for nothing.
+"""
 
 from datetime import timedelta
 
 from airflow.sdk import Param, dag, get_current_context, task, task_group
 
 from lemondata_provider.operators.video import SubmitVideoOperator
-from lemondata_provider.sensors.task import TaskSensor
 
 PROMPTS = [
     "A calm cinematic shot of a cat walking through a sunlit garden.",
@@ -23,6 +26,7 @@ PROMPTS = [
         "model": Param("veo3.1-fast", type="string"),
         "duration": Param(4, type="integer", minimum=1, maximum=60, description="Seconds."),
         "upscale_model": Param("topaz-video-upscale", enum=["topaz-video-upscale", "grok-imagine-upscale"]),
+        "folder": Param("s3://aws_default@my-bucket/clips", type="string", description="Also a folder: /data/clips."),
     },
     doc_md=__doc__,
 )
@@ -40,16 +44,16 @@ def lemondata_generate_then_upscale() -> None:
             prompt=prompt,
             duration="{{ params.duration }}",
             aspect_ratio="16:9",
+            output_path="{{ params.folder }}/clip-{{ ti.map_index + 1 }}.mp4",
         )
-        wait_generated = TaskSensor(task_id="wait_generated", poll_url=generate.output)
-        upscale = SubmitVideoOperator(
+        SubmitVideoOperator(
             task_id="upscale",
             model="{{ params.upscale_model }}",
             operation="video-to-video",
             prompt="Upscale this clip while preserving the original motion.",
-            video_url=wait_generated.output["video_url"],
+            video_url=generate.output["output_path"],
+            output_path="{{ params.folder }}/clip-{{ ti.map_index + 1 }}-upscaled.mp4",
         )
-        TaskSensor(task_id="wait_upscaled", poll_url=upscale.output)
 
     clip.expand(prompt=prompts())
 

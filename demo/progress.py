@@ -9,10 +9,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter
 
-GENERATE, WAIT_GENERATED = "clip.generate", "clip.wait_generated"
-UPSCALE, WAIT_UPSCALED = "clip.upscale", "clip.wait_upscaled"
-SUBMITTERS = (GENERATE, UPSCALE)
-TASKS = (GENERATE, WAIT_GENERATED, UPSCALE, WAIT_UPSCALED)
+GENERATE, UPSCALE = TASKS = ("clip.generate", "clip.upscale")
 
 Stage = Literal["queued", "generating", "upscaling", "done", "failed"]
 Place = tuple[str, int]
@@ -70,9 +67,9 @@ def _stage(index: int, instances: Instances) -> Stage:
     states = {task: _state(task, index, instances) for task in TASKS}
     if LOST & set(states.values()):
         return "failed"
-    if states[WAIT_UPSCALED] == "success":
+    if states[UPSCALE] == "success":
         return "done"
-    if states[WAIT_GENERATED] == "success":
+    if states[GENERATE] == "success":
         return "upscaling"
     return "generating" if states[GENERATE] in STARTED else "queued"
 
@@ -81,7 +78,7 @@ def _seconds(index: int, instances: Instances, now: datetime) -> float:
     start = instances.get((GENERATE, index), {}).get("start_date")
     if not start:
         return 0.0
-    end = instances.get((WAIT_UPSCALED, index), {}).get("end_date")
+    end = instances.get((UPSCALE, index), {}).get("end_date")
     return max(0.0, ((_instant(end) if end else now) - _instant(start)).total_seconds())
 
 

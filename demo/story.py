@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import httpx
 from rich import box
 from rich.console import Console
 from rich.table import Table
@@ -37,6 +37,10 @@ CONF: Mapping[str, Any] = {
     "upscale_model": "topaz-video-upscale",
 }
 SANDBOX_SECONDS, REAL_SECONDS = 300, 2 * 3600 + 300  # the DAG gives each of two waits an hour
+
+
+RECORD = "lemondata_submit"
+"""What the operator stores of a submit: LemonData's id is known here while Airflow waits."""
 
 
 class DemoError(RuntimeError):
@@ -115,12 +119,20 @@ class _Run:
         self.airflow.start()
         self.airflow.wait_until_healthy(on_tick=self._show_health)
         self.display.step(f"Airflow is healthy: {self.airflow.url} (until the demo ends)")
-        self.run_id = self.airflow.trigger(DAG, CONF)
-        self.display.step(f"Running {DAG}, mapped over {len(PROMPTS)} prompts")
+        self._run_dag(f"Running {DAG}, mapped over {len(PROMPTS)} prompts")
+        self._show_results()
+        self._run_dag("Running it again: its files are there")
+        skipped = [result["skipped"] for result in self._results().values()]
+        if not all(skipped):
+            raise DemoError("The second run paid for a video that was there")
+        self.display.step(f"Second run: {len(skipped)} videos skipped, nothing paid")
+
+    def _run_dag(self, title: str) -> None:
+        self.run_id, self.tasks = self.airflow.trigger(DAG, {**CONF, "folder": str(self.out)}), {}
+        self.display.step(title)
         patience = SANDBOX_SECONDS if self.lemondata.url else REAL_SECONDS
         if self.airflow.wait_for_run(DAG, self.run_id, patience, on_tick=self._show_clips) != "success":
             raise DemoError(self._why_failed())
-        self._save()
 
     def _show_health(self, health: Mapping[str, str]) -> None:
         missing = [name for name, status in health.items() if status != "healthy"] if health else ["api_server"]
@@ -133,8 +145,8 @@ class _Run:
     def _clips(self) -> Sequence[progress.Clip]:
         instances = progress.by_place(self.airflow.task_instances(DAG, self.run_id))
         for place, instance in instances.items():
-            if place[0] in progress.SUBMITTERS and instance["state"] == "success" and place not in self.tasks:
-                self.tasks[place] = self.airflow.xcom(DAG, self.run_id, *place)["task_id"] or ""
+            if place[0] in progress.TASKS and instance["state"] == "deferred" and place not in self.tasks:
+                self.tasks[place] = self.airflow.task_state(DAG, self.run_id, *place)[RECORD]["task_id"]
         by_id = self.lemondata.percents()
         percents = {place: by_id[task] for place, task in self.tasks.items() if task in by_id}
         return progress.clips(len(PROMPTS), instances, percents, datetime.now(timezone.utc))
@@ -147,42 +159,44 @@ class _Run:
                 return f"{one['task_id']}[{one['map_index']}] failed: {reasons[-1]}"
         return "The run failed"
 
-    def _save(self) -> None:
-        costs = self.lemondata.costs()
+    def _results(self) -> dict[progress.Place, dict[str, Any]]:
+        """Fetch what each task returned."""
+        places = [(task, index) for index in range(len(PROMPTS)) for task in progress.TASKS]
+        return {place: self.airflow.xcom(DAG, self.run_id, *place) for place in places}
+
+    def _show_results(self) -> None:
+        costs, results = self.lemondata.costs(), self._results()
         table = Table("clip", "model", "size", "seconds", "USD", box=box.SIMPLE_HEAD)
         sections = []
         for prompt, clip in zip(PROMPTS, self._clips(), strict=True):
-            self.display.waiting(f"Fetching the videos of clip {clip.number}")
-            generated = self._fetch(progress.WAIT_GENERATED, clip, f"clip-{clip.number}.mp4")
-            upscaled = self._fetch(progress.WAIT_UPSCALED, clip, f"clip-{clip.number}-upscaled.mp4")
+            mine = [results[task, clip.number - 1] for task in progress.TASKS]
+            generated, upscaled = strips = [_strip(result) for result in mine]
             sections.append(Section(f"{clip.number}  {prompt}", generated, upscaled))
-            ids = {self.tasks[submitter, clip.number - 1] for submitter in progress.SUBMITTERS}
-            paid = [cost for task, cost in costs.items() if task in ids]
             table.add_row(
                 str(clip.number),
                 f"{CONF['model']} → {CONF['upscale_model']}",
-                f"{_size(generated.video)} → {_size(upscaled.video)}",
+                " → ".join(_size(strip.video) for strip in strips),
                 f"{clip.seconds:.1f}",
-                str(sum(paid)) if paid else "see your account",
+                _paid(mine, costs),
             )
         self.display.waiting("Drawing the contact sheet")
         sheet = self.out / "contact-sheet.png"
         draw(sections, sheet)
         self.display.table(table)
-        self.display.step(f"Saved {2 * len(sections)} videos and {sheet}")
+        self.display.step(f"Stored {2 * len(sections)} videos in {self.out}, and drew {sheet.name}")
 
-    def _fetch(self, task: str, clip: progress.Clip, name: str) -> Strip:
-        result = self.airflow.xcom(DAG, self.run_id, task, clip.number - 1)
-        path = self.out / name
-        with (
-            httpx.stream(
-                "GET", result["video_url"], timeout=60, follow_redirects=True, trust_env=not self.lemondata.url
-            ) as response,  # no proxy leads to the sandbox
-            path.open("wb") as file,
-        ):
-            for piece in response.raise_for_status().iter_bytes():
-                file.write(piece)
-        return Strip(path, f"{result['model']}  {_size(path)}")
+
+def _strip(result: Mapping[str, Any]) -> Strip:
+    path = Path(result["output_path"])
+    return Strip(path, f"{result['model']}  {_size(path)}")
+
+
+def _paid(results: Sequence[Mapping[str, Any]], costs: Mapping[str, Decimal]) -> str:
+    """Say what the videos of a clip cost in this run."""
+    if all(result["skipped"] for result in results):
+        return "skipped, nothing paid"
+    paid = [costs[result["task_id"]] for result in results if result["task_id"] in costs]
+    return str(sum(paid)) if paid else "see your account"
 
 
 def _size(video: Path) -> str:

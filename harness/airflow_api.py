@@ -91,6 +91,12 @@ class AirflowApi:
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/xcomEntries/{key}"
         return self.api("GET", path, map_index=map_index, deserialize=True)["value"]
 
+    def task_state(self, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, Any]:
+        """Return what a task instance has in the task state store, by key."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/state-store"
+        entries = self.api("GET", path, map_index=map_index)["task_state_store"]
+        return {entry["key"]: entry["value"] for entry in entries}
+
     def log(self, dag_id: str, run_id: str, task_id: str, try_number: int, map_index: int = -1) -> str:
         """Fetch the log of one try as text."""
         return "\n".join(map(_text, self._messages(dag_id, run_id, task_id, try_number, map_index)))

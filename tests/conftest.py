@@ -27,6 +27,8 @@ import pytest
 from tests.task_state import TaskStateStore
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from lemondata_provider.sandbox.server import Sandbox
 
 
@@ -97,6 +99,18 @@ def sandbox(lemondata_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sand
     monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", lemondata_sandbox.connection_uri)
     LemonDataHook.price_cache.clear()
     return lemondata_sandbox
+
+
+@pytest.fixture(scope="session")
+def moto_server() -> Iterator[str]:
+    """The URL of a server that speaks S3."""
+    from moto.server import ThreadedMotoServer  # noqa: PLC0415 # few tests need it, and it takes its time
+
+    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+    server.start()
+    host, port = server.get_host_and_port()
+    yield f"http://{host}:{port}"
+    server.stop()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

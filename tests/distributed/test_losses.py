@@ -202,7 +202,7 @@ def kill_one_each(airflow: LocalAirflow, sandbox: Sandbox, begin: float) -> Kill
         lambda: all(call.status is not None for call in arrived), 30, "The answers to the dead worker's submits"
     )
     running = {key_of(ti) for ti in instances(airflow, state=["running"]) if ti["pid"] in dead}
-    in_flight = {key for key in running if is_intent(stored(airflow, *key))}
+    in_flight = {key for key in running if is_intent(airflow.task_state(*key))}
     airflow.wait_until(lambda: triggerers(airflow, since=now) != set(), 30, "A sign of the other triggerer")
     living = triggerers(airflow, since=now)
     return Kill(

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import sys
 import types
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ from airflow.sdk.exceptions import TaskDeferred
 
 from lemondata_provider.catalog import load
 from tests.docs.markdown import blocks
+from tests.results.stores import Bucket
 
 
 @pytest.fixture
@@ -24,17 +27,34 @@ def example(monkeypatch: pytest.MonkeyPatch) -> types.ModuleType:
     return module
 
 
-async def test_readme_dag_against_the_sandbox_returns_a_video(example: Any, sandbox: Any, context: Any) -> None:
+@pytest.fixture
+def bucket(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    """Return README's bucket, with the connection that its DAG names."""
+    bucket = Bucket(moto_server, "my-bucket")
+    bucket.client.create_bucket(Bucket="my-bucket")
+    monkeypatch.setenv("AIRFLOW_CONN_AWS_DEFAULT", bucket.connection())
+    return bucket
+
+
+def test_readme_dag_against_the_sandbox_stores_a_video_in_the_bucket(
+    example: Any, sandbox: Any, context: Any, bucket: Bucket
+) -> None:
     sandbox.configure(generation_seconds=0.5)
     dag = example.my_first_clip()
     clip = dag.get_task("clip")
     with pytest.raises(TaskDeferred) as deferral:
         clip.execute(context)
-    event = await anext(deferral.value.trigger.run())
+    event = asyncio.run(_first(deferral.value.trigger.run()))
     result = getattr(clip, deferral.value.method_name)(context, event.payload, **(deferral.value.kwargs or {}))
     assert (result["status"], result["model"]) == ("completed", clip.model)
-    assert result["video_url"].startswith("http")
+    stored = bucket.client.get_object(Bucket="my-bucket", Key="clips/cat.mp4")["Body"].read()
+    assert stored == bytes(sandbox.service.video(result["task_id"]).read_bytes())
+    assert clip.execute(context)["skipped"]
     assert len(sandbox.ledger.creates) == 1
+
+
+async def _first(events: AsyncIterator[Any]) -> Any:
+    return await anext(events)
 
 
 def test_readme_dag_uses_a_model_that_is_listed_today(example: Any) -> None:

@@ -29,13 +29,6 @@ def states(airflow: LocalAirflow, dag_id: str, run_id: str) -> dict[Piece, str]:
     return {(ti["task_id"], ti["map_index"]): ti["state"] for ti in airflow.task_instances(dag_id, run_id)}
 
 
-def stored(airflow: LocalAirflow, dag_id: str, run_id: str, task_id: str, map_index: int = -1) -> dict[str, Any]:
-    """Return what a task instance has in the task state store, by key."""
-    path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}/state-store"
-    entries = airflow.api("GET", path, map_index=map_index)["task_state_store"]
-    return {entry["key"]: entry["value"] for entry in entries}
-
-
 def mismatches(airflow: LocalAirflow, dag_id: str, run_id: str) -> Counter[Piece]:
     """
     Count the tries that the executor called finished while Airflow took them for unfinished, and so failed them.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from datetime import datetime, timezone
+from pathlib import Path
 from typing import Any
 
 import av
@@ -13,9 +14,9 @@ import pytest
 DURATION = 3
 
 
-def measure(url: str) -> tuple[int, int, float, float]:
-    """Download and decode a video: width, height, seconds, and the seconds of one frame."""
-    content = httpx.get(url, timeout=60).raise_for_status().content
+def measure(video: str) -> tuple[int, int, float, float]:
+    """Decode a video, given as a path or a link: width, height, seconds, and the seconds of one frame."""
+    content = httpx.get(video, timeout=60).raise_for_status().content if "://" in video else Path(video).read_bytes()
     with av.open(io.BytesIO(content), "r") as container:
         stream = container.streams.video[0]
         frames = sum(1 for _ in container.decode(stream))
@@ -25,25 +26,34 @@ def measure(url: str) -> tuple[int, int, float, float]:
 
 
 def assert_upscaled(before: dict[str, Any], after: dict[str, Any], seconds: float) -> None:
-    width, height, length, frame = measure(before["video_url"])
+    width, height, length, frame = measure(before["output_path"] or before["video_url"])
     assert length == pytest.approx(seconds, abs=frame)
-    doubled_width, doubled_height, doubled_length, _ = measure(after["video_url"])
+    doubled_width, doubled_height, doubled_length, _ = measure(after["output_path"] or after["video_url"])
     assert (doubled_width, doubled_height) == (2 * width, 2 * height)
     assert doubled_length == pytest.approx(length, abs=frame)
 
 
 @pytest.mark.parametrize("upscale_model", ["topaz-video-upscale", "grok-imagine-upscale"])
-def test_generate_then_upscale_two_prompts_doubles_the_size_with_two_creates_each(airflow, sandbox, upscale_model):
+def test_generate_then_upscale_two_prompts_doubles_the_size_and_pays_once(airflow, sandbox, upscale_model, tmp_path):
     sandbox.reset()
-    conf = {"prompts": ["a cat in a garden", "a paper city"], "duration": DURATION, "upscale_model": upscale_model}
+    conf = {
+        "prompts": ["a cat in a garden", "a paper city"],
+        "duration": DURATION,
+        "upscale_model": upscale_model,
+        "folder": str(tmp_path),
+    }
     dag_id = "lemondata_generate_then_upscale"
     run_id = airflow.trigger(dag_id, conf=conf)
     assert airflow.wait_for_run(dag_id, run_id, timeout=180) == "success"
     for index in (0, 1):
-        before = airflow.xcom(dag_id, run_id, "clip.wait_generated", index)
-        after = airflow.xcom(dag_id, run_id, "clip.wait_upscaled", index)
+        before = airflow.xcom(dag_id, run_id, "clip.generate", index)
+        after = airflow.xcom(dag_id, run_id, "clip.upscale", index)
         assert (before["model"], after["model"]) == ("veo3.1-fast", upscale_model)
         assert_upscaled(before, after, DURATION)
+    assert len(sandbox.ledger.creates) == 2 * len(conf["prompts"])
+    again = airflow.trigger(dag_id, conf=conf)
+    assert airflow.wait_for_run(dag_id, again, timeout=180) == "success"
+    assert airflow.xcom(dag_id, again, "clip.upscale", 0)["skipped"]
     assert len(sandbox.ledger.creates) == 2 * len(conf["prompts"])
 
 

@@ -10,7 +10,7 @@ from harness.local_airflow import LocalAirflow
 from lemondata_provider.operators.record import HISTORY, HISTORY_KEY, KEY
 from tests.e2e.dags.crash_cells import RETRIES
 from tests.e2e.dags.slow_submit import WAYS
-from tests.e2e.evidence import creates, mismatches, polled, states, stored
+from tests.e2e.evidence import creates, mismatches, polled, states
 from tests.e2e.killer import Killer, until
 
 AWAY = 40  # seconds
@@ -55,7 +55,7 @@ def test_submit_api_server_down_after_the_post_is_charged_once(airflow, sandbox,
         assert {state for state, _ in ended.values()} == {"success"}
     for task_id in task_ids:
         state, tries = ended[task_id]
-        known = stored(airflow, dag_id, run_id, task_id)[KEY]["task_id"]
+        known = airflow.task_state(dag_id, run_id, task_id)[KEY]["task_id"]
         if state == "success":
             assert airflow.xcom(dag_id, run_id, task_id)["task_id"] == known
         else:
@@ -69,17 +69,17 @@ def test_on_clear_deferred_task_is_charged_again_only_for_regenerate(airflow, sa
     run_id = airflow.trigger(dag_id)
     until(lambda: polled(sandbox, ["cleared, reuse", "cleared, regenerate"]), 60, "Deferring")
     assert states(airflow, dag_id, run_id) == {("reuse", -1): "deferred", ("regenerate", -1): "deferred"}
-    reused, old = (stored(airflow, dag_id, run_id, task_id)[KEY] for task_id in ("reuse", "regenerate"))
+    reused, old = (airflow.task_state(dag_id, run_id, task_id)[KEY] for task_id in ("reuse", "regenerate"))
     sandbox.configure(generation_seconds=4)
     clear(airflow, dag_id, run_id, "reuse", "regenerate")
     assert airflow.wait_for_run(dag_id, run_id, timeout=120) == "success"
 
     assert creates(sandbox) == {"cleared, reuse": 1, "cleared, regenerate": 2}
     assert airflow.xcom(dag_id, run_id, "reuse")["task_id"] == reused["task_id"]
-    assert HISTORY not in stored(airflow, dag_id, run_id, "reuse")
+    assert HISTORY not in airflow.task_state(dag_id, run_id, "reuse")
     new = airflow.xcom(dag_id, run_id, "regenerate")["task_id"]
     assert new != old["task_id"]
-    after = stored(airflow, dag_id, run_id, "regenerate")
+    after = airflow.task_state(dag_id, run_id, "regenerate")
     assert after[KEY]["task_id"] == new
     assert after[HISTORY] == [old["task_id"]]
     assert after[HISTORY_KEY.format(old["task_id"])] == old
@@ -95,7 +95,7 @@ def test_mapped_task_items_reordered_fails_on_retry_and_submits_again_on_clear(a
     until(lambda: killer.reached().keys() == {("retried", 0), ("retried", 1)}, 90, "Coming to the barriers")
     done = {("cleared", 0): "success", ("cleared", 1): "success"}
     until(lambda: done.items() <= states(airflow, dag_id, run_id).items(), 90, "Finishing the others")
-    before = [stored(airflow, dag_id, run_id, "cleared", index)[KEY] for index in (0, 1)]
+    before = [airflow.task_state(dag_id, run_id, "cleared", index)[KEY] for index in (0, 1)]
 
     items.write_text(json.dumps([2, 1]))
     clear(airflow, dag_id, run_id, "items_retried")
@@ -109,7 +109,7 @@ def test_mapped_task_items_reordered_fails_on_retry_and_submits_again_on_clear(a
     assert creates(sandbox) == {"retried 1": 1, "retried 2": 1, "cleared 1": 2, "cleared 2": 2}
     for index in (0, 1):
         assert "prompt changed" in airflow.failures(dag_id, run_id, "retried", 2, index)[0]
-        kept = stored(airflow, dag_id, run_id, "cleared", index)
+        kept = airflow.task_state(dag_id, run_id, "cleared", index)
         assert kept[HISTORY] == [before[index]["task_id"]]
         assert kept[HISTORY_KEY.format(before[index]["task_id"])] == before[index]
         assert kept[KEY]["task_id"] == airflow.xcom(dag_id, run_id, "cleared", index)["task_id"]

@@ -8,7 +8,6 @@ from typing import Any
 
 import boto3
 import pytest
-from moto.server import ThreadedMotoServer
 
 from lemondata_provider.results.keep import ResultKeeper
 from lemondata_provider.results.outputs import Kept
@@ -17,15 +16,6 @@ from lemondata_provider.results.sidecar import Origin
 from tests.api.file_server import FileServer, serving
 from tests.results.keeping import CONTENT, ORIGIN, quick, task
 from tests.results.stores import BUCKET, Bucket, Folder
-
-
-@pytest.fixture(scope="session")
-def moto_server() -> Iterator[str]:
-    server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
 
 
 @pytest.fixture

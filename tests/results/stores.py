@@ -36,7 +36,7 @@ class Folder:
 class Bucket:
     """A bucket, seen from outside of the package under test."""
 
-    def __init__(self, endpoint: str) -> None:
+    def __init__(self, endpoint: str, name: str = BUCKET) -> None:
         self.endpoint = endpoint
         self.config: dict[str, Any] = {}
         self.client: Any = boto3.client(
@@ -46,8 +46,8 @@ class Bucket:
             aws_access_key_id="id",
             aws_secret_access_key="secret",
         )
-        self.base = f"s3://minio@{BUCKET}/day"
-        self.uri = f"s3://{BUCKET}/day"
+        self.base = f"s3://minio@{name}/day"
+        self.uri = f"s3://{name}/day"
 
     def connection(self, login: str = "id", password: str = "secret") -> str:  # noqa: S107 # moto takes any
         extra = {"endpoint_url": self.endpoint, "region_name": "us-east-1", "config_kwargs": self.config}
