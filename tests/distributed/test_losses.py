@@ -20,7 +20,6 @@ from harness.local_airflow import LocalAirflow
 from lemondata_provider.operators.submission import ANSWER_UNSEEN
 from lemondata_provider.sandbox.server import Sandbox
 from tests.distributed.conftest import TRIGGERERS, WORKERS
-from tests.e2e.evidence import stored
 
 DAILY, MAPPED = "lemondata_daily_clip", "three_hundred_clips"
 FIRST_DAY, DAYS = datetime(2026, 9, 1, tzinfo=timezone.utc), 60
