@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from itertools import groupby
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from harness.local_airflow import LocalAirflow
 from lemondata_provider.sandbox.server import Sandbox
 from lemondata_provider.sandbox.settings import Settings
-from tests.e2e.dags.crash_cells import CELLS, DAG_IDS, DEFERRED, QUICK, Cell, Outcome
+from tests.e2e.dags.crash_cells import CELLS, DAG_IDS, DEFERRED, QUICK, STORING, Cell, Outcome
 from tests.e2e.evidence import creates, mismatches, polled, states
 from tests.e2e.killer import Killer, Piece, until
 
@@ -113,6 +115,13 @@ def test_crash_matrix_every_cell_ends_as_expected(matrix, capsys):
         print(f"\n{table(matrix)}")
     wanted = {piece: expected(cell, matrix.lost[piece]) for piece, cell in pieces(CELLS).items()}
     assert {piece: outcome for piece, outcome in matrix.ended.items() if outcome != wanted[piece]} == {}
+
+
+def test_crash_matrix_every_stored_video_is_there_and_whole(matrix, airflow):
+    stored = {piece: cell for piece, cell in pieces(CELLS).items() if cell.point in STORING}
+    files = [airflow.home / "clips" / f"{task_id}-{map_index}.mp4" for task_id, map_index in stored]
+    sizes = {json.loads(Path(f"{file}.json").read_text())["size"] - file.stat().st_size for file in files}
+    assert sizes == {0}
 
 
 def table(matrix: Matrix) -> str:

@@ -9,10 +9,22 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from crash_cells import AFTER_INTENT, AFTER_STORE, BEFORE_INTENT, BEFORE_STORE, RESUMING, WAITING
+from crash_cells import (
+    AFTER_COMMIT,
+    AFTER_INTENT,
+    AFTER_STORE,
+    BEFORE_COMMIT,
+    BEFORE_INTENT,
+    BEFORE_STORE,
+    DOWNLOADING,
+    RESUMING,
+    WAITING,
+)
 
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.operators.video import SubmitVideoOperator
+from lemondata_provider.results.local import LocalSink, LocalTarget
+from lemondata_provider.results.target import OutputSink
 from lemondata_provider.sensors.task import TaskSensor
 
 DEADLINE = 150.0
@@ -63,6 +75,32 @@ class StoppingHook(LemonDataHook):
         return super().poll(wait)
 
 
+class StoppingSink(LocalSink):
+    """Stops on the way of a video to its file."""
+
+    def __init__(self, target: LocalTarget, exclusive: bool, reached: Callable[[str], None]) -> None:
+        super().__init__(target, exclusive)
+        self.reached = reached
+
+    def write(self, block: bytes) -> None:
+        super().write(block)
+        self.reached(DOWNLOADING)
+
+    def commit(self) -> None:
+        self.reached(BEFORE_COMMIT)
+        super().commit()
+        self.reached(AFTER_COMMIT)
+
+
+class StoppingTarget(LocalTarget):
+    """A file whose sinks stop; its sidecar is another target."""
+
+    reached: Callable[[str], None]
+
+    def sink(self, exclusive: bool) -> OutputSink:
+        return StoppingSink(self, exclusive, self.reached)
+
+
 class Stopping:
     """Stops at one point, in the first try that comes to it: Airflow itself may lose a try on resuming."""
 
@@ -71,6 +109,11 @@ class Stopping:
     @cached_property
     def hook(self) -> LemonDataHook:
         return StoppingHook(self.lemondata_conn_id, self.reached)
+
+    def new_target(self, path: str) -> StoppingTarget:
+        target = StoppingTarget(path, path)
+        target.reached = self.reached
+        return target
 
     def reached(self, point: str) -> None:
         if point == self.stop_at:

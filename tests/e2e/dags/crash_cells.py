@@ -12,6 +12,10 @@ AFTER_STORE = "after the store"
 DEFERRED = "while deferred"
 RESUMING = "while resuming"
 WAITING = "while waiting"
+DOWNLOADING = "in the download"
+BEFORE_COMMIT = "before the file is published"
+AFTER_COMMIT = "after the file is published"
+STORING = (DOWNLOADING, BEFORE_COMMIT, AFTER_COMMIT)
 
 DAG_IDS = ("crash_matrix_first", "crash_matrix")
 ITEMS = 2  # of a mapped task, each a piece of work of its own
@@ -55,6 +59,9 @@ POINTS: tuple[tuple[str, tuple[Way, ...], Outcome, Outcome | None], ...] = (
     (DEFERRED, (OPERATOR_DEFERS,), UNDISTURBED, UNDISTURBED),
     (RESUMING, (OPERATOR_DEFERS,), ONCE, TWICE),
     (WAITING, (OPERATOR_WAITS,), ONCE, TWICE),
+    (DOWNLOADING, OPERATOR, ONCE, TWICE),
+    (BEFORE_COMMIT, OPERATOR, ONCE, TWICE),
+    (AFTER_COMMIT, OPERATOR, ONCE, ONCE),
     (DEFERRED, (SENSOR_DEFERS,), UNDISTURBED, None),
     (RESUMING, (SENSOR_DEFERS,), ONCE, None),
     (WAITING, (SENSOR_POKES,), ONCE, None),

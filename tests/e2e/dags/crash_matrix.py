@@ -1,16 +1,19 @@
 """Every cell of the crash matrix."""
 
+import os
 from datetime import timedelta
 
 from airflow.sdk import DAG
 from barriers import StoppingSensor, StoppingSubmit
-from crash_cells import CELLS, DAG_IDS, RETRIES, Cell
+from crash_cells import CELLS, DAG_IDS, RETRIES, STORING, Cell
 
 from lemondata_provider.operators.video import SubmitVideoOperator
 
 
 def killed_operator(cell: Cell, **arguments) -> None:
     arguments |= {"stop_at": cell.point, "deferrable": cell.way.deferrable, "durable": cell.durable}
+    if cell.point in STORING:
+        arguments["output_path"] = f"{os.environ['AIRFLOW_HOME']}/clips/{cell.task_id}-{{{{ ti.map_index }}}}.mp4"
     submit(StoppingSubmit, cell, task_id=cell.task_id, wait_for_completion=True, poll_interval=1, **arguments)
 
 
