@@ -41,8 +41,9 @@ class VideoToObjectStorageOperator(LemonDataMixin, BaseOperator):
         )
 
     Returns a dict with ``output_uri`` (the file, without the connection), ``outputs`` (a list of ``uri``, ``size``,
-    ``sha256``, ``container``, ``duration``, ``width`` and ``height``) and ``skipped``; with a poll URL also the keys
-    of ``SubmitVideoOperator``. ``output_uri`` is an XCom of its own. Beside each file is a sidecar, ``clip.mp4.json``.
+    ``sha256``, ``container``, ``duration``, ``width``, ``height`` and ``audio``) and ``skipped``; with a poll URL also
+    the keys of ``SubmitVideoOperator``. ``output_uri`` is an XCom of its own. Beside each file is a sidecar,
+    ``clip.mp4.json``.
 
     Source: https://docs.lemondata.cc (get-video-status).
 
