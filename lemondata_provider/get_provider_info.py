@@ -31,6 +31,9 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "triggers": [{"integration-name": _INTEGRATION, "python-modules": ["lemondata_provider.triggers.task"]}],
+        "extra-links": [
+            f"lemondata_provider.links.{name}" for name in ("VideoLink", "FileLink", "DashboardLink", "ModelLink")
+        ],
         "config": {
             "lemondata": {
                 "description": "Settings of the LemonData provider.",

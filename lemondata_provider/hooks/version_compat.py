@@ -37,6 +37,7 @@ __all__ = [
     "task_state_database",
     "task_state_store",
     "task_state_table",
+    "xcom_value",
 ]
 
 
@@ -89,6 +90,13 @@ def task_instance_state(dag_id: str, task_id: str, run_id: str, map_index: int) 
     for state in runs.get(run_id, {}).values():
         return str(state or "none")
     raise LookupError(f"There is no task instance {dag_id} {task_id} {run_id}")
+
+
+def xcom_value(ti_key: Any, key: str) -> Any:
+    """Return an XCom of a task instance, or ``None``; blocks, and works in workers."""
+    from airflow.sdk.execution_time.xcom import XCom  # noqa: PLC0415 # not to parse a DAG
+
+    return XCom.get_value(ti_key=ti_key, key=key)
 
 
 def is_from_mapped(operator: Any) -> bool:

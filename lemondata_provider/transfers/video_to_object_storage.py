@@ -21,6 +21,7 @@ from lemondata_provider.hooks.exceptions import to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.mixin import LemonDataMixin
 from lemondata_provider.hooks.retry_policy import with_retry_policy
+from lemondata_provider.links import EXTRA_LINKS
 from lemondata_provider.results.keep import ResultKeeper
 from lemondata_provider.results.outputs import IF_EXISTS, Kept
 from lemondata_provider.results.paths import file_path, target_for
@@ -65,6 +66,7 @@ class VideoToObjectStorageOperator(LemonDataMixin, BaseOperator):
 
     template_fields: Sequence[str] = ("path", "poll_url", "video_url", "lemondata_conn_id")
     ui_color = "#fff7c2"
+    operator_extra_links = EXTRA_LINKS
 
     def __init__(
         self,
