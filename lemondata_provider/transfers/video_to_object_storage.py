@@ -21,6 +21,7 @@ from lemondata_provider.hooks.exceptions import to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.mixin import LemonDataMixin
 from lemondata_provider.hooks.retry_policy import with_retry_policy
+from lemondata_provider.lineage import LineageMixin
 from lemondata_provider.links import EXTRA_LINKS
 from lemondata_provider.results.keep import ResultKeeper
 from lemondata_provider.results.outputs import IF_EXISTS, Kept
@@ -28,7 +29,7 @@ from lemondata_provider.results.paths import file_path, target_for
 from lemondata_provider.results.sidecar import Origin
 
 
-class VideoToObjectStorageOperator(LemonDataMixin, BaseOperator):
+class VideoToObjectStorageOperator(LineageMixin, LemonDataMixin, BaseOperator):
     """
     Store a finished video in a bucket or a folder, wholly or not at all, and return its result with the files.
 
@@ -100,7 +101,7 @@ class VideoToObjectStorageOperator(LemonDataMixin, BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Poll the task once, and store its videos."""
         try:
-            result = self._keep(context)
+            result = self.remember_result(self._keep(context))
         except LemonDataError as error:
             translated = to_airflow_error(error)
             if translated is error:
