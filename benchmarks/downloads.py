@@ -22,7 +22,7 @@ from statistics import median
 from tempfile import TemporaryDirectory
 
 import httpx
-import s3fs
+import s3fs  # type: ignore[import-untyped] # it has no types
 from moto.server import ThreadedMotoServer
 
 from benchmarks.report import Report

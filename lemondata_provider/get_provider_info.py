@@ -42,6 +42,9 @@ def get_provider_info() -> dict[str, Any]:
                 "class-name": "lemondata_provider.decorators.video.lemondata_video_task",
             }
         ],
+        "extra-links": [
+            f"lemondata_provider.links.{name}" for name in ("VideoLink", "FileLink", "DashboardLink", "ModelLink")
+        ],
         "config": {
             "lemondata": {
                 "description": "Settings of the LemonData provider.",

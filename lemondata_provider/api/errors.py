@@ -32,6 +32,7 @@ The errors of this package, as one tree.
     ├── VideoTooLargeError           the video is larger than allowed
     └── OutputError                  the video was not stored
         ├── OutputTakenError         the target holds something else
+        ├── OutputMismatchError      the video was stored, and is not what was asked for
         └── OutputUnwritableError    the target cannot be read or written
 
 Every error carries ``status``, ``code``, ``param``, ``hints``, ``retry_after`` (seconds), ``task_id``, ``poll_url``
@@ -255,6 +256,12 @@ class OutputError(LemonDataError):
 
 class OutputTakenError(OutputError):
     """The target holds something else, and stays as it is. A retry repeats the error."""
+
+    final: bool = True
+
+
+class OutputMismatchError(OutputError):
+    """The stored video is not what was asked for. It is paid for. A retry repeats the error."""
 
     final: bool = True
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import Context
@@ -13,10 +14,10 @@ from lemondata_provider.api.errors import LemonDataError, TaskFailedError, TaskT
 from lemondata_provider.api.polling import STILL_RUNNING
 from lemondata_provider.api.video_body import PAID
 from lemondata_provider.hooks.exceptions import LemonDataFailException, to_airflow_error
-from lemondata_provider.operators.output import NO_FILE, OutputFile
+from lemondata_provider.operators.output import NO_FILE, OutputFile, OutputFound, result_of_found
 from lemondata_provider.operators.submit_store import WRITE_TIMEOUT, submit_store_of, write_through_outage
 from lemondata_provider.results.asset_events import fill_events
-from lemondata_provider.results.outputs import push_file, report
+from lemondata_provider.results.outputs import Output, push_file, report
 from lemondata_provider.triggers.events import with_video_url
 
 log = logging.getLogger(__name__)
@@ -63,7 +64,9 @@ def store_file(operator: Any, context: Context, file: OutputFile, result: dict[s
     :raises LemonDataFailException: it cannot be stored there, or a retry would pay again.
     """
     try:
-        return file.store(result, operator.hook)
+        stored: dict[str, Any] = operator.remember_result(file.store(result, operator.hook))
+        check_file(operator, file, stored)
+        return stored
     except LemonDataError as error:
         raise failure(operator, context, error) from error.__cause__
     except AirflowTaskTimeout:
@@ -72,6 +75,35 @@ def store_file(operator: Any, context: Context, file: OutputFile, result: dict[s
         names = {"task_id": result["task_id"], "poll_url": result["poll_url"]}
         timeout = TaskTimeoutError(f"execution_timeout ended the download. {PAID_WITHOUT_RECORD}", **names)
         raise LemonDataFailException(timeout) from None
+
+
+def found_file(operator: Any, context: Context, file: OutputFile | None, found: OutputFound) -> dict[str, Any]:
+    """
+    Return the result of a submit whose file was there already, so that nothing was submitted.
+
+    :param operator: see :func:`failure`.
+    :param context: Airflow's context.
+    :param file: where the video would have gone.
+    :param found: what is there.
+    :raises LemonDataFailException: it is not what the user expects.
+    """
+    result: dict[str, Any] = operator.remember_result(result_of_found(found.kept))
+    try:
+        check_file(operator, file, result)
+    except LemonDataError as error:
+        raise failure(operator, context, error) from None
+    return result
+
+
+def check_file(operator: Any, file: OutputFile | None, result: Mapping[str, Any]) -> None:
+    """
+    Compare the stored videos with what the user expects.
+
+    :raises OutputMismatchError: see :meth:`Expectation.enforce`.
+    """
+    if operator.expectation and file:
+        outputs = [Output(**output) for output in result["outputs"]]
+        operator.expectation.enforce(outputs, file.asked, task_id=result["task_id"], poll_url=result["poll_url"])
 
 
 def success(operator: Any, context: Context, result: dict[str, Any], timeout: float = WRITE_TIMEOUT) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lemondata_provider.api import calls
 from lemondata_provider.api.download import Downloader
 from lemondata_provider.api.errors import OutputError
+from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import Task, TaskStatus, canonical_poll_url
 from lemondata_provider.hooks.version_compat import is_from_mapped, mapped_source
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+COMPARED = ("operation", "duration", "resolution", "aspect_ratio", "output_audio")
 NO_FILE: dict[str, Any] = {"output_path": None, "output_uri": None, "outputs": [], "skipped": False}
 ONE_FOR_ALL = (
     "All mapped task instances may share the output_path %r: one of them gets it, and the others fail after they paid. "
@@ -53,6 +55,7 @@ class OutputFile:
     :param if_exists: what happens to a file that is there, see :mod:`lemondata_provider.results.outputs`.
     :param max_bytes: refuse a larger video.
     :param fingerprint: a digest of each field of the request.
+    :param asked: the fields of the request that the file can be compared with.
     :param new_target: returns the target of a path.
     :param new_downloader: makes the HTTP client for the links.
     """
@@ -61,6 +64,7 @@ class OutputFile:
     if_exists: str = "skip"
     max_bytes: int | None = None
     fingerprint: Mapping[str, str] | None = None
+    asked: Mapping[str, Any] = field(default_factory=dict)
     new_target: Callable[[str], Target] = field(default=target_for, repr=False)
     new_downloader: Callable[[], Downloader] = field(default=Downloader, repr=False)
 
@@ -75,16 +79,21 @@ class OutputFile:
         path = file_path(operator.output_path, operator.task_id, map_index)
         operator.new_target(path)  # refuse now what is no path of a file
         check_partition_key(operator.asset_partition, path)
-        return cls(path, operator.if_exists, operator.max_bytes, None, operator.new_target, operator.new_downloader)
+        makers = {"new_target": operator.new_target, "new_downloader": operator.new_downloader}
+        return cls(path, operator.if_exists, operator.max_bytes, **makers)
+
+    def of_request(self, request: VideoRequest) -> OutputFile:
+        """Return the file for the video of a request."""
+        return replace(self, asked={name: value for name, value in request.fields().items() if name in COMPARED})
 
     def of_record(self, record: Record) -> OutputFile:
-        """Return the file for the request of a record."""
+        """Return the file for the video of a record."""
         if_exists = "overwrite" if record.regenerated else self.if_exists
         return replace(self, if_exists=if_exists, fingerprint=record.fingerprint)
 
     def to_json(self) -> dict[str, Any]:
         """Return what rebuilds this file after a deferral."""
-        return {name: getattr(self, name) for name in ("path", "if_exists", "max_bytes", "fingerprint")}
+        return {name: getattr(self, name) for name in ("path", "if_exists", "max_bytes", "fingerprint", "asked")}
 
     @classmethod
     def from_json(cls, operator: Any, stored: Mapping[str, Any]) -> OutputFile:

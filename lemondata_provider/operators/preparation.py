@@ -7,7 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lemondata_provider.api.redaction import redact
+from lemondata_provider.hooks.exceptions import submit_errors_as_airflow_errors
 from lemondata_provider.operators.fingerprint import fingerprint
+from lemondata_provider.operators.output import OutputFile
 from lemondata_provider.operators.record import Options, Record
 from lemondata_provider.operators.submission import Submission
 from lemondata_provider.operators.submit_store import submit_store_of
@@ -17,25 +19,26 @@ from lemondata_provider.triggers.task_instance import TaskInstanceKey
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
-    from lemondata_provider.operators.output import OutputFile
     from lemondata_provider.operators.video import SubmitVideoOperator
 
 
-def prepare(operator: SubmitVideoOperator, context: Context, output: OutputFile | None) -> Submission:
+def prepare(operator: SubmitVideoOperator, context: Context) -> tuple[Submission, OutputFile | None]:
     """
-    Return the submission of a rendered operator.
+    Return the submission of a rendered operator, and the file that its video is for, if it names one.
 
     :param operator: the operator.
     :param context: Airflow's context.
-    :param output: the file that the video is for, if one is.
     :raises LemonDataFailException: a field is invalid; nothing was sent.
     """
     given = checked_requests(operator)
+    with submit_errors_as_airflow_errors(None):
+        named = OutputFile.of(operator, context)
+    output = named and named.of_request(given[0])
     requests = with_operations(given)
     body = requests[0].body()
     operator.log.info("Request: %s", redact(body))
     store = submit_store_of(operator, context)
-    return Submission(
+    submission = Submission(
         hook=operator.hook,
         requests=requests,
         new_record=Record(
@@ -57,3 +60,4 @@ def prepare(operator: SubmitVideoOperator, context: Context, output: OutputFile 
         is_killed=lambda: operator.is_killed,
         sleep=operator.sleep,
     )
+    return submission, output

@@ -24,15 +24,18 @@ from lemondata_provider.hooks.exceptions import naming_task, submit_errors_as_ai
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.mixin import LemonDataMixin
 from lemondata_provider.hooks.retry_policy import with_retry_policy
-from lemondata_provider.operators.ending import failure, store_file, success
+from lemondata_provider.lineage import LineageMixin
+from lemondata_provider.links import EXTRA_LINKS
+from lemondata_provider.operators.ending import failure, found_file, store_file, success
 from lemondata_provider.operators.guards import read_guards
-from lemondata_provider.operators.output import OutputFile, OutputFound, result_of_found
+from lemondata_provider.operators.output import OutputFile, OutputFound
 from lemondata_provider.operators.preparation import prepare
 from lemondata_provider.operators.record import Record
 from lemondata_provider.operators.request_fields import FIELDS, computed_paths
 from lemondata_provider.operators.submission import Submission
 from lemondata_provider.operators.validation import VALIDATIONS, check_literals
 from lemondata_provider.results.asset_events import checked_partition
+from lemondata_provider.results.expectation import Expectation
 from lemondata_provider.results.outputs import IF_EXISTS, MAX_BYTES
 from lemondata_provider.results.paths import checked_path, target_for
 from lemondata_provider.results.target import Target
@@ -40,7 +43,7 @@ from lemondata_provider.triggers.events import read_event
 from lemondata_provider.triggers.task import TaskTrigger
 
 
-class SubmitVideoOperator(LemonDataMixin, BaseOperator):
+class SubmitVideoOperator(LineageMixin, LemonDataMixin, BaseOperator):
     """
     Submit a video to LemonData, and wait for it if asked to.
 
@@ -96,6 +99,10 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
     :param max_bytes: refuse to store a larger video, default 2 GiB.
     :param asset_partition: ``file`` gives the events of ``outlets`` the file's path as partition key (3.3 and newer),
         so that each file starts a run of a DAG with a ``PartitionedAssetTimetable``; default: no key.
+    :param expect: what the stored video must be: ``{"duration": (3.5, 4.5), "min_height": 720, "audio": True}``, also
+        ``min_width``, ``width``, ``height``, ``container`` and ``aspect_ratio``; ``"request"`` compares it with the
+        request. Default: nothing is compared.
+    :param on_mismatch: ``warn`` if it is not (default), or ``fail``; the file stays.
     :param wait_for_completion: return the finished video instead of the submitted task, default ``False``.
     :param deferrable: wait in the triggerer, where minutes of waiting hold no worker; default ``True``, whatever
         Airflow's own default is.
@@ -133,6 +140,7 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
     template_fields: Sequence[str] = (*FIELDS, "lemondata_conn_id", "output_path")
     template_fields_renderers: ClassVar[dict[str, str]] = {"extra_params": "json"}
     ui_color = "#fff7c2"
+    operator_extra_links = EXTRA_LINKS
     on_kill_seconds = 4.0  # Airflow ends the process 5 s after the signal
     sleep: Callable[[float], None] = staticmethod(time.sleep)
     new_target: Callable[[str], Target] = staticmethod(target_for)
@@ -177,6 +185,8 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
         if_exists: Literal["skip", "overwrite", "fail"] = "skip",
         max_bytes: int = MAX_BYTES,
         asset_partition: Literal["file"] | None = None,
+        expect: dict[str, Any] | Literal["request"] | None = None,
+        on_mismatch: Literal["warn", "fail"] = "warn",
         wait_for_completion: bool = False,
         deferrable: bool = True,
         poll_interval: float = 5.0,
@@ -209,6 +219,7 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
         self.if_exists = choice("if_exists", if_exists, IF_EXISTS)
         self.max_bytes = count("max_bytes", max_bytes)
         self.asset_partition = checked_partition(asset_partition)
+        self.expectation = Expectation.parse(expect, on_mismatch)
         self.wait_for_completion = flag("wait_for_completion", wait_for_completion) or output_path is not None
         self.deferrable = flag("deferrable", deferrable)
         self.poll_interval = in_seconds("poll_interval", poll_interval)
@@ -228,9 +239,8 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the request, submit it or reattach to its task, and return, defer or wait."""
-        with submit_errors_as_airflow_errors(None):
-            output = OutputFile.of(self, context)
-        self._submission = submission = prepare(self, context, output)
+        submission, output = prepare(self, context)
+        self._submission = submission
         try:
             with naming_task(lambda: vars(submission.record)):
                 with submit_errors_as_airflow_errors(getattr(self, "retry_policy", None)):
@@ -240,7 +250,7 @@ class SubmitVideoOperator(LemonDataMixin, BaseOperator):
                 file = output and output.of_record(submission.record)
                 return self._finish(context, submission.record, file, poller, result)
         except OutputFound as found:
-            return success(self, context, result_of_found(found.kept))
+            return success(self, context, found_file(self, context, output, found))
         except AirflowTaskTimeout:
             if error := submission.unrecorded_error():
                 raise to_airflow_error(error) from None

@@ -33,6 +33,7 @@ class Output:
     :param duration: seconds.
     :param width: pixels.
     :param height: pixels.
+    :param audio: whether the video has sound.
     """
 
     uri: str
@@ -42,6 +43,7 @@ class Output:
     duration: float | None = None
     width: int | None = None
     height: int | None = None
+    audio: bool | None = None
 
 
 @dataclass(frozen=True)
@@ -134,14 +136,15 @@ def describe(target: Target, found: Found) -> Output:
     """Describe a file by its sidecar, or else by itself."""
     size, sidecar = found.size or 0, found.sidecar
     if sidecar is not None:
-        described = sidecar.model_dump(include={"sha256", "container", "duration", "width", "height"})
+        described = sidecar.model_dump(include={"sha256", "container", "duration", "width", "height", "audio"})
         return Output(target.uri, size, **described)
     log.warning("%s has no valid sidecar, so another program may have written it", target.uri)
     with target.errors_as_output_errors("read"), target.open() as file:
         facts = facts_of_file(file)
     if facts is None:
         return Output(target.uri, size)
-    return Output(target.uri, size, None, facts.container, facts.duration, facts.width, facts.height)
+    shown = (facts.container, facts.duration, facts.width, facts.height, facts.has_audio)
+    return Output(target.uri, size, None, *shown)
 
 
 def _taken(target: Target, found: Found) -> OutputTakenError:

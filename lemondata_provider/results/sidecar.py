@@ -75,6 +75,7 @@ class Sidecar(BaseModel):
     duration: float | None = None
     width: int | None = None
     height: int | None = None
+    audio: bool | None = None
     number: int = 1
     videos: int = 1
     estimated_cost_usd: str | None = None
@@ -83,7 +84,7 @@ class Sidecar(BaseModel):
     @classmethod
     def of(cls, origin: Origin, downloaded: Downloaded, number: int, videos: int) -> Sidecar:
         """Describe a downloaded video."""
-        known: dict[str, Any] = {**vars(origin), **vars(downloaded.facts)}
+        known: dict[str, Any] = {**vars(origin), **vars(downloaded.facts), "audio": downloaded.facts.has_audio}
         return cls.model_validate(
             {**known, "sha256": downloaded.sha256, "size": downloaded.size, "number": number, "videos": videos}
         )

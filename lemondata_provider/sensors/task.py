@@ -30,6 +30,7 @@ from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.mixin import LemonDataMixin
 from lemondata_provider.hooks.retry_policy import with_retry_policy
 from lemondata_provider.hooks.version_compat import is_from_mapped
+from lemondata_provider.links import TASK_LINKS
 from lemondata_provider.triggers.events import read_event, with_video_url
 from lemondata_provider.triggers.task import TaskTrigger
 
@@ -65,6 +66,7 @@ class TaskSensor(LemonDataMixin, BaseSensorOperator):
 
     template_fields: Sequence[str] = ("poll_url", "lemondata_conn_id")
     ui_color = "#fff7c2"
+    operator_extra_links = TASK_LINKS
 
     def __init__(
         self,

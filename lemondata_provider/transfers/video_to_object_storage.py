@@ -20,6 +20,8 @@ from lemondata_provider.hooks.exceptions import to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.mixin import LemonDataMixin
 from lemondata_provider.hooks.retry_policy import with_retry_policy
+from lemondata_provider.lineage import LineageMixin
+from lemondata_provider.links import EXTRA_LINKS
 from lemondata_provider.results.asset_events import check_partition_key, checked_partition, fill_events
 from lemondata_provider.results.keep import ResultKeeper
 from lemondata_provider.results.outputs import IF_EXISTS, MAX_BYTES, Kept, push_file, report
@@ -27,7 +29,7 @@ from lemondata_provider.results.paths import checked_path, file_path, target_for
 from lemondata_provider.results.sidecar import Origin
 
 
-class VideoToObjectStorageOperator(LemonDataMixin, BaseOperator):
+class VideoToObjectStorageOperator(LineageMixin, LemonDataMixin, BaseOperator):
     """
     Store a finished video in a bucket or a folder, wholly or not at all, and return its result with the files.
 
@@ -41,9 +43,9 @@ class VideoToObjectStorageOperator(LemonDataMixin, BaseOperator):
         )
 
     Returns a dict with ``output_path`` (the file, with the connection), ``output_uri`` (without it), ``outputs`` (a
-    list of ``uri``, ``size``, ``sha256``, ``container``, ``duration``, ``width`` and ``height``) and ``skipped``; with
-    a poll URL also the keys of ``SubmitVideoOperator``. ``output_path`` and ``output_uri`` are XComs of their own.
-    Beside each file is a sidecar, ``clip.mp4.json``.
+    list of ``uri``, ``size``, ``sha256``, ``container``, ``duration``, ``width``, ``height`` and ``audio``) and
+    ``skipped``; with a poll URL also the keys of ``SubmitVideoOperator``. ``output_path`` and ``output_uri`` are XComs
+    of their own. Beside each file is a sidecar, ``clip.mp4.json``.
 
     Source: https://docs.lemondata.cc (get-video-status).
 
@@ -67,6 +69,7 @@ class VideoToObjectStorageOperator(LemonDataMixin, BaseOperator):
 
     template_fields: Sequence[str] = ("path", "poll_url", "video_url", "lemondata_conn_id")
     ui_color = "#fff7c2"
+    operator_extra_links = EXTRA_LINKS
 
     def __init__(
         self,
@@ -96,7 +99,7 @@ class VideoToObjectStorageOperator(LemonDataMixin, BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         """Poll the task once, and store its videos."""
         try:
-            result = self._keep(context)
+            result = self.remember_result(self._keep(context))
         except LemonDataError as error:
             translated = to_airflow_error(error)
             if translated is error:

@@ -65,6 +65,7 @@ FINAL = {
     "TaskTimeoutError",
     "VideoTooLargeError",
     "OutputTakenError",
+    "OutputMismatchError",
 }
 
 

@@ -45,6 +45,7 @@ CLASSES = {
     "VideoTooLargeError": SubmitOutcome.UNKNOWN,
     "OutputError": SubmitOutcome.UNKNOWN,
     "OutputTakenError": SubmitOutcome.UNKNOWN,
+    "OutputMismatchError": SubmitOutcome.UNKNOWN,
     "OutputUnwritableError": SubmitOutcome.UNKNOWN,
 }
 

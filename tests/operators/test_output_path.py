@@ -279,3 +279,28 @@ def test_execute_mapped_task_with_one_path_for_all_warns(sandbox, context, tmp_p
     context["ti"].map_index = 1
     rendered(submit(tmp_path / template), ti=context["ti"]).execute(context)
     assert ("may share the output_path" in caplog.text) is warns
+
+
+@pytest.mark.parametrize("expect", [{"duration": 9}, "request"])
+def test_execute_file_that_is_not_as_expected_warns_or_fails_and_stays(sandbox, context, path, caplog, expect):
+    fields = {"expect": expect, "resolution": "4k", "model": "veo3.1"}
+    submit(path, **fields).execute(context)
+    assert "is not what was asked for" in caplog.text
+    with pytest.raises(LemonDataFailException, match="The file is kept"):
+        submit(path, on_mismatch="fail", **fields).execute(context)
+    assert path.exists()
+    assert creates(sandbox) == 1
+
+
+def test_execute_deferred_expectation_is_compared_by_the_process_that_resumes(sandbox, context, path, caplog):
+    with pytest.raises(TaskDeferred) as deferral:
+        submit(path, deferrable=True, expect="request", resolution="4k", model="veo3.1").execute(context)
+    kwargs = json.loads(json.dumps(deferral.value.kwargs))
+    resumed = submit(path, deferrable=True, expect="request")
+    resumed.execute_complete(context, event=finished(sandbox, kwargs["submitted"]), **kwargs)
+    assert "4k" in caplog.text
+
+
+def test_init_expectation_that_cannot_be_right_is_refused():
+    with pytest.raises(InvalidRequestError, match="expect"):
+        submit("/data/clip.mp4", expect={"length": 4})

@@ -35,6 +35,7 @@ def test_keep_video_stores_file_and_sidecar_and_describes_both(store: Any, keep:
     assert output.uri == f"{store.uri}/clip.mp4"
     assert (output.size, output.sha256) == (len(CONTENT), hashlib.sha256(CONTENT).hexdigest())
     assert (output.container, output.duration, output.width, output.height) == ("mp4", 4.0, 320, 180)
+    assert output.audio is sidecar(store)["audio"] is False
     assert not kept.skipped
     assert sidecar(store).items() >= {"task_id": "t1", "size": len(CONTENT), "sha256": output.sha256}.items()
     assert store.names() == BOTH

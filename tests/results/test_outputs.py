@@ -33,5 +33,5 @@ def test_kept_result_is_plain_json_with_the_first_uri() -> None:
     ).result()
     assert (result["output_uri"], result["skipped"]) == ("s3://clips/a.mp4", False)
     assert [set(output) for output in result["outputs"]] == [
-        {"uri", "size", "sha256", "container", "duration", "width", "height"}
+        {"uri", "size", "sha256", "container", "duration", "width", "height", "audio"}
     ] * 2

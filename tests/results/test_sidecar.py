@@ -63,6 +63,7 @@ def test_sidecar_of_download_has_exactly_the_documented_fields() -> None:
         "duration": 4.0,
         "width": 320,
         "height": 180,
+        "audio": True,
         "number": 2,
         "videos": 3,
         "estimated_cost_usd": "0.60",
@@ -74,6 +75,12 @@ def test_sidecar_of_download_has_exactly_the_documented_fields() -> None:
 @pytest.mark.parametrize("content", [None, b"", b"\xff\xfe", b"[]", b"{}", b'{"size": "many", "sha256": "aa"}'])
 def test_read_sidecar_other_content_is_none(content: bytes | None) -> None:
     assert read_sidecar(content) is None
+
+
+def test_read_sidecar_of_yesterday_does_not_know_the_sound() -> None:
+    sidecar = read_sidecar(b'{"version": 1, "sha256": "aa", "size": 10, "height": 180}')
+    assert sidecar is not None
+    assert sidecar.audio is None
 
 
 def test_read_sidecar_of_tomorrow_ignores_new_fields() -> None:
