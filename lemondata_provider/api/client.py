@@ -54,6 +54,11 @@ class Client:
         self._http = build(httpx.Client, self._wire.http_options)
         self.sleep = sleep
 
+    @property
+    def base_url(self) -> str:
+        """Return the base URL that calls go to."""
+        return str(self._wire.base)
+
     def send(self, call: Call[T]) -> T:
         """Send a call; retry a failed one while that is safe, for at most a minute."""
         answer: T = Retrying(sleep=self.sleep, **retry_options(call))(self.send_once, call)

@@ -6,6 +6,7 @@ The errors of this package, as one tree.
     LemonDataError
     ├── ConfigurationError           invalid connection or configuration; nothing was sent
     ├── InvalidRequestError          invalid request; nothing was sent
+    ├── InputUnreadableError         media cannot be read from its store; nothing was sent
     ├── ConnectionFailedError        no connection was opened; nothing was sent
     ├── AnswerLostError              the request was sent, and no whole answer came back
     ├── UnreadableAnswerError        the answer is not LemonData's JSON
@@ -36,8 +37,9 @@ The errors of this package, as one tree.
         └── OutputUnwritableError    the target cannot be read or written
 
 Every error carries ``status``, ``code``, ``param``, ``hints``, ``retry_after`` (seconds), ``task_id``, ``poll_url``
-and ``request_id`` if they are known, survives pickling, and shows neither a key nor a ``data:`` payload. If ``final``
-is true, a retry of the Airflow task cannot help. Source: https://docs.lemondata.cc (error-handling, agent-first-api).
+and ``request_id`` if they are known, survives pickling, and shows neither a key, a signature nor a ``data:`` payload
+(``poll_url`` stays whole: it is polled). If ``final`` is true, a retry of the Airflow task cannot help. Source:
+https://docs.lemondata.cc (error-handling, agent-first-api).
 """
 
 from __future__ import annotations
@@ -47,6 +49,7 @@ from typing import TYPE_CHECKING, Any, TypedDict
 
 from lemondata_provider.api.hints import describe
 from lemondata_provider.api.redaction import redact
+from lemondata_provider.api.signed_links import hide_signatures
 from lemondata_provider.api.storable import MAX_TEXT, clean_text, cut_text, storable
 
 if TYPE_CHECKING:
@@ -80,11 +83,11 @@ class LemonDataError(Exception):
 
     def __init__(self, message: str, **details: Unpack[ErrorDetails]) -> None:
         # Bounded and storable: an error travels in events and XComs, and may quote whatever a server said.
-        self.message: str = _shown(message, MAX_MESSAGE)
+        self.message: str = hide_signatures(_shown(message, MAX_MESSAGE))
         self.status = details.get("status")
         self.code = _shown(details.get("code"))
-        self.param = _shown(details.get("param"))
-        hints = redact(storable(details.get("hints")))
+        self.param = hide_signatures(_shown(details.get("param")))
+        hints = hide_signatures(redact(storable(details.get("hints"))))
         self.hints: dict[str, Any] = hints if isinstance(hints, dict) else {}
         self.retry_after = details.get("retry_after")
         self.task_id = details.get("task_id")
@@ -123,6 +126,10 @@ class InvalidRequestError(LemonDataError, ValueError):
     """The request is invalid. Nothing was sent. A retry repeats the error."""
 
     final: bool = True
+
+
+class InputUnreadableError(LemonDataError):
+    """Media cannot be read from its store. Nothing was sent. A retry helps once that is fixed, and costs nothing."""
 
 
 class ConnectionFailedError(LemonDataError):

@@ -2,7 +2,8 @@
 Keep the log lines of the HTTP libraries away from our requests.
 
 At DEBUG, httpcore logs all headers of an answer, and a proxy or a server may quote the key in one. httpx logs whole
-URLs at INFO, and the link of a video is signed. ``LEMONDATA_HTTP_LOGS=1`` in the environment lets both through.
+URLs at INFO, and the link of a video is signed. botocore logs at DEBUG each signature that it makes.
+``LEMONDATA_HTTP_LOGS=1`` in the environment lets all of them through.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ LOGGERS = (
     "httpcore.http2",
     "httpcore.proxy",
     "httpcore.socks",
+    "botocore.auth",
 )
 _is_ours = ContextVar("lemondata_http_request", default=False)
 

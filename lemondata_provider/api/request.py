@@ -17,6 +17,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, JsonValue, Validati
 from lemondata_provider.api.errors import InvalidRequestError
 from lemondata_provider.api.fields import optional, parse_flag, parse_number, parse_text, parse_whole
 from lemondata_provider.api.redaction import is_data_url, shield
+from lemondata_provider.api.signed_links import hide_signatures
+from lemondata_provider.api.stored_files import is_stored
 
 
 class Operation(str, Enum):
@@ -38,10 +40,13 @@ def _media_url(value: object) -> str:
         if "," not in text:
             raise ValueError("must be a whole data: URL, with a comma before its content")
         return text.strip()
-    parts = urlsplit(text.strip())
+    text = text.strip()
+    if is_stored(text):
+        return text
+    parts = urlsplit(text)
     if parts.scheme not in ("http", "https", "asset") or not parts.netloc:
-        raise ValueError("must be a public https URL (or a data: URL)")
-    return text.strip()
+        raise ValueError("must be a public https URL, a data: URL, or a file: s3://bucket/key, gs://, abfs:// or /path")
+    return text
 
 
 def _check_characters(name: str, value: Any) -> None:
@@ -133,7 +138,7 @@ class VideoRequest(BaseModel):
             raise InvalidRequestError(f"Neither a prompt nor any input was given: {', '.join(_INPUT_FIELDS)}")
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}({shield(self.body())})"
+        return f"{type(self).__name__}({hide_signatures(shield(self.body()))})"
 
     __str__ = __repr__
 

@@ -1,5 +1,5 @@
 """
-Inline media of a request, found by value in what the service quotes of them.
+Secrets of a request, found by value in what the service quotes of them: inline media, and what signs a link.
 
 A service may quote a part of them, without its head and in another encoding. No pattern finds that; but what was sent
 is known.
@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import unquote
 
 from lemondata_provider.api.redaction import is_data_url
+from lemondata_provider.api.signed_links import is_link, secrets_of
 
 RUN = 16  # characters: a quote of twice as many is found wherever it begins
 MIN_PAYLOAD = 8  # characters; a shorter one occurs in words
@@ -25,7 +26,7 @@ _ESCAPES = {"\\n": "", "\\r": "", "\\t": ""}
 
 class SentMedia:
     """
-    The inline media of one request.
+    The inline media of one request, and the signatures of its links.
 
     :param body: the request as it is sent.
     """
@@ -60,6 +61,8 @@ def _payloads(value: Any) -> Iterator[str]:
     if isinstance(value, str):
         if is_data_url(value):
             yield value.partition(",")[2] or value
+        elif is_link(value):
+            yield from secrets_of(value)
     elif isinstance(value, Mapping):
         yield from (payload for item in value.values() for payload in _payloads(item))
     elif isinstance(value, (list, tuple)):

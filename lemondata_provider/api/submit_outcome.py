@@ -8,6 +8,7 @@ from lemondata_provider.api.errors import (
     APIError,
     ConfigurationError,
     ConnectionFailedError,
+    InputUnreadableError,
     InvalidRequestError,
     LemonDataError,
     ModelNotFoundError,
@@ -18,6 +19,13 @@ from lemondata_provider.api.errors import (
 )
 
 MODEL_NOT_FOUND = "model_not_found"  # also of a check before the submit
+NEVER_SENT = (
+    ConfigurationError,
+    InvalidRequestError,
+    InputUnreadableError,
+    RequestChangedError,
+    ConnectionFailedError,
+)
 NO_CHANNELS = {"all_channels_failed", "model_unavailable", "delivery_tier_unavailable"}
 NOT_READY = "seedance_material_preparing"  # the same request succeeds once the named assets are ready
 
@@ -32,7 +40,7 @@ class SubmitOutcome(str, Enum):
 
 def was_not_sent(error: LemonDataError) -> bool:
     """Say whether the request never left."""
-    return isinstance(error, (ConfigurationError, InvalidRequestError, RequestChangedError, ConnectionFailedError))
+    return isinstance(error, NEVER_SENT)
 
 
 def _has_no_channels(error: LemonDataError) -> bool:

@@ -8,28 +8,15 @@ from collections.abc import Mapping
 from typing import Any
 
 from lemondata_provider.api.request import MEDIA_FIELDS, REQUEST_FIELDS
+from lemondata_provider.api.signed_links import is_link, without_signature
+from lemondata_provider.api.stored_files import without_connection
 
-# Query parameters that sign a link, by the parameter that gives the signature away. Every try has another signature;
-# everything else in a URL may say which file is meant.
-SIGNATURES: dict[str, tuple[str, ...]] = {
-    "x-amz-signature": ("x-amz-",),  # Amazon S3 and its like, version 4
-    "x-goog-signature": ("x-goog-",),  # Google Cloud Storage, version 4
-    "signature": (
-        "signature",
-        "expires",
-        "key-pair-id",
-        "policy",
-        "awsaccesskeyid",
-        "googleaccessid",
-        "ossaccesskeyid",
-    ),
-    "sig": ("sig", "sv", "se", "st", "sp", "spr", "sr", "sip", "sks", "ske", "skt", "skv", "skoid", "sktid"),  # Azure
-}
+_READ_FROM_STORES = (*MEDIA_FIELDS, "kling_elements")
 
 
 def fingerprint(body: Mapping[str, Any]) -> dict[str, str]:
-    """Digest each field of a request body; the signature of a link does not count."""
-    return {name: _digest(_unsigned(value) if _may_be_media(name) else value) for name, value in body.items()}
+    """Digest each field of a request body; the signature of a link and the connection of a store do not count."""
+    return {name: _digest(_same_file(name, value)) for name, value in body.items()}
 
 
 def _may_be_media(name: str) -> bool:
@@ -41,23 +28,12 @@ def _digest(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def _unsigned(value: Any) -> Any:
-    if isinstance(value, str) and value.lower().startswith(("http://", "https://")):
-        return _without_signature(value)
+def _same_file(name: str, value: Any) -> Any:
+    """Return a value without what does not say which file is meant: signatures of links, connections of stores."""
+    if isinstance(value, str):
+        if _may_be_media(name) and is_link(value):
+            return without_signature(value)
+        return without_connection(value) if name in _READ_FROM_STORES else value
     if isinstance(value, dict):
-        return {name: _unsigned(item) for name, item in value.items()}
-    return [_unsigned(item) for item in value] if isinstance(value, list) else value
-
-
-def _without_signature(url: str) -> str:
-    address, _, query = url.partition("#")[0].partition("?")
-    parameters = query.split("&")
-    names = {parameter.partition("=")[0].lower() for parameter in parameters}
-    signing = tuple(prefix for sign, prefixes in SIGNATURES.items() if sign in names for prefix in prefixes)
-    kept = [parameter for parameter in parameters if parameter and not _signs(parameter, signing)]
-    return f"{address}?{'&'.join(kept)}" if kept else address
-
-
-def _signs(parameter: str, signing: tuple[str, ...]) -> bool:
-    name = parameter.partition("=")[0].lower()
-    return any(name == word or (word.endswith("-") and name.startswith(word)) for word in signing)
+        return {key: _same_file(name, item) for key, item in value.items()}
+    return [_same_file(name, item) for item in value] if isinstance(value, list) else value

@@ -143,6 +143,27 @@ def test_prompt_missing_with_any_media_is_accepted(name: str) -> None:
     assert VideoRequest.checked(model="sora-2", **{name: value}).body() == {"model": "sora-2", name: value}
 
 
+STORED = ["s3://bucket/a.png", "s3://aws@bucket/day/a b?c#d.png", "gs://bucket/a.png", "abfs://azure@box/a.png"]
+STORED += ["file:///srv/a.png", "file://localhost/srv/a.png", "/srv/a.png"]
+
+
+@pytest.mark.parametrize("path", STORED)
+@pytest.mark.parametrize("name", MEDIA_FIELDS)
+def test_media_file_in_storage_is_accepted(name: str, path: str) -> None:
+    value = [path] if name in LISTS else path
+    assert VideoRequest.checked(model="sora-2", **{name: value}).fields()[name] == value
+    assert VideoRequest.checked(model="sora-2", **{name: [f" {path}\n"] if name in LISTS else f" {path}\n"})
+
+
+def test_video_request_repr_shows_no_signature() -> None:
+    link = "https://cdn.test/a.png?page=1&X-Amz-Date=20261126T015757Z&X-Amz-Signature=0123456789abcdef"
+    request = VideoRequest.checked(
+        model="sora-2", image_url=link, image_urls=[link], extra_params={"mesh": {"u": link}}
+    )
+    assert "0123456789abcdef" not in repr(request) + str(request)
+    assert repr(request).count("https://cdn.test/a.png?page=1&…") == 3
+
+
 def test_video_request_assigning_a_field_raises() -> None:
     with pytest.raises(ValidationError):
         VideoRequest.checked(model="sora-2", prompt="a cat").prompt = "a dog"  # type: ignore[misc] # it is refused: that is the test

@@ -39,7 +39,9 @@ def test_prompt_missing_without_media_is_refused(fields: dict[str, Any]) -> None
     assert all(name in message for name in MEDIA_FIELDS)
 
 
-NO_URL = ["", "  ", "ftp://cdn.test/a.png", "s3://bucket/a.png", "file:///a.png", "//cdn.test/a.png", "a.png", "/a.png"]
+NO_URL = ["", "  ", "ftp://cdn.test/a.png", "//cdn.test/a.png", "a.png", "./a.png", "~/a.png", "hdfs://bucket/a.png"]
+NO_URL += ["s3://", "s3://bucket", "s3://bucket/", "s3:///a.png", "s3://bucket/day/", "s3:/bucket/a.png", "S3:a.png"]
+NO_URL += ["/", "/day/", "file://host/a.png", "file:///", "gs://minio@/a.png"]
 NO_URL += ["https://", "https:///a.png", "http:a.png", "http://[::1", "javascript:alert(1)", "data", "data:image/png"]
 NO_NUMBER = ["five", "", " ", "5s", "0x10", "nan", "inf", "1e999", "+-5", "--5", "9" * 5000, True, False, [5], {}, b"5"]
 NO_NUMBER += [float("nan"), float("inf")]

@@ -8,7 +8,7 @@ import json
 import textwrap
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 import httpx
 import pytest
@@ -109,6 +109,59 @@ def test_shown_inline_input_in_any_field_has_no_payload(media: str, name: str) -
     payload = media.partition(",")[2]
     shown = [str(shield({name: media})), repr(Shielded(media)), str(redact({name: media})), str(redact([media]))]
     assert not [text for text in shown if remains(text, payload)]
+
+
+SIGNATURE = "5d672d79c15b13162d9279b0855cfba6789a8edb4c82c400e06b5924a6f2b5d7"
+VERSION_2 = "AWSAccessKeyId=AKIAIOSFODNN7EXAMPLE&Signature=NpgCjnDzrM%2BWFzoENXmpNDUsSn8%3D&Expires=1764126000"
+VERSION_4 = f"X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Date=20261126T015757Z&X-Amz-Signature={SIGNATURE}"
+AZURE = "sv=2024-11-04&se=2026-11-26T02%3A57%3A57Z&sr=b&sp=r&sig=NpgCjnDzrM%2BWFzoENXmpNDUsSn8NpgCjnDzrM%2BWFzoE%3D"
+QUERIES = [VERSION_2, VERSION_4, AZURE]
+
+
+def signature_of(query: str) -> str:
+    return max((part.partition("=")[2] for part in query.split("&")), key=len)
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=["S3 version 2", "S3 version 4", "Azure"])
+@pytest.mark.parametrize("encode", ENCODINGS.values(), ids=ENCODINGS.keys())
+def test_hide_signature_of_a_sent_link_in_any_encoding_leaves_nothing_of_it(
+    query: str, encode: Callable[[str], str]
+) -> None:
+    sent = SentMedia({"video_urls": [f"https://x.test/a.mp4?{query}"]})
+    for quoted in (query, f"https://x.test/a.mp4?{query}"):
+        shown = sent.hide(f"cannot fetch {encode(quoted)}: 403")
+        assert encode(quoted) not in shown
+        assert encode(signature_of(query))[-12:] not in shown
+        assert shown.endswith(": 403")
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=["S3 version 2", "S3 version 4", "Azure"])
+def test_hide_signature_quoted_by_itself_is_replaced(query: str) -> None:
+    secret = signature_of(query)
+    for quoted in (secret, unquote(secret)):
+        assert SentMedia([f"https://x.test/a.mp4?{query}"]).hide(f"bad {quoted}.") == "bad …."
+
+
+def test_hide_link_without_a_signature_is_unchanged() -> None:
+    text = "cannot fetch https://x.test/a.mp4?page=1&expires=never&version=12345678901234567890123456789012"
+    assert not SentMedia({"video_url": text.rpartition(" ")[2]})
+    assert SentMedia({"video_url": text.rpartition(" ")[2], "image": URL_SAFE}).hide(text) == text
+
+
+@pytest.mark.parametrize("query", QUERIES, ids=["S3 version 2", "S3 version 4", "Azure"])
+@pytest.mark.parametrize("status", [200, 400, 500])
+def test_send_signed_link_quoted_by_the_service_is_not_in_the_exception(
+    query: str, status: int, everything_shown: Any
+) -> None:
+    link, secret = f"https://x.test/a.mp4?{query}", signature_of(query)
+    for said in (link, link[:-4], secret, unquote(secret), query.partition("&")[2]):
+        answer = {"error": {"message": f"cannot fetch {said}", "hint": said, "param": said, "seen": [{said: said}]}}
+        transport = httpx.MockTransport(lambda _, answer=answer: httpx.Response(status, json=answer))
+        with Client("sk-a-key-1234", transport=transport) as client, pytest.raises(LemonDataError) as caught:
+            client.send_once(calls.submit_video(VideoRequest.checked(model="m", video_url=link)))
+        shown = everything_shown(caught.value)
+        assert secret[4:16] not in shown
+        assert unquote(secret)[4:16] not in shown
 
 
 @pytest.mark.parametrize("media", INLINE, ids=NAMES)

@@ -19,6 +19,7 @@ CLASSES = {
     "LemonDataError": SubmitOutcome.UNKNOWN,
     "ConfigurationError": SubmitOutcome.NOT_SENT,
     "InvalidRequestError": SubmitOutcome.NOT_SENT,
+    "InputUnreadableError": SubmitOutcome.NOT_SENT,
     "ConnectionFailedError": SubmitOutcome.NOT_SENT,
     "AnswerLostError": SubmitOutcome.UNKNOWN,
     "UnreadableAnswerError": SubmitOutcome.UNKNOWN,

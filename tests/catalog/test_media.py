@@ -40,6 +40,14 @@ def test_plain_http_http_url_is_a_warning(fields: dict[str, object]) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "url", ["s3://bucket/a", "s3://aws@bucket/a", "gs://bucket/a", "file:///srv/a.png", "/srv/a.png", "asset://asset-1"]
+)
+def test_media_warnings_file_that_the_worker_reads_has_none(url: str) -> None:
+    fields = {"image_url": url, "reference_images": [url]}
+    assert [*not_public(fields), *plain_http(fields), *broken_inline(fields)] == []
+
+
 def test_not_public_data_url_is_a_warning() -> None:
     (warning,) = not_public({"image": " data:image/png;base64,AAAA"})
     assert warning.startswith("image holds a data: URL")

@@ -12,6 +12,7 @@ SIGNED = [
     "Policy={n}&Signature={n}&Key-Pair-Id=K",
     "AWSAccessKeyId=K&Expires={n}&Signature={n}",
     "GoogleAccessId=k&Expires={n}&Signature={n}",
+    "AWSAccessKeyId=K&Expires={n}&Signature={n}&x-amz-security-token={n}",
     "OSSAccessKeyId=k&Expires={n}&Signature={n}",
     "sv=2024&st={n}&se={n}&sr=b&sp=r&sig={n}",
     "x-amz-signature={n}",
@@ -50,6 +51,30 @@ def test_fingerprint_links_that_differ_in_anything_else_differ(one: str, other: 
 def test_fingerprint_list_item_that_changes_differs() -> None:
     one, other = (fingerprint({"image_urls": [f"{FILE}&page=1", f"{FILE}&page={n}"]}) for n in (2, 3))
     assert one != other
+
+
+@pytest.mark.parametrize("path", ["s3://{}bucket/a@b.png", "gs://{}bucket/a.png", "abfs://{}box/a.png", "file://{}/a"])
+def test_fingerprint_files_with_another_connection_are_equal(path: str) -> None:
+    one, other, none = (
+        fingerprint(
+            {
+                "image_url": path.format(conn),
+                "image_urls": [path.format(conn)],
+                "kling_elements": [{"name": "a", "element_input_urls": [path.format(conn)]}],
+            }
+        )
+        for conn in ("one@", "other@", "")
+    )
+    assert one == other == none
+
+
+def test_fingerprint_other_files_and_other_fields_differ() -> None:
+    first = fingerprint({"image_url": "s3://aws@bucket/a.png"})
+    assert first != fingerprint({"image_url": "s3://aws@bucket/b.png"})
+    assert first != fingerprint({"image_url": "s3://aws@other/a.png"})
+    for name in ("prompt", "a_field_of_tomorrow"):
+        one, other = (fingerprint({name: f"s3://{conn}@bucket/a.png"}) for conn in ("one", "other"))
+        assert one != other
 
 
 def test_fingerprint_fragment_does_not_count() -> None:

@@ -19,7 +19,7 @@ IMPOSSIBLE = pytest.mark.parametrize(
         # as the issue names them
         ({"prompt": ""}, "prompt is empty"),
         ({"duration": "four"}, "duration must be a number, not 'four'"),
-        ({"image": "/srv/a.png"}, "image must be a public https URL"),
+        ({"image": "srv/a.png"}, "image must be a public https URL"),
         ({"model": "veo3.1", "reference_images": A}, "reference_images must be a list of URLs"),
         ({"fallback_models": "veo3"}, "fallback_models must be a list of names of models"),
         ({"model": None}, "model must be a text"),
@@ -29,8 +29,8 @@ IMPOSSIBLE = pytest.mark.parametrize(
         ({"model": ""}, "model is empty"),
         ({"fallback_models": [""]}, "fallback_models must be a list of names of models"),
         ({"fallback_models": [None]}, "fallback_models must be a list of names of models"),
-        ({"image_url": "s3://bucket/a.png"}, "image_url must be a public https URL"),
-        ({"model": "topaz-video-upscale", "video_url": "/local/file.mp4"}, "video_url must be a public https URL"),
+        ({"image_url": "s3://bucket"}, "image_url must be a public https URL"),
+        ({"model": "topaz-video-upscale", "video_url": "local/file.mp4"}, "video_url must be a public https URL"),
         ({"model": "veo3.1", "reference_images": ["ftp://x"]}, "reference_images must be a public https URL"),
         ({"model": "veo3.1", "image_urls": [A, None]}, "image_urls is empty"),
         ({"duration": 4.5}, "duration must be a whole number, not '4.5'"),
@@ -75,7 +75,7 @@ def test_init_no_prompt_and_no_input_raises_if_nothing_is_templated():
 @pytest.mark.parametrize(
     ("fields", "values", "sentence"),
     [
-        ({"image": "{{ x }}"}, {"x": "/srv/a.png"}, "image must be a public https URL"),
+        ({"image": "{{ x }}"}, {"x": "srv/a.png"}, "image must be a public https URL"),
         ({"duration": "{{ x }}"}, {"x": "four"}, "duration must be a number, not 'four'"),
         ({"model": "veo3.1", "reference_images": "{{ x }}"}, {"x": A}, "reference_images must be a list of URLs"),
         ({"output_audio": "{{ x }}"}, {"x": "loud"}, "output_audio must be true or false, not 'loud'"),
@@ -91,6 +91,12 @@ def test_execute_impossible_rendered_value_fails_in_one_line_and_sends_no_reques
     assert sentence in str(refused.value)
     assert "\n" not in str(refused.value)
     assert sandbox.ledger.requests() == 0
+
+
+@pytest.mark.parametrize("path", ["s3://aws@bucket/a.png", "gs://bucket/a.png", "file:///srv/a.png", "/srv/a.png"])
+def test_init_literal_file_in_storage_is_accepted(path):
+    operator(model="veo3.1", prompt="x", image_url=path)
+    operator(model="veo3.1", prompt="x", operation="reference-to-video", reference_images=[path, A])
 
 
 def test_init_templates_and_results_of_other_tasks_are_not_judged():
