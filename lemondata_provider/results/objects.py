@@ -17,6 +17,8 @@ from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.io import get_fs
 
+from lemondata_provider.api.http_logs import quiet_http_logs
+from lemondata_provider.api.signed_links import is_link
 from lemondata_provider.results.target import OutputSink, Target
 
 log = logging.getLogger(__name__)
@@ -52,7 +54,10 @@ class ObjectTarget(Target):
         if self.conn_id:
             self._check_connection(self.conn_id)
         try:
-            return get_fs(self.protocol, self.conn_id)
+            fs = get_fs(self.protocol, self.conn_id)
+            # Only s3fs has it. Without it, botocore signs links by version 2 in some regions, which new buckets refuse.
+            getattr(fs, "config_kwargs", {}).setdefault("signature_version", "s3v4")
+            return fs
         except (ImportError, ValueError) as error:
             extra = f"pip install 'airflow-provider-lemondata[{EXTRAS[self.protocol]}]'"
             raise self.unwritable(f"needs a package that is not installed ({error}): {extra}") from error
@@ -68,15 +73,14 @@ class ObjectTarget(Target):
 
     def preflight(self) -> None:
         """Check connection, package and bucket."""
-        bucket = self.key.partition("/")[0]
         with self.errors_as_output_errors("written"):
             try:
-                there = self._has_bucket(bucket)
+                there = self.has_bucket()
             except PermissionError:
-                log.info("This connection may not read the bucket %s; it may still write into it", bucket)
+                log.info("This connection may not read the bucket %s; it may still write into it", self.bucket)
                 return
         if not there:
-            raise self.unwritable(f"cannot be written: there is no bucket {bucket!r}")
+            raise self.unwritable(f"cannot be written: there is no bucket {self.bucket!r}")
 
     def size(self) -> int | None:
         """Return how many bytes the object has."""
@@ -92,6 +96,21 @@ class ObjectTarget(Target):
         """Open the object for reading."""
         with self.errors_as_output_errors("read"):
             return cast("BinaryIO", self.fs.open(self.key, "rb", block_size=BLOCK_SIZE))
+
+    def read_first(self, count: int) -> bytes:
+        """Return the first bytes of the object, by one request that asks for no more."""
+        with self.errors_as_output_errors("read"):
+            return cast("bytes", self.fs.cat_file(self.key, start=0, end=count))
+
+    def link(self, seconds: int) -> str | None:
+        """Return a signed link; none if this store, or the credentials of this connection, cannot sign."""
+        try:
+            with quiet_http_logs():  # botocore logs what it signs
+                link = str(self.fs.sign(self.key, expiration=seconds))
+        except Exception as error:  # noqa: BLE001 # every client has its own for credentials without a private key
+            log.info("This connection signs no link to %s (%s)", self.uri, type(error).__name__)
+            return None
+        return link if is_link(link) else None
 
     def sink(self, exclusive: bool) -> OutputSink:
         """Begin an upload."""
@@ -111,11 +130,21 @@ class ObjectTarget(Target):
         except Exception as error:  # a secrets backend may raise anything
             raise self.unwritable(f"names the connection {conn_id!r}, which cannot be looked up: {error}") from error
 
-    def _has_bucket(self, bucket: str) -> bool:
+    @property
+    def bucket(self) -> str:
+        """Return the name of the bucket."""
+        return self.key.partition("/")[0]
+
+    def has_bucket(self) -> bool:
+        """
+        Say whether the bucket is there.
+
+        :raises PermissionError: this connection may not ask that.
+        """
         if not hasattr(self.fs, "call_s3"):
-            return bool(self.fs.exists(bucket))
+            return bool(self.fs.exists(self.bucket))
         try:  # s3fs's own exists() takes every trouble for "not there"
-            self.fs.call_s3("head_bucket", Bucket=bucket)
+            self.fs.call_s3("head_bucket", Bucket=self.bucket)
         except FileNotFoundError:
             return False
         return True

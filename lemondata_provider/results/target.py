@@ -1,5 +1,5 @@
 """
-Where a video goes: a path on this machine, or an object in a bucket.
+Where a video goes, or media come from: a path on this machine, or an object in a bucket.
 
 What the rest of the package asks of either, and the errors that both raise.
 """
@@ -96,6 +96,15 @@ class Target(ABC):
             return None
         with self.errors_as_output_errors("read"), self.open() as file:
             return bytes(file.read(MAX_SMALL_FILE))
+
+    def read_first(self, count: int) -> bytes:
+        """Return the first bytes of the file, or all if it has fewer."""
+        with self.errors_as_output_errors("read"), self.open() as file:
+            return bytes(file.read(count))
+
+    def link(self, seconds: int) -> str | None:
+        """Return a link that reads the file without credentials for some time, or ``None`` if there is none."""
+        return None
 
     def write(self, content: bytes) -> None:
         """Write a small file at once, over an old one."""

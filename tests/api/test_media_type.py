@@ -40,6 +40,7 @@ def sound() -> bytes:
         (b"\x1a\x45\xdf\xa3\x9fB\x86\x81\x01B\x82\x84webm", "video/webm"),
         (b"\x1a\x45\xdf\xa3\x9fB\x86\x81\x01B\x82\x88matroska", "video/x-matroska"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_media_type_of_known_beginning_is_its_type(head: bytes, kind: str) -> None:
     assert media_type_of(head[:64]) == kind
@@ -51,6 +52,7 @@ def test_media_type_of_known_beginning_is_its_type(head: bytes, kind: str) -> No
         *(b"", b"\xff", b"\x89PNG", b"root:x:0:0:root", b"<svg xmlns=", b"\xff\xfeh\0i\0", b"RIFF\0\0\0\0AVI LIST"),
         *(b"%PDF-1.7", b"PK\x03\x04", b"\x7fELF", box(b"ftyp", b"M4P " + bytes(12)), b"\x1a\x45\xdf\xa3" + bytes(60)),
     ],
+    ids=repr,
 )
 def test_media_type_of_anything_else_is_none(head: bytes) -> None:
     assert media_type_of(head[:64]) is None
