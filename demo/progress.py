@@ -71,7 +71,8 @@ def _stage(index: int, instances: Instances) -> Stage:
         return "done"
     if states[GENERATE] == "success":
         return "upscaling"
-    return "generating" if states[GENERATE] in STARTED else "queued"
+    has_begun = instances.get((GENERATE, index), {}).get("start_date")  # a task that resumes is queued again
+    return "generating" if has_begun or states[GENERATE] in STARTED else "queued"
 
 
 def _seconds(index: int, instances: Instances, now: datetime) -> float:

@@ -10,7 +10,7 @@ from airflow.sdk import Context
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from lemondata_provider.api.cancellation import NOT_CANCELLED
-from lemondata_provider.api.errors import LemonDataError, TaskFailedError, TaskTimeoutError
+from lemondata_provider.api.errors import LemonDataError, OutputMismatchError, TaskFailedError, TaskTimeoutError
 from lemondata_provider.api.polling import STILL_RUNNING
 from lemondata_provider.api.video_body import PAID
 from lemondata_provider.hooks.exceptions import LemonDataFailException, to_airflow_error
@@ -65,7 +65,7 @@ def store_file(operator: Any, context: Context, file: OutputFile, result: dict[s
     """
     try:
         stored: dict[str, Any] = operator.remember_result(file.store(result, operator.hook))
-        check_file(operator, file, stored)
+        check_file(operator, context, file, stored)
         return stored
     except LemonDataError as error:
         raise failure(operator, context, error) from error.__cause__
@@ -89,21 +89,25 @@ def found_file(operator: Any, context: Context, file: OutputFile | None, found: 
     """
     result: dict[str, Any] = operator.remember_result(result_of_found(found.kept))
     try:
-        check_file(operator, file, result)
+        check_file(operator, context, file, result)
     except LemonDataError as error:
         raise failure(operator, context, error) from None
     return result
 
 
-def check_file(operator: Any, file: OutputFile | None, result: Mapping[str, Any]) -> None:
+def check_file(operator: Any, context: Context, file: OutputFile | None, result: Mapping[str, Any]) -> None:
     """
     Compare the stored videos with what the user expects.
 
-    :raises OutputMismatchError: see :meth:`Expectation.enforce`.
+    :raises OutputMismatchError: see :meth:`Expectation.enforce`; the XComs name the file all the same.
     """
     if operator.expectation and file:
         outputs = [Output(**output) for output in result["outputs"]]
-        operator.expectation.enforce(outputs, file.asked, task_id=result["task_id"], poll_url=result["poll_url"])
+        try:
+            operator.expectation.enforce(outputs, file.asked, task_id=result["task_id"], poll_url=result["poll_url"])
+        except OutputMismatchError:
+            push_file(context, result)
+            raise
 
 
 def success(operator: Any, context: Context, result: dict[str, Any], timeout: float = WRITE_TIMEOUT) -> dict[str, Any]:

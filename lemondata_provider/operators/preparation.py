@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from lemondata_provider.api.redaction import redact
+from lemondata_provider.api.signed_links import hide_signatures
 from lemondata_provider.hooks.exceptions import submit_errors_as_airflow_errors
 from lemondata_provider.operators.fingerprint import fingerprint
 from lemondata_provider.operators.output import OutputFile
@@ -36,7 +37,7 @@ def prepare(operator: SubmitVideoOperator, context: Context) -> tuple[Submission
     output = named and named.of_request(given[0])
     requests = with_operations(given)
     body = requests[0].body()
-    operator.log.info("Request: %s", redact(body))
+    operator.log.info("Request: %s", hide_signatures(redact(body)))
     store = submit_store_of(operator, context)
     submission = Submission(
         hook=operator.hook,

@@ -27,6 +27,7 @@ from lemondata_provider.api.submit_outcome import (
     to_submit_error,
 )
 from lemondata_provider.api.task import Task
+from lemondata_provider.catalog.media import is_local
 from lemondata_provider.hooks.exceptions import KilledError, LemonDataFailException
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.tracing import span
@@ -40,6 +41,7 @@ from lemondata_provider.operators.record import (
 )
 from lemondata_provider.operators.signals import deferred_signals
 from lemondata_provider.operators.submit_store import SubmitStore
+from lemondata_provider.results.inputs import sendable
 from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 ANSWER_UNSEEN = "An earlier try may have submitted this video, and its answer got lost: it may have been charged."
@@ -248,8 +250,9 @@ class Submission:
             operation=request.operation,
             estimated_cost_usd=self.price(request),
         )
+        sent = sendable(request, is_local(client.base_url))  # links change with every try: the record has none
         self._cancel_replaced()  # only once the new request has passed all checks
-        call = calls.submit_video(request)
+        call = calls.submit_video(sent)
         try:
             with span("lemondata.submit", model=request.model, operation=request.operation):
                 for attempt in Retrying(sleep=client.sleep, **retry_options(call)):

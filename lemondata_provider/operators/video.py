@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from lemondata_provider.api.download import Downloader
-from lemondata_provider.api.errors import LemonDataError, TaskTimeoutError
+from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskTimeoutError
 from lemondata_provider.api.polling import Failed, PollAgain, PollResult, TaskPoller
 from lemondata_provider.api.redaction import shield_literal
 from lemondata_provider.api.request import REQUEST_FIELDS
@@ -48,8 +48,9 @@ class SubmitVideoOperator(LineageMixin, LemonDataMixin, BaseOperator):
     Submit a video to LemonData, and wait for it if asked to.
 
     All request fields are templated, also inside lists and dicts; what is left out is not sent, so that the service's
-    own default holds. Inline media (``data:`` URLs) are sent, and shown nowhere. Returns a dict with ``task_id``,
-    ``poll_url``, ``status``, ``model``, ``operation``, ``progress``, ``video_url``, ``videos``,
+    own default holds. Inline media (``data:`` URLs) are sent, and shown nowhere. Media fields also take files:
+    ``s3://[conn@]bucket/key``, ``gs://``, ``abfs://``, ``file:///path`` or an absolute path. Returns a dict with
+    ``task_id``, ``poll_url``, ``status``, ``model``, ``operation``, ``progress``, ``video_url``, ``videos``,
     ``billing_transaction_id``, ``estimated_cost_usd``, ``created``, ``updated``, ``generation_seconds``,
     ``output_path``, ``output_uri``, ``outputs`` and ``skipped``; what is not known is ``None``. ``video_url``,
     ``output_path`` and ``output_uri`` are XComs of their own: the next task takes
@@ -220,6 +221,8 @@ class SubmitVideoOperator(LineageMixin, LemonDataMixin, BaseOperator):
         self.max_bytes = count("max_bytes", max_bytes)
         self.asset_partition = checked_partition(asset_partition)
         self.expectation = Expectation.parse(expect, on_mismatch)
+        if expect is not None and output_path is None:
+            raise InvalidRequestError("expect needs output_path: it compares the stored file")
         self.wait_for_completion = flag("wait_for_completion", wait_for_completion) or output_path is not None
         self.deferrable = flag("deferrable", deferrable)
         self.poll_interval = in_seconds("poll_interval", poll_interval)

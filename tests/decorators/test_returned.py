@@ -99,7 +99,7 @@ def test_execute_arguments_keep_their_types(sandbox, context):
         ({"prompt": "a cat", "task_id": "x"}, "'task_id', which is no request field"),
         ({}, "Neither a prompt nor any input was given"),
         ({"prompt": "a cat", "duration": "four"}, "duration must be a number, not 'four'"),
-        ({"prompt": "a cat", "image_url": "/srv/a.png"}, "image_url must be a public https URL"),
+        ({"prompt": "a cat", "image_url": "srv/a.png"}, "image_url must be a public https URL"),
         ({"prompt": "a cat", "operation": "motion-control"}, "not motion-control"),
     ],
     ids=str,

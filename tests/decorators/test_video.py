@@ -47,7 +47,7 @@ def test_init_fields_of_the_function_are_not_missed_when_the_dag_is_parsed():
         ({"duration": "four"}, "duration must be a number"),
         ({"model": "veo3.1", "aspect_ratio": ""}, "aspect_ratio is empty"),
         ({"operation": "motion-control"}, "not motion-control"),
-        ({"image_url": "/srv/a.png"}, "image_url must be a public https URL"),
+        ({"image_url": "srv/a.png"}, "image_url must be a public https URL"),
     ],
 )
 def test_init_wrong_literal_of_the_decorator_raises(fields, sentence):

@@ -43,6 +43,10 @@ def test_clips_task_states_set_stage_and_percent(
     assert (clip(*states).stage, clip(*states).percent) == (stage, percent)
 
 
+def test_clips_task_that_resumes_is_generating_still() -> None:
+    assert clip("queued", start_date="2026-01-01T12:00:00Z").stage == "generating"
+
+
 @pytest.mark.parametrize(
     ("fields", "seconds"),
     [

@@ -270,6 +270,18 @@ def test_execute_rendered_path_that_no_video_can_have_is_refused_before_paying(s
     assert creates(sandbox) == 0
 
 
+def test_execute_file_as_input_is_sent_as_content_and_a_second_run_skips(sandbox, context, path, tmp_path):
+    submit(path).execute(context)
+    upscaled = tmp_path / "upscaled.mp4"
+    fields = {"model": "topaz-video-upscale", "operation": "video-to-video", "video_url": str(path), "duration": None}
+    context["ti"] = type(context["ti"])()
+    result = submit(upscaled, **fields).execute(context)
+    assert sandbox.ledger.creates[-1].body["video_url"].startswith("data:video/mp4;base64,")
+    assert is_video_of(sandbox, result, upscaled)
+    assert submit(upscaled, **fields).execute(context)["skipped"]
+    assert creates(sandbox) == 2
+
+
 def test_init_output_path_waits_for_completion():
     assert submit("/data/clip.mp4").wait_for_completion
 
@@ -289,6 +301,7 @@ def test_execute_file_that_is_not_as_expected_warns_or_fails_and_stays(sandbox, 
     with pytest.raises(LemonDataFailException, match="The file is kept"):
         submit(path, on_mismatch="fail", **fields).execute(context)
     assert path.exists()
+    assert context["ti"].xcoms["output_uri"] == f"file://{path}"
     assert creates(sandbox) == 1
 
 
@@ -304,3 +317,5 @@ def test_execute_deferred_expectation_is_compared_by_the_process_that_resumes(sa
 def test_init_expectation_that_cannot_be_right_is_refused():
     with pytest.raises(InvalidRequestError, match="expect"):
         submit("/data/clip.mp4", expect={"length": 4})
+    with pytest.raises(InvalidRequestError, match="expect needs output_path"):
+        SubmitVideoOperator(task_id="submit", model="sora-2", prompt="a cat", expect="request")
