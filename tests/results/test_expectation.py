@@ -186,7 +186,7 @@ def test_parse_bad_fact_is_refused_by_name(expect: Any, message: str) -> None:
 
 
 def test_parse_unknown_on_mismatch_is_refused() -> None:
-    with pytest.raises(InvalidRequestError, match="on_mismatch must be one of fail, warn, not 'skip'"):
+    with pytest.raises(InvalidRequestError, match="on_mismatch must be one of warn, fail, not 'skip'"):
         Expectation.parse(None, "skip")
 
 
@@ -194,7 +194,7 @@ def test_parse_unknown_on_mismatch_is_refused() -> None:
 
 
 def test_enforce_mismatch_fails_for_good_and_says_what_to_do() -> None:
-    expectation = Expectation.parse({"audio": False})
+    expectation = Expectation.parse({"audio": False}, "fail")
     assert expectation is not None
     second = Output("s3://clips/clip-2.mp4", 10, audio=False)
     with pytest.raises(OutputMismatchError) as raised:
