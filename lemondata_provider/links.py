@@ -2,7 +2,7 @@
 The links of a task instance in Airflow's UI: the video, its file, the model and LemonData's dashboard.
 
 Airflow asks for them in the worker after each stretch of a task, before a deferral and after a failure too, and stores
-them as XComs. So a link never holds a query: that may be a signature. A link that nobody can open is empty.
+them as XComs. So a link never holds a query: that may be a signature. A link that leads nowhere is empty.
 
 Sources: https://docs.lemondata.cc (the dashboard; get-model, which needs no key).
 """

@@ -151,7 +151,7 @@ class ObjectTarget(Target):
 
 
 class ObjectSink:
-    """An upload in parts, which nobody sees before it is complete."""
+    """An upload in parts, which cannot be seen before it is complete."""
 
     def __init__(self, target: ObjectTarget, exclusive: bool) -> None:
         self._target = target

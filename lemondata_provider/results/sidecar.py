@@ -132,7 +132,7 @@ def inspect_path(target: Target, origin: Origin) -> Found:
 
     :param target: the path.
     :param origin: what is about to be stored there.
-    :raises OutputError: that cannot be told.
+    :raises OutputError: that cannot be known.
     """
     size = target.size()
     content = sidecar_target(target).read() if size is not None else None

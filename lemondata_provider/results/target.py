@@ -17,7 +17,7 @@ MAX_SMALL_FILE = 1024 * 1024  # bytes that a sidecar may have
 
 
 class OutputSink(Protocol):
-    """A file on its way: nobody sees it before ``commit``, and nothing is left of it after ``abandon``."""
+    """A file on its way: it cannot be seen before ``commit``, and nothing is left of it after ``abandon``."""
 
     def write(self, block: bytes) -> None:
         """Take the next bytes."""
@@ -71,7 +71,7 @@ class Target(ABC):
         """
         Return how many bytes the file has, or ``None`` if there is none; never from a cache.
 
-        :raises OutputUnwritableError: that cannot be told.
+        :raises OutputUnwritableError: that cannot be known.
         """
 
     @abstractmethod
