@@ -55,16 +55,7 @@ class LineageMixin:
     """An operator that tells OpenLineage of its media and files."""
 
     load_openlineage: Callable[[], OpenLineage | None] = staticmethod(load_openlineage)
-    lineage_result: Mapping[str, Any] | None = None
-
-    def remember_result(self, result: dict[str, Any]) -> dict[str, Any]:
-        """
-        Remember and return what this process found out or stored: it goes into the lineage of an end.
-
-        :param result: what the operator returns; call this before anything else can fail.
-        """
-        self.lineage_result = result
-        return result
+    last_result: Mapping[str, Any] | None
 
     def get_openlineage_facets_on_start(self) -> Any:
         """Return the lineage of a start or a resume."""
@@ -72,11 +63,11 @@ class LineageMixin:
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
         """Return the lineage of a success, with the files and the operator's own outlets."""
-        return self._lineage(self.lineage_result or {}, getattr(self, "outlets", ()))
+        return self._lineage(self.last_result or {}, getattr(self, "outlets", ()))
 
     def get_openlineage_facets_on_failure(self, task_instance: Any) -> Any:
         """Return the lineage of a failure; without this, OpenLineage would report a success's outputs."""
-        return self._lineage(self.lineage_result or {})
+        return self._lineage(self.last_result or {})
 
     def _lineage(self, result: Mapping[str, Any], outlets: Iterable[Any] = ()) -> Any:
         classes = self.load_openlineage()

@@ -20,7 +20,6 @@ from urllib.parse import quote, urlsplit
 from airflow.sdk import BaseHook, BaseOperatorLink
 
 from lemondata_provider.hooks.settings import ConnectionSettings
-from lemondata_provider.hooks.version_compat import xcom_value
 
 log = logging.getLogger(__name__)
 
@@ -30,28 +29,18 @@ SITES = {"api.tokenlab.sh": "https://tokenlab.sh", "api.lemondata.cc": "https://
 OTHER_STORAGE = {"s3": ("AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3"), "gs": ("STORAGE_EMULATOR_HOST",)}
 _MODEL = re.compile(r"[\w.:-]{1,200}")
 
-ReadXCom = Callable[[Any, str], Any]
 GetConnection = Callable[[str], Any]
 
 
 class _Link(BaseOperatorLink):
     """
-    A link that needs what a task instance pushed, or a connection.
+    A link that needs the result of an operator, or a connection.
 
-    :param read: returns an XCom of a task instance.
     :param get_connection: returns a connection.
     """
 
-    def __init__(self, read: ReadXCom = xcom_value, get_connection: GetConnection = BaseHook.get_connection) -> None:
-        self._read = read
+    def __init__(self, get_connection: GetConnection = BaseHook.get_connection) -> None:
         self._get_connection = get_connection
-
-    def _result(self, ti_key: Any, key: str) -> Any:
-        """Return one value of the result: an XCom of its own, or an item of what was returned."""
-        if (value := self._read(ti_key, key)) is not None:
-            return value
-        returned = self._read(ti_key, "return_value")
-        return returned.get(key) if isinstance(returned, Mapping) else None
 
 
 class VideoLink(_Link):
@@ -61,7 +50,7 @@ class VideoLink(_Link):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the URL of the finished video."""
-        return unsigned(self._result(ti_key, "video_url"))
+        return unsigned(_result_of(operator).get("video_url"))
 
 
 class FileLink(_Link):
@@ -71,11 +60,9 @@ class FileLink(_Link):
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
         """Return the page of the stored file."""
-        uri = self._result(ti_key, "output_uri")
-        if not isinstance(uri, str):
-            return NO_LINK
-        path = getattr(operator, "output_path", None) or getattr(operator, "path", None)
-        return file_page(uri, str(path), self._get_connection)
+        result = _result_of(operator)
+        uri = result.get("output_uri")
+        return file_page(uri, str(result.get("output_path")), self._get_connection) if isinstance(uri, str) else NO_LINK
 
 
 class DashboardLink(_Link):
@@ -106,6 +93,11 @@ class ModelLink(_Link):
 
 EXTRA_LINKS: tuple[BaseOperatorLink, ...] = (VideoLink(), FileLink(), DashboardLink(), ModelLink())
 TASK_LINKS: tuple[BaseOperatorLink, ...] = tuple(link for link in EXTRA_LINKS if not isinstance(link, FileLink))
+
+
+def _result_of(operator: Any) -> Mapping[str, Any]:
+    """Return what this process found out: reading XComs would cost each stretch of each task a request."""
+    return getattr(operator, "last_result", None) or {}
 
 
 def unsigned(url: Any) -> str:

@@ -11,6 +11,7 @@ from airflow.sdk import Asset, AssetAlias
 
 from lemondata_provider.api.redaction import shield
 from lemondata_provider.hooks.exceptions import LemonDataFailException
+from lemondata_provider.hooks.mixin import LemonDataMixin
 from lemondata_provider.lineage import FACET, FACTS, LineageMixin, OpenLineage, dataset_name, load_openlineage
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.transfers.video_to_object_storage import VideoToObjectStorageOperator
@@ -40,7 +41,7 @@ class Lineage:
 FAKES = OpenLineage(Lineage, lambda namespace, name: (namespace, name), dict)
 
 
-class Operator(LineageMixin):
+class Operator(LineageMixin, LemonDataMixin):
     """An operator with what a test gives it."""
 
     load_openlineage = staticmethod(lambda: FAKES)

@@ -37,28 +37,23 @@ def connecting(**fields: Any) -> Any:
     return lambda conn_id: Connection(conn_id=conn_id, conn_type="any", **fields)
 
 
-def link_of(kind: Any, operator: Any = None, xcoms: dict[str, Any] | None = None, get_connection: Any = None) -> str:
-    pushed = xcoms or {}
-
-    def read(ti: Any, key: str) -> Any:
-        assert ti is TI
-        return pushed.get(key)
-
-    link: str = kind(read, get_connection or no_connection).get_link(operator or SimpleNamespace(), ti_key=TI)
+def link_of(kind: Any, operator: Any = None, result: Any = None, get_connection: Any = None) -> str:
+    operator = operator or SimpleNamespace()
+    operator.last_result = result
+    link: str = kind(get_connection or no_connection).get_link(operator, ti_key=TI)
     return link
 
 
 # --- the video
 
 
-@pytest.mark.parametrize("key", ["video_url", "return_value"])
-def test_video_link_finished_task_is_its_url(key: str) -> None:
-    assert link_of(VideoLink, xcoms={key: VIDEO if key == "video_url" else {"video_url": VIDEO}}) == VIDEO
+def test_video_link_finished_task_is_its_url() -> None:
+    assert link_of(VideoLink, result={"video_url": VIDEO}) == VIDEO
 
 
-@pytest.mark.parametrize("xcoms", [{}, {"return_value": None}, {"return_value": {"video_url": None}}])
-def test_video_link_before_the_end_is_empty(xcoms: dict[str, Any]) -> None:
-    assert link_of(VideoLink, xcoms=xcoms) == ""
+@pytest.mark.parametrize("result", [None, {}, {"video_url": None}])
+def test_video_link_before_the_end_is_empty(result: Any) -> None:
+    assert link_of(VideoLink, result=result) == ""
 
 
 @pytest.mark.parametrize(
@@ -76,7 +71,7 @@ def test_video_link_before_the_end_is_empty(xcoms: dict[str, Any]) -> None:
 )
 def test_unsigned_link_that_is_secret_or_no_web_page_is_empty(url: Any) -> None:
     assert unsigned(url) == ""
-    assert link_of(VideoLink, xcoms={"video_url": url}) == ""
+    assert link_of(VideoLink, result={"video_url": url}) == ""
 
 
 def test_video_link_ignores_the_source_video_of_the_operator() -> None:
@@ -138,16 +133,15 @@ def test_file_page_connection_that_cannot_be_looked_up_is_empty() -> None:
     assert file_page("s3://clips/a.mp4", "s3://aws@clips/a.mp4", no_connection) == ""
 
 
-@pytest.mark.parametrize("attribute", ["path", "output_path"])
-def test_file_link_takes_the_connection_of_the_operators_path(attribute: str) -> None:
-    operator = SimpleNamespace(**{attribute: "s3://minio@clips/"})
+def test_file_link_takes_the_connection_of_the_path() -> None:
     minio = connecting(extra={"endpoint_url": "http://minio:9000"})
-    assert link_of(FileLink, operator, {"output_uri": "s3://clips/a.mp4"}, minio) == ""
-    assert link_of(FileLink, operator, {"output_uri": "s3://clips/a.mp4"}, connecting()).endswith("?prefix=a.mp4")
+    result = {"output_uri": "s3://clips/a.mp4", "output_path": "s3://minio@clips/a.mp4"}
+    assert link_of(FileLink, result=result, get_connection=minio) == ""
+    assert link_of(FileLink, result={"output_uri": "file:///data/a.mp4"}) == "file:///data/a.mp4"
 
 
 def test_file_link_without_a_file_is_empty() -> None:
-    assert link_of(FileLink, xcoms={"return_value": {"output_uri": None}}) == ""
+    assert link_of(FileLink, result={"output_uri": None}) == ""
 
 
 # --- LemonData

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,16 @@ class LemonDataMixin:
     """An operator with a connection to LemonData, in whose templates no inline media show."""
 
     lemondata_conn_id: str
+    last_result: Mapping[str, Any] | None = None
+
+    def remember_result(self, result: dict[str, Any]) -> dict[str, Any]:
+        """
+        Remember and return what this process found out or stored: links and lineage name it without asking Airflow.
+
+        :param result: what the operator returns; call this before anything else can fail.
+        """
+        self.last_result = result
+        return result
 
     @cached_property
     def hook(self) -> LemonDataHook:

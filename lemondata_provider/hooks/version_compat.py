@@ -37,7 +37,6 @@ __all__ = [
     "task_state_database",
     "task_state_store",
     "task_state_table",
-    "xcom_value",
 ]
 
 
@@ -97,13 +96,6 @@ def has_partitions() -> bool:
     from airflow.sdk.execution_time.context import OutletEventAccessor  # noqa: PLC0415 # few DAG files need it
 
     return hasattr(OutletEventAccessor, "add_partitions")
-
-
-def xcom_value(ti_key: Any, key: str) -> Any:
-    """Return an XCom of a task instance, or ``None``; blocks, and works in workers."""
-    from airflow.sdk.execution_time.xcom import XCom  # noqa: PLC0415 # not to parse a DAG
-
-    return XCom.get_value(ti_key=ti_key, key=key)
 
 
 def is_from_mapped(operator: Any) -> bool:

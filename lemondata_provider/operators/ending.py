@@ -131,7 +131,7 @@ def success(operator: Any, context: Context, result: dict[str, Any], timeout: fl
             with_video_url(context, result)
         push_file(context, result)
 
-    result = {**NO_FILE, **result}
+    result = operator.remember_result({**NO_FILE, **result})
     store = submit_store_of(operator, context)
     task_id, poll_url = result.get("task_id"), result.get("poll_url")
     if store:

@@ -152,7 +152,7 @@ class TaskSensor(LemonDataMixin, BaseSensorOperator):
             end = read_event(event, wait.task_id, wait.poll_url)
             error = end.exception()
             if error is None:
-                return with_video_url(context, self._facts.complete(end.result or {}))
+                return with_video_url(context, self.remember_result(self._facts.complete(end.result or {})))
             if self.silent_fail and not error.final:
                 self.log.error("The wait goes on, because of silent_fail: %s", error)
                 if time.time() < wait.deadline:
@@ -190,7 +190,7 @@ class TaskSensor(LemonDataMixin, BaseSensorOperator):
     def _result(self, end: Completed | Failed) -> dict[str, Any]:
         if isinstance(end, Failed):
             raise self._failure(end.error)
-        return self._facts.complete(end.task.result())
+        return self.remember_result(self._facts.complete(end.task.result()))
 
     def _failure(self, error: LemonDataError) -> Exception:
         if not isinstance(error, TaskTimeoutError):

@@ -30,15 +30,6 @@ def test_get_task_states_signature_takes_the_names_that_are_passed():
     assert {"dag_id", "map_index", "task_ids", "run_ids"} <= set(names)
 
 
-def test_xcom_value_reads_the_xcom_of_the_task_instance_and_map_index(mocker):
-    from airflow.sdk.execution_time.xcom import XCom  # noqa: PLC0415 # the private name itself
-
-    get_one = mocker.patch.object(XCom, "get_one", return_value="https://cdn.example/v.mp4")
-    ti = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=3)
-    assert compat.xcom_value(ti, "video_url") == "https://cdn.example/v.mp4"
-    assert get_one.call_args.kwargs == {"key": "video_url", **vars(ti)}
-
-
 def test_is_from_mapped_plain_operator_returns_false():
     from airflow.sdk import BaseOperator  # noqa: PLC0415 # the class whose private attribute is read
 
