@@ -3,7 +3,8 @@ Take another model if the first one is not available.
 
 A model that is not found, not allowed for your key or without channels costs nothing: the task submits the same
 request to the next one. A generation that fails has started, and is not repeated. Each model is held against
-`max_cost_usd` at its own price.
+`max_cost_usd` at its own price. A model that is gone has no price: without `unknown_cost="allow"` the task would end
+there.
 """
 
 from datetime import timedelta
@@ -39,6 +40,7 @@ def lemondata_fallback_models() -> None:
         prompt="{{ params.prompt }}",
         duration=4,
         max_cost_usd="1.00",
+        unknown_cost="allow",
         output_path="{{ params.folder }}/{{ dag_run.run_after | ts_nodash }}.mp4",
     )
     used(clip.output)

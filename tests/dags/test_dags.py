@@ -29,7 +29,7 @@ def dag_bag() -> Any:
 
 def arguments(task: Any) -> dict[str, Any]:
     """Return what a task of the gallery was made with, mapped or not."""
-    return task.partial_kwargs if task.is_mapped else vars(task)
+    return dict(task.partial_kwargs if task.is_mapped else vars(task))
 
 
 def test_dags_parse_without_import_errors_one_in_each_file(dag_bag: Any) -> None:
@@ -110,9 +110,9 @@ def test_dags_retry_every_task_at_least_twice(dag_bag: Any) -> None:
         assert all(task.retries >= 2 for task in dag.tasks), dag.dag_id
 
 
-def test_generate_then_upscale_chains_its_tasks(dag_bag: Any) -> None:
+def test_generate_then_upscale_submits_and_waits_in_separate_chained_tasks(dag_bag: Any) -> None:
     dag = dag_bag.dags["lemondata_generate_then_upscale"]
-    order = ["prompts", "clip.generate", "clip.upscale"]
+    order = ["prompts", "clip.generate", "clip.wait_generated", "clip.upscale", "clip.wait_upscaled"]
     for upstream, downstream in pairwise(order):
         assert downstream in dag.get_task(upstream).downstream_task_ids
 
