@@ -65,3 +65,12 @@ def test_last_frame_asked_for_is_a_picture_that_the_next_video_begins_with(api, 
 
 def test_last_frame_not_asked_for_is_not_in_the_answer(api):
     assert "last_frame_url" not in api.finish()
+
+
+def test_audio_to_video_and_video_extension_are_drawn(api, decoded):
+    source = api.finish(duration=1)
+    spoken = decoded(api.video(model="wan2.2-s2v", operation="audio-to-video", audio_url="https://x.example/a.mp3"))
+    fields = {"model": "seedance-2.0", "operation": "video-extension", "video_url": source["video_url"], "duration": 1}
+    longer = decoded(api.video(**fields))
+    assert spoken.sound
+    assert len(longer.frames) == 2 * len(decoded(api.http.get(source["video_url"]).content).frames)
