@@ -8,7 +8,7 @@ last frame, at no cost. With `output_path` it would find its file instead, which
 
 from datetime import timedelta
 
-from airflow.sdk import Param, dag
+from airflow.sdk import Param, chain, dag
 
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.transfers.video_to_object_storage import VideoToObjectStorageOperator
@@ -30,24 +30,26 @@ SCENES = ["A fox wakes up in the snow.", "The fox runs through a birch forest.",
     doc_md=__doc__,
 )
 def lemondata_storyboard() -> None:
-    before: SubmitVideoOperator | None = None
-    for number in range(len(SCENES)):
+    scenes: list[SubmitVideoOperator] = []
+    for number, _ in enumerate(SCENES, start=1):
+        frame = f"{{{{ ti.xcom_pull(task_ids='scene_{number - 1}')['last_frame_url'] }}}}"
         scene = SubmitVideoOperator(
-            task_id=f"scene_{number + 1}",
+            task_id=f"scene_{number}",
             model="seedance-2.0",
-            operation="image-to-video" if before else "text-to-video",
-            prompt=f"{{{{ params.scenes[{number}] }}}}",
-            image_url=before.output["last_frame_url"] if before else None,
+            operation="image-to-video" if scenes else "text-to-video",
+            prompt=f"{{{{ params.scenes[{number - 1}] }}}}",
+            image_url=frame if scenes else None,
             duration=4,
             return_last_frame=True,
             wait_for_completion=True,
         )
         VideoToObjectStorageOperator(
-            task_id=f"keep_{number + 1}",
+            task_id=f"keep_{number}",
             poll_url=scene.output,
-            path=f"{{{{ params.folder }}}}/{{{{ dag_run.run_after | ts_nodash }}}}/{number + 1}.mp4",
+            path=f"{{{{ params.folder }}}}/{{{{ dag_run.run_after | ts_nodash }}}}/{number}.mp4",
         )
-        before = scene
+        scenes.append(scene)
+    chain(*scenes)
 
 
 lemondata_storyboard()
