@@ -15,7 +15,7 @@ Json = dict[str, Any]
 
 _UNDOCUMENTED: Json = {"x_queue": {"position": 3, "lanes": [{"name": "a", "eta": None}]}, "x_note": "未公開"}
 # What keeps its type under wrong_types: without it the answer would not be usable at all.
-_ESSENTIAL = {"id", "task_id", "poll_url", "status", "video_url", "cancelled"}
+_ESSENTIAL = {"id", "task_id", "poll_url", "status", "video_url", "last_frame_url", "cancelled"}
 
 
 def create_answer(task: Task, settings: Settings, base_url: str) -> Json:
@@ -49,6 +49,8 @@ def task_answer(task: Task, settings: Settings, base_url: str, now: float, *, la
     }
     if status == "completed" and not late:
         answer |= _video(task, settings, base_url, now)
+        if task.order.last_frame:
+            answer["last_frame_url"] = file_url(task.id, settings, base_url, now, "png")
     if status == "failed":
         reason = task.reason()
         answer["error"] = reason if settings.error_form == "object" else reason["message"]

@@ -11,6 +11,7 @@ import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -69,7 +70,8 @@ def create_app(service: Service, host: str = "127.0.0.1", log: Callable[[Call], 
     ]
     routes = [Route(path, _answering(service, answer), methods=[verb]) for verb, path, answer in api]
     routes += [Route(path, _controlling(service, answer), methods=[verb]) for verb, path, answer in control]
-    routes.append(Route("/files/{task_id}.mp4", _serving(service)))
+    routes.append(Route("/files/{task_id}.mp4", _serving(service, service.video, "video/mp4")))
+    routes.append(Route("/files/{task_id}.png", _serving(service, service.last_frame, "image/png")))
     app = Starlette(routes=routes, exception_handlers={HTTPException: _no_such_endpoint})
     app.router.redirect_slashes = False
     return Gate(app, service, host, log)
@@ -109,16 +111,16 @@ def _controlling(service: Service, answer: Control) -> Endpoint:
     return endpoint
 
 
-def _serving(service: Service) -> Endpoint:
+def _serving(service: Service, draw: Callable[[str], Path], media_type: str) -> Endpoint:
     async def endpoint(request: Request) -> Response:
         task_id = request.path_params["task_id"]
         try:
             check_link(task_id, request.query_params, service.settings, service.clock())
             # Drawing takes its time; the polls of others must not wait for it.
-            path = await asyncio.to_thread(service.video, task_id)
+            path = await asyncio.to_thread(draw, task_id)
         except Refusal as refusal:
             return JSONResponse(refusal_answer(refusal, service.settings), refusal.status)
-        return file_response(path, service.settings.range_requests)
+        return file_response(path, service.settings.range_requests, media_type)
 
     return endpoint
 

@@ -19,10 +19,10 @@ class WholeFileResponse(FileResponse):
         await super().__call__({**scope, "headers": headers}, receive, send)
 
 
-def file_response(path: Path, range_requests: str) -> FileResponse:
+def file_response(path: Path, range_requests: str, media_type: str = "video/mp4") -> FileResponse:
     """The answer with a file; `range_requests` is the setting of that name."""
     if range_requests == "ignored":
-        return WholeFileResponse(path, media_type="video/mp4", headers={"Accept-Ranges": "none"})
+        return WholeFileResponse(path, media_type=media_type, headers={"Accept-Ranges": "none"})
     number = random.randrange(10**9)  # noqa: S311 # no secret: only another one each time
     changed = {"ETag": f'"{number:x}"', "Last-Modified": formatdate(number, usegmt=True)}
-    return FileResponse(path, media_type="video/mp4", headers=changed if range_requests == "changed" else None)
+    return FileResponse(path, media_type=media_type, headers=changed if range_requests == "changed" else None)

@@ -19,15 +19,15 @@ class Files:
         self._drawing: defaultdict[str, threading.Lock] = defaultdict(threading.Lock)
         self._lock = threading.Lock()
 
-    def get(self, name: str, draw: Callable[[Path], None]) -> Path:
+    def get(self, name: str, draw: Callable[[Path], None], suffix: str = "mp4") -> Path:
         """The file of that name, drawn if it is not there; who asks meanwhile waits for that drawing."""
         with self._lock:
-            path = self._place() / f"{name}.mp4"
-            drawing = self._drawing[name]
+            path = self._place() / f"{name}.{suffix}"
+            drawing = self._drawing[path.name]
         with drawing:
             if not path.exists():
                 # A folder that outlives the process must never show half a video.
-                unfinished = path.with_suffix(".part")
+                unfinished = path.with_name(f"{path.name}.part")
                 draw(unfinished)
                 unfinished.replace(path)
         return path

@@ -11,9 +11,9 @@ from lemondata_provider.sandbox.refusals import Refusal
 from lemondata_provider.sandbox.settings import Settings
 
 
-def file_url(task_id: str, settings: Settings, base_url: str, now: float) -> str:
-    """The URL of a task's file, signed if links end."""
-    url = f"{base_url}/files/{task_id}.mp4"
+def file_url(task_id: str, settings: Settings, base_url: str, now: float, suffix: str = "mp4") -> str:
+    """The URL of a task's file, signed if links end; the suffix `png` means its last frame."""
+    url = f"{base_url}/files/{task_id}.{suffix}"
     if settings.link_seconds is None:
         return url
     expires = f"{now + settings.link_seconds:.6f}"

@@ -70,6 +70,16 @@ def clip_from(url: str, own_file: OwnFile) -> Clip | None:
         return None
 
 
+def write_last_frame(video: Path, path: Path) -> None:
+    """Write the last frame of a video to a path, as PNG."""
+    with _opened(video) as container:
+        *_, last = container.decode(video=0)
+    encoder = av.CodecContext.create("png", "w")
+    encoder.width, encoder.height, encoder.pix_fmt = last.width, last.height, "rgb24"
+    packets = [*encoder.encode(last.reformat(format="rgb24")), *encoder.encode()]
+    path.write_bytes(b"".join(bytes(packet) for packet in packets))
+
+
 @contextmanager
 def _opened(content: Path | bytes) -> Iterator[InputContainer]:
     with av.open(io.BytesIO(content) if isinstance(content, bytes) else str(content), "r") as container:

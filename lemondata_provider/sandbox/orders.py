@@ -75,6 +75,7 @@ class Order:
     images: tuple[str, ...]
     video: str
     cost: Decimal
+    last_frame: bool = False
 
 
 def take_order(body: object, settings: Settings) -> Order:
@@ -104,6 +105,7 @@ def take_order(body: object, settings: Settings) -> Order:
         images=tuple(filter(None, (*map(body.get, _IMAGES), *_listed(body, "reference_images", "image_urls")))),
         video=body.get("video_url") or next(iter(_listed(body, "video_urls")), ""),
         cost=model.cost(duration),
+        last_frame=body.get("return_last_frame") is True,
     )
 
 

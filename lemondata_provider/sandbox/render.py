@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
@@ -86,6 +86,20 @@ def _moved(order: Order, settings: Settings, own_file: OwnFile) -> Film:
     return Film(size, motion.rate, (mix(subject, frame, 0.45) for frame in motion.frames), motion.sound)
 
 
+def _spoken(order: Order, settings: Settings, own_file: OwnFile) -> Film:
+    film = (_from_images if order.images else _from_text)(order, settings, own_file)
+    return replace(film, sound=True)
+
+
+def _extended(order: Order, settings: Settings, own_file: OwnFile) -> Film:
+    clip = clip_from(order.video, own_file)
+    if clip is None:
+        return _drawn(order, settings)
+    size = clip.width, clip.height
+    more = landscape(order.prompt, order.seed, size, round(order.duration * clip.rate))
+    return Film(size, clip.rate, chain(clip.frames(), more), order.output_audio)
+
+
 def _fitted(clip: Clip, size: Size, order: Order) -> Film:
     return Film(size, clip.rate, (cover(frame, size) for frame in clip.frames()), order.output_audio)
 
@@ -126,4 +140,6 @@ _OPERATIONS: dict[str, Callable[[Order, Settings, OwnFile], Film]] = {
     "start-end-to-video": _from_images,
     "video-to-video": _upscaled,
     "motion-control": _moved,
+    "audio-to-video": _spoken,
+    "video-extension": _extended,
 }

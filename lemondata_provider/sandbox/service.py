@@ -139,6 +139,11 @@ class Service:
                 raise Refusal(404, "file_not_found", f"There is no file of task {task_id!r}.")
         return self.files.get(task_id, lambda path: videos.draw(task.order, settings, path, self._own_file))
 
+    def last_frame(self, task_id: str) -> Path:
+        """Return the last frame of a completed task's video, as a PNG file; renders and blocks as `video` does."""
+        video = self.video(task_id)
+        return self.files.get(task_id, lambda path: videos.draw_last_frame(video, path), "png")
+
     def overview(self) -> list[Json]:
         """Every task as it stands now, oldest first."""
         with self._lock:
@@ -195,11 +200,11 @@ class Service:
 
     def _own_file(self, url: str) -> Path | None:
         # Our own files are opened, not fetched: whether the server is free to answer must not matter.
-        name = urlsplit(url).path.rpartition("/files/")[2].removesuffix(".mp4")
+        name, _, suffix = urlsplit(url).path.rpartition("/files/")[2].rpartition(".")
         with self._lock:
             known = name in self._tasks
         try:
-            return self.video(name) if known else None
+            return (self.last_frame if suffix == "png" else self.video)(name) if known else None
         except Refusal:
             return None
 

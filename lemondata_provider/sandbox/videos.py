@@ -29,3 +29,10 @@ def draw(order: Order, settings: Settings, path: Path, own_file: OwnFile) -> Non
         shutil.copyfile(READY_MADE_CLIP, path)
         return
     render.draw(order, settings, path, own_file)
+
+
+def draw_last_frame(video: Path, path: Path) -> None:
+    """Write the last frame of a video to a path, as PNG."""
+    from lemondata_provider.sandbox.media import write_last_frame  # noqa: PLC0415 # PyAV and numpy may be missing
+
+    write_last_frame(video, path)

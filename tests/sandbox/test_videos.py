@@ -52,3 +52,25 @@ def test_ready_made_clip_decoded_is_a_small_h264_video(decoded):
     assert len(content) < 50_000
     assert (clip.codec, clip.pixels) == ("h264", "yuv420p")
     assert clip.frames
+
+
+def test_last_frame_asked_for_is_a_picture_that_the_next_video_begins_with(api, decoded):
+    task = api.finish(model="seedance-2.0", return_last_frame=True, duration=1)
+    frame = api.http.get(task["last_frame_url"])
+    assert frame.headers["content-type"] == "image/png"
+    last = decoded(api.http.get(task["video_url"]).content).frames[-1].astype(float)
+    first = decoded(api.video(operation="image-to-video", image_url=task["last_frame_url"], duration=1)).frames[0]
+    assert abs(first - last).mean() < 8
+
+
+def test_last_frame_not_asked_for_is_not_in_the_answer(api):
+    assert "last_frame_url" not in api.finish()
+
+
+def test_audio_to_video_and_video_extension_are_drawn(api, decoded):
+    source = api.finish(duration=1)
+    spoken = decoded(api.video(model="wan2.2-s2v", operation="audio-to-video", audio_url="https://x.example/a.mp3"))
+    fields = {"model": "seedance-2.0", "operation": "video-extension", "video_url": source["video_url"], "duration": 1}
+    longer = decoded(api.video(**fields))
+    assert spoken.sound
+    assert len(longer.frames) == 2 * len(decoded(api.http.get(source["video_url"]).content).frames)
