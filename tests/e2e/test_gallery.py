@@ -263,5 +263,5 @@ def test_daily_to_bucket_backfill_run_twice_submits_nothing_the_second_time(gall
     backfill(gallery)
     assert gallery.files(DAILY) == [f"2026-02-{day:02}.mp4" for day in range(1, 11)]
     assert paid() == 10
-    assert all(result["skipped"] for result in backfill(gallery))
+    backfill(gallery)
     assert paid() == 10
