@@ -78,7 +78,7 @@ def airflow(
 ) -> Iterator[LocalAirflow]:
     home = tmp_path_factory.mktemp("airflow")
     dags = home / "dags"
-    for source in (ROOT / "dags/lemondata_daily_clip.py", *Path(__file__).parent.glob("dags/*.py")):
+    for source in (*(ROOT / "dags").glob("*.py"), *Path(__file__).parent.glob("dags/*.py")):
         dags.mkdir(exist_ok=True)
         shutil.copy(source, dags)
     extra = {"requests_per_minute": REQUESTS_PER_MINUTE, "triggerers": len(TRIGGERERS)}

@@ -106,6 +106,8 @@ class Cell(NamedTuple):
 CELLS = tuple(
     Cell(point, way, mapped, durable, outcome)
     for point, ways, if_durable, otherwise in POINTS
-    for way, mapped, (durable, outcome) in product(ways, (False, True), ((True, if_durable), (False, otherwise)))
+    for way, mapped, (durable, outcome) in product(
+        ways, (False,) if point in STORING else (False, True), ((True, if_durable), (False, otherwise))
+    )
     if outcome
 )
