@@ -46,14 +46,15 @@ def left_over(home: Path) -> list[psutil.Process]:
 
 @pytest.mark.e2e
 def test_demo_uninterrupted_writes_videos_and_contact_sheet(demo: subprocess.Popen[str], tmp_path: Path) -> None:
-    output, _ = demo.communicate(timeout=150)
+    output, _ = demo.communicate(timeout=240)
 
     assert demo.returncode == 0, output
     assert "using the sandbox" in output
     assert "320x180 → 640x360" in output
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {
-        *("clip-1.mp4", "clip-1-upscaled.mp4", "clip-2.mp4", "clip-2-upscaled.mp4", "contact-sheet.png"),
-    }
+    assert "4 videos skipped, nothing paid" in output
+    videos = {"clip-1.mp4", "clip-1-upscaled.mp4", "clip-2.mp4", "clip-2-upscaled.mp4"}
+    sidecars = {f"{video}.json" for video in videos}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*videos, *sidecars, "contact-sheet.png"}
     assert left_over(tmp_path) == []
     written = [path.read_bytes() for path in (tmp_path / ".demo").rglob("*") if path.is_file()]
     assert not any(SECRET.encode() in content for content in [output.encode(), *written])
