@@ -1,5 +1,5 @@
 """
-Let a character move as somebody else does: `motion-control`.
+Let a character move as another one does: `motion-control`.
 
 The picture shows the character, and the video has the motion, for example a dance. Both need one person, seen whole.
 """

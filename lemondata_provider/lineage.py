@@ -1,5 +1,5 @@
 """
-What OpenLineage is told of a task instance: the media that went in, and the files that this very process stored.
+What OpenLineage learns of a task instance: the media that went in, and the files that this very process stored.
 
 The package ``apache-airflow-providers-openlineage`` is optional. Only its listener calls these methods, in the worker,
 and again after each stretch of a deferred task. Datasets are named as Airflow names its assets, or one file would be

@@ -1,5 +1,5 @@
 """
-Signed links: whoever has the signature in the query may read the file.
+Signed links: the signature in the query is enough to read the file.
 
 The rest of a link says which file is meant, and may be shown.
 """

@@ -1,4 +1,4 @@
-"""The file of a submit's video: looked for before anything is paid, and stored once the video is there."""
+"""The file of a submit's video: checked before anything is paid, and stored once the video is there."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class OutputFile:
 
     def raise_if_there(self, record: Record) -> None:
         """
-        Look for the file before a task is polled or submitted.
+        Check for the file before a task is polled or submitted.
 
         :param record: of a task, whose own file counts only; without a task, of what is about to be submitted.
         :raises OutputFound: it is there.

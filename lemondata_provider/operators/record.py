@@ -60,7 +60,7 @@ class Record:
     :param estimated_cost_usd: the price at submit time, if known.
     :param request_id: LemonData's id of the create request, if known.
     :param try_id: Airflow's id of the try that wrote this: a try takes back its own intent only.
-    :param regenerated: whether a person wants the video anew, so that it may replace the file of the old one.
+    :param regenerated: whether a person asked for another video, which may replace the file of the old one.
     """
 
     fingerprint: dict[str, str]
