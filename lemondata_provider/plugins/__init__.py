@@ -1,0 +1,1 @@
+"""What this provider adds to Airflow's UI: the page of videos, a tab and a tile."""
