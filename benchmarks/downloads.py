@@ -69,8 +69,10 @@ def serving(folder: Path) -> Iterator[str]:
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
         with httpx.Client(transport=httpx.HTTPTransport(retries=10)) as client:
             client.head(url)
-        yield url
-        server.terminate()
+        try:
+            yield url
+        finally:
+            server.terminate()
 
 
 @contextmanager
@@ -82,9 +84,11 @@ def moto() -> Iterator[tuple[s3fs.S3FileSystem, str]]:
     host, port = server.get_host_and_port()
     extra = {"endpoint_url": f"http://{host}:{port}", "region_name": "us-east-1"}
     fs = s3fs.S3FileSystem(key="id", secret="secret", client_kwargs=extra)  # noqa: S106 # moto takes any
-    fs.mkdir("clips")
-    yield fs, json.dumps({"conn_type": "aws", "login": "id", "password": "secret", "extra": extra})
-    server.stop()
+    try:
+        fs.call_s3("create_bucket", Bucket="clips")  # mkdir would name the region, which AWS refuses for this one
+        yield fs, json.dumps({"conn_type": "aws", "login": "id", "password": "secret", "extra": extra})
+    finally:
+        server.stop()
 
 
 def keep(base: str, url: str, connection: str = "") -> tuple[float, float]:

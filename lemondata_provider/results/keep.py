@@ -22,6 +22,7 @@ from lemondata_provider.api.errors import (
 from lemondata_provider.api.task import Task
 from lemondata_provider.api.video_body import PAID, Downloaded
 from lemondata_provider.results.outputs import Kept, Output, describe, find_usable
+from lemondata_provider.results.overlapping import OverlappingSink
 from lemondata_provider.results.paths import numbered
 from lemondata_provider.results.sidecar import (
     Found,
@@ -149,7 +150,7 @@ class _Keeping:
         return None if found is None else describe(self.target, found)
 
     def _write(self, url: str, exclusive: bool) -> Output:
-        sink = self.target.sink(exclusive)
+        sink = OverlappingSink(self.target.sink(exclusive))
         try:
             downloaded = self.downloader.download(url, sink, self._new_link, self.keeper.max_bytes)
             sidecar = Sidecar.of(self.origin, downloaded, self.number, self.videos)

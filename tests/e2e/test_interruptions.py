@@ -8,6 +8,7 @@ from collections import Counter
 
 from harness.local_airflow import LocalAirflow
 from lemondata_provider.operators.record import HISTORY, HISTORY_KEY, KEY
+from tests.e2e.dags import slow_download
 from tests.e2e.dags.crash_cells import RETRIES
 from tests.e2e.dags.slow_submit import WAYS
 from tests.e2e.evidence import creates, mismatches, polled, states
@@ -159,3 +160,22 @@ def test_submit_wrong_base_url_is_read_or_refused_and_never_polled_in_vain(airfl
     assert states(airflow, dag_id, run_id) == {("endpoint", -1): "success", ("elsewhere", -1): "failed"}
     assert creates(sandbox) == {"wrong Base URL, endpoint": 1}
     assert "Base URL" in airflow.failures(dag_id, run_id, "elsewhere", 1)[0]
+
+
+def test_execution_timeout_in_the_download_is_charged_once_and_retried_for_nothing(airflow, sandbox):
+    sandbox.reset()
+    sandbox.configure(generation_seconds=2)
+    tasks = len(slow_download.WAYS)
+    sandbox.fault("cut", on="file", times=tasks)  # half of each video arrives, and the rest does not come in time
+    sandbox.fault("slow", on="file", times=tasks, seconds=60)
+    dag_id = "slow_download"
+    run_id = airflow.trigger(dag_id)
+    airflow.wait_for_run(dag_id, run_id, timeout=120)
+
+    ended = {ti["task_id"]: (ti["state"], ti["try_number"]) for ti in airflow.task_instances(dag_id, run_id)}
+    durable = {"deferred": ("success", 2), "in_the_worker": ("success", 2)}
+    assert ended == {**durable, "not_durable": ("failed", 1)}
+    assert creates(sandbox) == {f"slow download, {task_id}": 1 for task_id in slow_download.WAYS}
+    assert "VideoToObjectStorageOperator" in airflow.failures(dag_id, run_id, "not_durable", 1)[0]
+    files = sorted(path.name for path in (airflow.home / dag_id).iterdir())
+    assert files == sorted(f"{task_id}.mp4{suffix}" for task_id in durable for suffix in ("", ".json"))
