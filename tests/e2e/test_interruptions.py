@@ -173,9 +173,11 @@ def test_execution_timeout_in_the_download_is_charged_once_and_retried_for_nothi
     airflow.wait_for_run(dag_id, run_id, timeout=120)
 
     ended = {ti["task_id"]: (ti["state"], ti["try_number"]) for ti in airflow.task_instances(dag_id, run_id)}
-    durable = {"deferred": ("success", 2), "in_the_worker": ("success", 2)}
-    assert ended == {**durable, "not_durable": ("failed", 1)}
+    lost = mismatches(airflow, dag_id, run_id)["deferred", -1]  # Airflow itself may lose the try that resumes
+    stored = {"deferred": ("success", max(2, 1 + lost)), "in_the_worker": ("success", 2)}
+    assert ended == {**stored, "not_durable": ("failed", 1)}
     assert creates(sandbox) == {f"slow download, {task_id}": 1 for task_id in slow_download.WAYS}
     assert "VideoToObjectStorageOperator" in airflow.failures(dag_id, run_id, "not_durable", 1)[0]
-    files = sorted(path.name for path in (airflow.home / dag_id).iterdir())
-    assert files == sorted(f"{task_id}.mp4{suffix}" for task_id in durable for suffix in ("", ".json"))
+    assert {path.name for path in (airflow.home / dag_id).glob("[!.]*")} == {
+        f"{task_id}.mp4{suffix}" for task_id in stored for suffix in ("", ".json")
+    }

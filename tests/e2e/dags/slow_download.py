@@ -11,7 +11,7 @@ from lemondata_provider.operators.video import SubmitVideoOperator
 WAYS: dict[str, Any] = {
     "deferred": {},
     "in_the_worker": {"deferrable": False},
-    "not_durable": {"durable": False},
+    "not_durable": {"durable": False, "deferrable": False},
 }
 
 
@@ -25,7 +25,7 @@ def slow_download():
             output_path=f"{os.environ['AIRFLOW_HOME']}/slow_download/{task_id}.mp4",
             poll_interval=1,
             execution_timeout=timedelta(seconds=15),
-            retries=1,
+            retries=3,
             retry_delay=timedelta(seconds=1),
             **way,
         )
