@@ -31,7 +31,13 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 COMPARED = ("operation", "duration", "resolution", "aspect_ratio", "output_audio")
-NO_FILE: dict[str, Any] = {"output_path": None, "output_uri": None, "outputs": [], "skipped": False}
+NO_FILE: dict[str, Any] = {
+    "output_path": None,
+    "output_uri": None,
+    "outputs": [],
+    "poster_path": None,
+    "skipped": False,
+}
 ONE_FOR_ALL = (
     "All mapped task instances may share the output_path %r: one of them gets it, and the others fail after they paid. "
     "Name {{ ti.map_index }} in it, or a folder that ends in '/'."

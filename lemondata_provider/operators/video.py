@@ -52,8 +52,8 @@ class SubmitVideoOperator(LineageMixin, LemonDataMixin, BaseOperator):
     ``s3://[conn@]bucket/key``, ``gs://``, ``abfs://``, ``file:///path`` or an absolute path. Returns a dict with
     ``task_id``, ``poll_url``, ``status``, ``model``, ``operation``, ``progress``, ``video_url``, ``videos``,
     ``billing_transaction_id``, ``estimated_cost_usd``, ``created``, ``updated``, ``generation_seconds``,
-    ``output_path``, ``output_uri``, ``outputs`` and ``skipped``; what is not known is ``None``. ``video_url``,
-    ``output_path`` and ``output_uri`` are XComs of their own: the next task takes
+    ``output_path``, ``output_uri``, ``outputs``, ``poster_path`` and ``skipped``; what is not known is ``None``.
+    ``video_url``, ``output_path`` and ``output_uri`` are XComs of their own: the next task takes
     ``video_url=this.output["video_url"]``.
 
     Source: https://docs.lemondata.cc (create-video).

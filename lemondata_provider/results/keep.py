@@ -24,6 +24,7 @@ from lemondata_provider.api.video_body import PAID, Downloaded
 from lemondata_provider.results.outputs import Kept, Output, describe, find_usable
 from lemondata_provider.results.overlapping import OverlappingSink
 from lemondata_provider.results.paths import numbered
+from lemondata_provider.results.poster import find_poster, store_poster
 from lemondata_provider.results.sidecar import (
     Found,
     Occupant,
@@ -51,12 +52,14 @@ class ResultKeeper:
     :param if_exists: see :func:`lemondata_provider.results.outputs.decide`.
     :param max_bytes: refuse a larger video.
     :param new_downloader: makes the HTTP client for the links.
+    :param store_poster: stores the poster of a stored video, and returns its path.
     """
 
     target: Target
     if_exists: str = "skip"
     max_bytes: int | None = None
     new_downloader: Callable[[], Downloader] = Downloader
+    store_poster: Callable[[Target], str | None] = store_poster
 
     def find(self, origin: Origin) -> Kept | None:
         """
@@ -74,7 +77,8 @@ class ResultKeeper:
         videos = found.sidecar.videos if found.sidecar else 1
         others = [self.numbered(number) for number in range(2, videos + 1)]
         more = [describe(other, there) for other in others if (there := inspect_path(other, origin)).size is not None]
-        return Kept((describe(self.target, found), *more), True, self.target.path, sidecar=found.sidecar)
+        files = (describe(self.target, found), *more)
+        return Kept(files, True, self.target.path, find_poster(self.target), found.sidecar)
 
     def keep(self, task: Task, origin: Origin, renew: Callable[[], Task] | None = None) -> Kept:
         """
@@ -100,7 +104,9 @@ class ResultKeeper:
                     outputs.insert(0, keeping.keep(task.videos[number - 1].url))
         except LemonDataError as error:
             self._explain(error, origin)
-        return Kept(tuple(output for output, _ in outputs), outputs[0][1], self.target.path)
+        skipped = outputs[0][1]
+        poster_path = find_poster(self.target) if skipped else self.store_poster(self.target)
+        return Kept(tuple(output for output, _ in outputs), skipped, self.target.path, poster_path)
 
     def numbered(self, number: int) -> Target:
         """Return where the video of this number goes."""

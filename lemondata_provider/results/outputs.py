@@ -54,12 +54,14 @@ class Kept:
     :param outputs: the files, the first video first.
     :param skipped: whether the first file was there already.
     :param path: of the first file, with its connection.
+    :param poster_path: of the poster of the first file, with its connection, if there is one.
     :param sidecar: the sidecar of the first file, if it was there already and has one.
     """
 
     outputs: tuple[Output, ...]
     skipped: bool
     path: str
+    poster_path: str | None = None
     sidecar: Sidecar | None = field(default=None, compare=False)
 
     def result(self) -> dict[str, Any]:
@@ -69,6 +71,7 @@ class Kept:
             "output_path": self.path,
             "output_uri": outputs[0]["uri"],
             "outputs": outputs,
+            "poster_path": self.poster_path,
             "skipped": self.skipped,
         }
 

@@ -43,9 +43,9 @@ class VideoToObjectStorageOperator(LineageMixin, LemonDataMixin, BaseOperator):
         )
 
     Returns a dict with ``output_path`` (the file, with the connection), ``output_uri`` (without it), ``outputs`` (a
-    list of ``uri``, ``size``, ``sha256``, ``container``, ``duration``, ``width``, ``height`` and ``audio``) and
-    ``skipped``; with a poll URL also the keys of ``SubmitVideoOperator``. ``output_path`` and ``output_uri`` are XComs
-    of their own. Beside each file is a sidecar, ``clip.mp4.json``.
+    list of ``uri``, ``size``, ``sha256``, ``container``, ``duration``, ``width``, ``height`` and ``audio``),
+    ``poster_path`` and ``skipped``; with a poll URL also the keys of ``SubmitVideoOperator``. ``output_path`` and
+    ``output_uri`` are XComs of their own. Beside each file is a sidecar, ``clip.mp4.json``.
 
     Source: https://docs.lemondata.cc (get-video-status).
 

@@ -98,7 +98,7 @@ def test_operator_second_run_downloads_nothing(sandbox: Any, clip: Any, keep: An
 
 def test_operator_video_url_is_stored_without_a_task(sandbox: Any, clip: Any, keep: Any) -> None:
     result = keep(video_url=f"{clip['video_url']}?signature=1")
-    assert result.keys() == {"output_path", "output_uri", "outputs", "skipped"}
+    assert result.keys() == {"output_path", "output_uri", "outputs", "poster_path", "skipped"}
     assert keep(video_url=f"{clip['video_url']}?signature=2")["skipped"]
     with pytest.raises(LemonDataFailException, match="another request"):
         keep(poll_url=clip)

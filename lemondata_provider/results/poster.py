@@ -1,0 +1,71 @@
+"""The poster of a stored video: its first picture as a JPEG beside the file, ``clip.mp4.jpg``, if PyAV is installed."""
+
+from __future__ import annotations
+
+import logging
+from fractions import Fraction
+from typing import BinaryIO
+
+from lemondata_provider.results.target import Target
+
+log = logging.getLogger(__name__)
+
+MAX_WIDTH = 640  # pixels
+BITS = 400_000  # of the picture, about
+
+
+def poster_target(target: Target) -> Target:
+    """Return where the poster of a file is."""
+    return target.sibling(f"{target.name}.jpg")
+
+
+def store_poster(target: Target) -> str | None:
+    """
+    Store the poster of a stored video, and return its path; ``None`` if there is none.
+
+    The video is safe already: whatever fails here is worth a line in the log, and no more.
+    """
+    try:
+        picture = first_picture_of(target)
+        if picture is None:
+            return None
+        beside = poster_target(target)
+        beside.write(picture)
+    except Exception as error:  # noqa: BLE001 # decoders and stores may raise anything
+        log.info("%s gets no poster (%s: %s)", target.uri, type(error).__name__, error)
+        return None
+    return beside.path
+
+
+def find_poster(target: Target) -> str | None:
+    """Return the path of the poster of a video that was there already, if it has one."""
+    beside = poster_target(target)
+    try:
+        return None if beside.size() is None else beside.path
+    except Exception as error:  # noqa: BLE001 # as above
+        log.info("The poster of %s cannot be looked up (%s)", target.uri, type(error).__name__)
+        return None
+
+
+def first_picture_of(target: Target) -> bytes | None:
+    """Return the first picture of a video as a JPEG, or ``None`` if PyAV is not installed."""
+    try:
+        import av  # noqa: F401, PLC0415 # optional, and too heavy for those who do not wait for it
+    except ImportError:
+        return None
+    with target.open() as file:
+        return _first_picture(file)
+
+
+def _first_picture(file: BinaryIO) -> bytes:
+    import av  # noqa: PLC0415 # as above
+
+    with av.open(file, "r") as container:
+        frame = next(container.decode(video=0))
+    width = min(frame.width, MAX_WIDTH) // 2 * 2
+    height = max(round(frame.height * width / frame.width) // 2 * 2, 2)
+    encoder = av.CodecContext.create("mjpeg", "w")
+    encoder.bit_rate = BITS
+    encoder.width, encoder.height, encoder.pix_fmt, encoder.time_base = width, height, "yuvj420p", Fraction(1, 1)
+    picture = frame.reformat(width, height, "yuvj420p")
+    return b"".join(bytes(packet) for packet in [*encoder.encode(picture), *encoder.encode(None)])
