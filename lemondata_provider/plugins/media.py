@@ -1,0 +1,103 @@
+"""
+The routes of videos and posters: stored files, streamed to those who may read the task instance's XComs.
+
+A route takes no path, only a task instance: :mod:`lemondata_provider.plugins.storage` says what may be read.
+"""
+
+import logging
+import re
+from collections.abc import Callable
+from typing import Annotated
+
+from airflow.configuration import conf
+from fastapi import APIRouter, Depends, HTTPException, Request
+from fastapi.responses import Response, StreamingResponse
+
+from lemondata_provider.api.container import SIGNATURE_BYTES, container_of
+from lemondata_provider.plugins.access import readable_entry
+from lemondata_provider.plugins.ranges import select
+from lemondata_provider.plugins.storage import MediaFile, MediaRoots, NotStreamedError
+from lemondata_provider.videos.entry import VideoEntry
+
+log = logging.getLogger(__name__)
+router = APIRouter(prefix="/media", tags=["media"])
+
+VIDEO_TYPES = {"mp4": "video/mp4", "mov": "video/quicktime", "webm": "video/webm", "matroska": "video/x-matroska"}
+HEADERS = {
+    "Accept-Ranges": "bytes",
+    "Cache-Control": "private, max-age=3600",
+    "Content-Encoding": "identity",  # or Airflow would compress what is compressed, and lose the ranges
+    "Content-Security-Policy": "sandbox; default-src 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "X-Content-Type-Options": "nosniff",
+}
+Entry = Annotated[VideoEntry, Depends(readable_entry)]
+
+
+def media_roots() -> MediaRoots:
+    """Return the folders that may be read."""
+    return MediaRoots.read(conf.get("lemondata", "media_roots", fallback=None))
+
+
+Roots = Annotated[MediaRoots, Depends(media_roots)]
+
+
+@router.head("/video", include_in_schema=False)
+@router.get("/video")
+def video(request: Request, entry: Entry, roots: Roots) -> Response:
+    """Stream the stored video of a task instance."""
+    return _send(request, roots, entry.file, _video_type)
+
+
+@router.head("/poster", include_in_schema=False)
+@router.get("/poster")
+def poster(request: Request, entry: Entry, roots: Roots) -> Response:
+    """Send the first picture of the stored video of a task instance."""
+    return _send(request, roots, entry.poster, _picture_type)
+
+
+def _send(request: Request, roots: MediaRoots, path: str | None, type_of: Callable[[bytes], str | None]) -> Response:
+    try:
+        file = roots.find(path)
+        return _answer(request, file, str(path), type_of)
+    except NotStreamedError as error:
+        raise HTTPException(404, str(error)) from None
+    except FileNotFoundError:
+        raise HTTPException(404, "The file is gone: somebody moved or deleted it.") from None
+    except HTTPException:
+        raise
+    except Exception as error:  # a store's client may raise anything, and its words may hold a signed link
+        log.exception("The file of a task instance cannot be read")
+        detail = f"The store of this file cannot be read ({type(error).__name__}): the API server's log says why."
+        raise HTTPException(502, detail) from None
+
+
+def _answer(request: Request, file: MediaFile, path: str, type_of: Callable[[bytes], str | None]) -> Response:
+    version = file.version()
+    head = b"".join(file.pieces(0, min(SIGNATURE_BYTES, version.size)))
+    media_type = type_of(head)
+    if media_type is None:
+        raise HTTPException(404, "The file is no video or picture that this page shows.")
+    selection = select(request.headers, version)
+    name = re.sub(r"[^\w.-]", "_", path.rpartition("/")[2], flags=re.ASCII)
+    headers = {**HEADERS, "ETag": version.etag, "Content-Disposition": f'inline; filename="{name}"'}
+    if selection.status == 304:
+        return Response(status_code=304, headers=headers)
+    if selection.status == 416:
+        return Response(status_code=416, headers={**headers, "Content-Range": f"bytes */{version.size}"})
+    if selection.status == 206:
+        headers["Content-Range"] = f"bytes {selection.start}-{selection.end - 1}/{version.size}"
+    headers["Content-Length"] = str(selection.end - selection.start)
+    if request.method == "HEAD":
+        return Response(status_code=selection.status, headers=headers, media_type=media_type)
+    pieces = file.pieces(selection.start, selection.end)
+    return StreamingResponse(pieces, status_code=selection.status, headers=headers, media_type=media_type)
+
+
+def _video_type(head: bytes) -> str | None:
+    """Return the media type of a video; only what is known to be one is sent."""
+    return VIDEO_TYPES.get(container_of(head) or "")
+
+
+def _picture_type(head: bytes) -> str | None:
+    return "image/jpeg" if head.startswith(b"\xff\xd8\xff") else None
