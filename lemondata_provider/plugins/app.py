@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from airflow.api_fastapi.app import get_auth_manager
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 from fastapi.exceptions import RequestValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -14,8 +14,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from lemondata_provider import __version__
+from lemondata_provider.plugins import videos
+from lemondata_provider.plugins.query_string import refuse_nul
 
 STATIC = Path(__file__).parent / "static"
+ROUTERS = (videos.router,)
 
 
 class PageFiles(StaticFiles):
@@ -35,18 +38,21 @@ def build(auth_manager: Any = None) -> FastAPI:
 
     :param auth_manager: decides who may read what. Default: Airflow's.
     """
-    app = FastAPI(title="LemonData videos", version=__version__, openapi_url=None, docs_url=None, redoc_url=None)
+    app = FastAPI(
+        title="LemonData videos",
+        version=__version__,
+        openapi_url="/api/openapi.json",
+        docs_url=None,
+        redoc_url=None,
+        dependencies=[Depends(refuse_nul)],
+    )
     # Airflow's dependencies look for it in the application that serves the request, which is this one.
     app.state.auth_manager = auth_manager or get_auth_manager()
     app.add_exception_handler(RequestValidationError, _refuse)
-    for router in _routers():
+    for router in ROUTERS:
         app.include_router(router)
     app.mount(f"/static/{__version__}", PageFiles(directory=STATIC))
     return app
-
-
-def _routers() -> list[Any]:
-    return []
 
 
 def _refuse(request: Request, error: Exception) -> JSONResponse:

@@ -132,7 +132,9 @@ class VideoEntry:
             state = EntryState(stored.get("state"))
         except ValueError:
             return None
-        known: dict[str, Any] = {name: stored.get(name) for name in _TYPES if isinstance(stored.get(name), _TYPES[name])}
+        known: dict[str, Any] = {
+            name: stored.get(name) for name in _TYPES if isinstance(stored.get(name), _TYPES[name])
+        }
         return cls(state=state, error=_error(stored.get("error")), earlier=_earlier(stored.get("earlier")), **known)
 
     def _shorter(self) -> tuple[VideoEntry, ...]:

@@ -1,0 +1,123 @@
+"""A video as JSON: what the REST API, the page and the command line show of a stored video."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from datetime import datetime, timezone
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from lemondata_provider.videos.entry import VideoEntry
+from lemondata_provider.videos.progress import Progress
+from lemondata_provider.videos.query import StoredVideo
+from lemondata_provider.videos.states import VideoState, video_state
+
+LEFT = (
+    "Airflow ended this task instance while its video was in flight: it may be finished, and it is paid for. Clear the "
+    "task instance: its next try finds the video. Or get it with TaskSensor(poll_url=…)."
+)
+LOST = (
+    "The answer to the create was lost, so that a video may have been paid for. List its charges with `airflow "
+    "lemondata unknown`, then run `airflow lemondata adopt` or `forget`, and clear the task instance."
+)
+SHOWN = ("video_task", "model", "operation", "prompt", "seconds", "duration", "width", "height", "size", "skipped")
+
+WhyNot = Callable[[VideoEntry], "str | None"]
+"""Says in a sentence why the file of an entry is not streamed, or ``None`` if it is."""
+
+
+def card(
+    video: StoredVideo, why_not: WhyNot, typical_seconds: Mapping[str, float], now: float | None = None
+) -> dict[str, Any]:
+    """
+    Return a video as plain JSON values; connections and files stay on the server.
+
+    :param why_not: says why the file is not streamed.
+    :param typical_seconds: how long videos of a model take, by model.
+    :param now: Unix seconds. Default: the clock's.
+    """
+    entry, state = video.entry, video_state(video.entry.state, video.task_state)
+    now = datetime.now(timezone.utc).timestamp() if now is None else now
+    return {
+        **asdict(video.place),
+        "try_number": video.try_number,
+        "task_state": video.task_state,
+        "state": state.value,
+        **{name: getattr(entry, name) for name in SHOWN},
+        "request": dict(entry.request),
+        "error": entry.error and asdict(entry.error),
+        "repair": _repair(entry, state),
+        "created": iso(entry.created),
+        "ended": iso(entry.ended),
+        "cost": {"estimated": entry.estimated_cost, "settled": entry.settled_cost},
+        "media": _media(video, why_not),
+        "remote_url": _outside(entry.remote_url),
+        **_outlook(video, state, typical_seconds, now),
+        "timeline": _timeline(entry),
+        "earlier": [{**asdict(paid), "at": iso(paid.at)} for paid in entry.earlier],
+    }
+
+
+def iso(at: float | None) -> str | None:
+    """Return Unix seconds as text; ``None`` for what is no time."""
+    if at is None:
+        return None
+    try:
+        return datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _repair(entry: VideoEntry, state: VideoState) -> str | None:
+    if state is not VideoState.UNKNOWN:
+        return None
+    return LOST if entry.state.value == state.value else LEFT
+
+
+def _timeline(entry: VideoEntry) -> dict[str, str | None]:
+    return {
+        "submitted": iso(entry.created),
+        "first_progress": iso(entry.first_progress),
+        "completed": iso(entry.completed),
+        "stored": iso(entry.stored),
+    }
+
+
+def _media(video: StoredVideo, why_not: WhyNot) -> dict[str, str | None]:
+    """Return where the file and its poster are, relative to the application."""
+    nothing: dict[str, str | None] = {"video": None, "poster": None, "why_not": None}
+    if video.entry.file is None and video.entry.state.value != VideoState.COMPLETED.value:
+        return nothing
+    reason = why_not(video.entry)
+    if reason is not None:
+        return {**nothing, "why_not": reason}
+    query = urlencode(asdict(video.place))
+    return {"video": f"media/video?{query}", "poster": video.entry.poster and f"media/poster?{query}", "why_not": None}
+
+
+def _outlook(video: StoredVideo, state: VideoState, typical_seconds: Mapping[str, float], now: float) -> dict[str, Any]:
+    """Return progress, age and expected rest of a video in flight; the rest is always an estimate."""
+    created, progress = video.entry.created, video.progress
+    if state is not VideoState.IN_FLIGHT or created is None:
+        return {"progress": None, "age_seconds": None, "rest_seconds": None}
+    age = max(0.0, now - created)
+    typical = typical_seconds.get(video.entry.model or "")
+    return {
+        # An older progress is that of an earlier video of the task instance.
+        "progress": _progress(progress) if progress and progress.at >= created else None,
+        "age_seconds": round(age, 1),
+        "rest_seconds": None if typical is None else round(max(0.0, typical - age), 1),
+    }
+
+
+def _progress(progress: Progress) -> dict[str, Any]:
+    return {"percent": progress.percent, "status": progress.status, "at": iso(progress.at)}
+
+
+def _outside(address: str | None) -> str | None:
+    """Return an address if it is one of the web; a person may have edited it."""
+    try:
+        return address if address and urlsplit(address).scheme in ("https", "http") else None
+    except ValueError:
+        return None

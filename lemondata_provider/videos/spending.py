@@ -1,0 +1,169 @@
+"""What videos cost: sums by day, DAG or model, with estimates and settled costs apart."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timezone
+from decimal import Decimal, InvalidOperation
+from enum import Enum
+from typing import Any
+
+from lemondata_provider.videos.entry import EntryState
+
+SMALLEST = Decimal("1E-8")  # USD
+ABSURD = 10**9  # USD for one video: the XCom was edited
+
+
+@dataclass(frozen=True)
+class Charge:
+    """
+    A video that was paid for.
+
+    :param estimated: USD at submit time, as text.
+    :param settled: USD that were charged, as text.
+    """
+
+    video_task: str
+    dag_id: str
+    model: str
+    at: datetime
+    estimated: str | None = None
+    settled: str | None = None
+
+
+class By(str, Enum):
+    """What sums are made of."""
+
+    DAY = "day"
+    DAG = "dag"
+    MODEL = "model"
+
+
+@dataclass(frozen=True)
+class Sum:
+    """How many videos, and what they cost in USD: each is in one of the two sums only."""
+
+    videos: int = 0
+    estimated: Decimal = Decimal(0)
+    settled: Decimal = Decimal(0)
+
+    def plus(self, charge: Charge) -> Sum:
+        """Return the sum with one more video."""
+        settled, estimated = _amount(charge.settled), _amount(charge.estimated)
+        if settled is not None:
+            return replace(self, videos=self.videos + 1, settled=self.settled + settled)
+        return replace(self, videos=self.videos + 1, estimated=self.estimated + (estimated or 0))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values, with at least two decimals of each amount."""
+        return {"videos": self.videos, "estimated": _dollars(self.estimated), "settled": _dollars(self.settled)}
+
+
+@dataclass(frozen=True)
+class Spending:
+    """Sums by day, DAG or model, in the order of their keys, and the sum of all."""
+
+    by: By
+    rows: Mapping[str, Sum]
+    total: Sum
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        rows = [{"key": key, **row.to_json()} for key, row in self.rows.items()]
+        return {"by": self.by.value, "rows": rows, "total": self.total.to_json()}
+
+
+_KEYS: dict[By, Callable[[Charge], str]] = {
+    By.DAY: lambda charge: charge.at.strftime("%Y-%m-%d"),
+    By.DAG: lambda charge: charge.dag_id,
+    By.MODEL: lambda charge: charge.model,
+}
+
+
+def spending(
+    charges: Iterable[Charge], by: By = By.DAY, since: datetime | None = None, until: datetime | None = None
+) -> Spending:
+    """
+    Add up what was paid.
+
+    :param charges: any number for one video, since several task instances may have recorded it.
+    :param by: what the sums are made of; days are those of UTC.
+    :param since: leaves out what was paid before.
+    :param until: leaves out what was paid then or later.
+    """
+    videos: dict[str, Charge] = {}
+    for charge in charges:
+        known = videos.get(charge.video_task)
+        videos[charge.video_task] = charge if known is None else _merged(known, charge)
+    rows: dict[str, Sum] = {}
+    total = Sum()
+    for charge in videos.values():
+        if (since is None or charge.at >= since) and (until is None or charge.at < until):
+            key = _KEYS[by](charge)
+            rows[key] = rows.get(key, Sum()).plus(charge)
+            total = total.plus(charge)
+    return Spending(by, dict(sorted(rows.items())), total)
+
+
+def read_charges(dag_id: str, written: datetime, entry: Mapping[str, str | None], earlier: Any) -> Iterator[Charge]:
+    """
+    Return what a task instance paid for, from the fields of its entry as text.
+
+    :param written: when the entry was; stands in for a time that it does not have.
+    :param earlier: the entry's list of videos that were paid for before.
+    """
+    model = entry["model"] or ""
+    task = entry["video_task"]
+    if task and not _is_free(entry):
+        at = _instant(entry["created"]) or written
+        yield Charge(task, dag_id, model, at, entry["estimated_cost"], entry["settled_cost"])
+    for video in earlier if isinstance(earlier, list) else ():
+        if isinstance(video, Mapping) and isinstance(task := video.get("video_task"), str):
+            cost = video.get("cost")
+            at = _instant(video.get("at")) or written
+            yield Charge(task, dag_id, model, at, cost if isinstance(cost, str) else None)
+
+
+def as_number(value: Any) -> float | None:
+    """Return a finite number, or ``None`` if this is none."""
+    try:
+        number = float(value)
+    except (TypeError, ValueError):
+        return None
+    return number if math.isfinite(number) else None
+
+
+def _is_free(entry: Mapping[str, str | None]) -> bool:
+    """Return whether nothing was charged: a file was there before, or a generation failed."""
+    if entry["skipped"]:
+        return True
+    return entry["state"] == EntryState.FAILED.value and not entry["completed"] and not entry["settled_cost"]
+
+
+def _merged(one: Charge, other: Charge) -> Charge:
+    """Return what two task instances know of one video; it is the one's that knows an estimate, since it submitted."""
+    payer, second = (other, one) if other.estimated and not one.estimated else (one, other)
+    return replace(payer, estimated=payer.estimated or second.estimated, settled=payer.settled or second.settled)
+
+
+def _instant(value: Any) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(as_number(value) or math.nan, timezone.utc)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _amount(text: str | None) -> Decimal | None:
+    try:
+        amount = Decimal(text or "none").quantize(SMALLEST)
+    except InvalidOperation:
+        return None
+    return amount if 0 <= amount < ABSURD else None
+
+
+def _dollars(amount: Decimal) -> str:
+    """Return an amount with two decimals, and more if it has more."""
+    rounded = amount.quantize(Decimal("0.01"))
+    return f"{rounded if rounded == amount else amount.normalize():f}"
