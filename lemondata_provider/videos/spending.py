@@ -158,9 +158,9 @@ def _instant(value: Any) -> datetime | None:
 def _amount(text: str | None) -> Decimal | None:
     try:
         amount = Decimal(text or "none").quantize(SMALLEST)
+        return amount if 0 <= amount < ABSURD else None
     except InvalidOperation:
         return None
-    return amount if 0 <= amount < ABSURD else None
 
 
 def _dollars(amount: Decimal) -> str:
