@@ -49,7 +49,7 @@ def test_card_of_a_finished_video_has_everything_that_is_known_of_it():
 
 
 def test_card_says_nothing_of_connections_files_and_poll_urls():
-    secret = {"conn_id": "secret-1", "file": "secret-2", "poster": "secret-3", "poll_url": "secret-4"}
+    secret: dict[str, Any] = {"conn_id": "secret-1", "file": "secret-2", "poster": "secret-3", "poll_url": "secret-4"}
     assert "secret" not in json.dumps(show(**secret))
 
 

@@ -114,8 +114,8 @@ def test_filter_by_state_finds_what_video_state_says(session, rows, state):
 def test_find_returns_the_video_of_one_task_instance_only(session, rows):
     rows.add("d/r/t", model="m")
     rows.add("d/r/t#1", model="n")
-    assert find(session, Place("d", "r", "t")).entry.model == "m"
-    assert find(session, Place("d", "r", "t", 1)).entry.model == "n"
+    found = [find(session, place) for place in (Place("d", "r", "t"), Place("d", "r", "t", 1))]
+    assert [video and video.entry.model for video in found] == ["m", "n"]
     for place in (Place("d", "r", "t", 2), Place("~", "r", "t"), Place("", "r", "t"), Place("d", "r2", "t")):
         assert find(session, place) is None
 
