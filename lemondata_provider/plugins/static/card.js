@@ -111,7 +111,8 @@ function prompt(video) {
 }
 
 function facts(video) {
-  return element("p", { class: "facts" }, figures(video).map(([name, text]) => element("span", { title: name }, text)));
+  const fact = ([name, text]) => element("span", { title: name }, element("bdi", { dir: "ltr" }, text));
+  return element("p", { class: "facts" }, figures(video).map(fact));
 }
 
 function waiting() {

@@ -21,7 +21,7 @@ export class Filters {
     this.element = element(
       "form",
       { class: "filters", "aria-label": "Filters", onsubmit, onchange: () => onChange(this.query()) },
-      lists, dates, this.clear,
+      lists, dates,
     );
     this.offer({});
   }

@@ -60,7 +60,7 @@ export class Gallery {
       element(
         "main",
         { class: "page" },
-        element("header", {}, element("h1", {}, "Videos"), this.summary, reload),
+        element("header", {}, element("h1", {}, "Videos"), this.summary, this.filters.clear, reload),
         this.filters.element,
         this.spending.element,
         this.news,

@@ -50,5 +50,5 @@ function share(percent, age, rest) {
 
 function ahead(rest) {
   if (rest === null) return "";
-  return rest > 0 ? `about ${clock(rest)} left, by the median of its model` : "longer than the median of its model";
+  return rest > 0 ? `usually about ${clock(rest)} more` : "longer than usual";
 }

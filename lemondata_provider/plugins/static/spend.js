@@ -71,7 +71,7 @@ export class Spending {
 
 function drawn({ by, rows, total }, period) {
   if (!rows.length) return [element("p", { class: "quiet" }, "Nothing was spent.")];
-  const legend = element("p", { class: "legend" }, mark("settled"), " settled ", mark("estimated"), " estimated");
+  const legend = element("p", { class: "legend" }, ["settled", "estimated"].map((kind) => element("span", {}, mark(kind), kind)));
   const chart = by === "day" ? columns(rows, period) : bars(rows);
   return [element("div", { class: "chart", "aria-hidden": "true" }, chart, legend), table(by, rows, total)];
 }
