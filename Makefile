@@ -31,7 +31,7 @@ demo: .venv/$(READY)
 
 unit: .venv/$(READY)
 	@env -u LEMONDATA_API_KEY .venv/bin/python -m pytest -q -n 2 --dist worksteal \
-		-m "not e2e and not slow and not distributed and not hostile" $(T)
+		-m "not e2e and not browser and not slow and not distributed and not hostile" $(T)
 
 fmt: .venv/$(READY)
 	@.venv/bin/ruff check --fix --quiet .

@@ -77,7 +77,7 @@ function drawn({ by, rows, total }, period) {
 }
 
 function table(by, rows, total) {
-  const heads = [KINDS[by], "Videos", "Settled", "Estimated"].map((text) => element("th", { scope: "col" }, text));
+  const heads = [by === "day" ? "Day (UTC)" : KINDS[by], "Videos", "Settled", "Estimated"].map((text) => element("th", { scope: "col" }, text));
   const line = (key, { videos, settled, estimated }) => element(
     "tr",
     {},
