@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import lemondata_provider.sandbox
 
@@ -78,13 +78,12 @@ class CannedApi:
         address = urlsplit(route.request.url)
         name = address.path.rsplit("/", 1)[1]
         self.asked[name] += 1
+        body = self._body(name, dict(parse_qsl(address.query)))
         if not self.status:
             route.abort("connectionrefused")
-        elif self.status != 200:
-            route.fulfill(status=self.status, json={"detail": "no"})
         else:
-            query = dict(pair.split("=", 1) for pair in address.query.split("&") if pair)
-            route.fulfill(json=self._body(name, query))
+            status = self.status if body is not None else 404
+            route.fulfill(status=status, json=body if status == 200 else {"detail": "no"})
 
     def _body(self, name: str, query: Mapping[str, str]) -> Any:
         flying = [video for video in self.videos if video["state"] == "in_flight"]
@@ -92,7 +91,7 @@ class CannedApi:
             page = self.after[query["after"]] if "after" in query else self.videos
             return {"videos": page, "next": None if "after" in query else next(iter(self.after), None)}
         if name == "video":
-            return next(video for video in self.videos if video["run_id"] == query["run_id"])
+            return next((video for video in self.videos if video["run_id"] == query["run_id"]), None)
         bodies = {"summary": {**SUMMARY, "in_flight": len(flying)}, "filters": FILTERS, "spend": SPEND}
         return bodies[name]
 

@@ -100,6 +100,23 @@ def test_refresh_new_video_waits_for_a_click(open_canned):
     assert [text[:14] for text in page.locator(".prompt").all_text_contents()] == ["Clip number 2.", "Clip number 1."]
 
 
+def test_refresh_run_was_deleted_its_card_goes(open_canned):
+    api = CannedApi([in_flight(2), completed(1)])
+    page = open_canned(api)
+    del api.videos[0]
+    page.clock.run_for(A_WHILE)
+    card(page, 2).wait_for(state="detached")
+    assert card(page, 1).count() == 1
+
+
+def test_refresh_asked_for_shows_new_videos_at_once(open_canned):
+    api = CannedApi([completed(1)])
+    page = open_canned(api)
+    api.videos.insert(0, completed(2))
+    page.get_by_role("button", name="Refresh").click()
+    card(page, 2).wait_for()
+
+
 def test_refresh_nothing_in_flight_asks_no_more(open_canned):
     api = CannedApi([completed(1), failed(2)])
     page = open_canned(api)

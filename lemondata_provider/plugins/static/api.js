@@ -41,9 +41,13 @@ export function outsideUrl(address) {
 /** Return what happened, and what to do about it. */
 export function explain(error) {
   const status = error instanceof ApiError ? error.status : null;
-  if (status === 401) return { what: "Your session has ended.", advice: "Reload this page to log in again.", reload: true };
+  if (status === 401)
+    return { what: "Your session has ended.", advice: "Reload this page to log in again.", reload: true };
   if (status === 403) {
-    return { what: "You may not see videos.", advice: "Ask an Airflow administrator for the right to read DAGs and XComs." };
+    return {
+      what: "You may not see videos.",
+      advice: "Ask an Airflow administrator for the right to read DAGs and XComs.",
+    };
   }
   if (status === 0) return { what: "Airflow does not answer.", advice: "Check your connection, then try again." };
   const said = status ? `with ${status}` : "in a way that this page does not understand";

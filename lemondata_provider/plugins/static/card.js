@@ -8,7 +8,11 @@ import { ProgressBar } from "./progress.js";
 
 /** The states in the page's words. */
 export const STATES = {
-  in_flight: "In flight", submitted: "Submitted", completed: "Completed", failed: "Failed", unknown: "Unknown",
+  in_flight: "In flight",
+  submitted: "Submitted",
+  completed: "Completed",
+  failed: "Failed",
+  unknown: "Unknown",
 };
 
 /** Return what tells one task instance from all others. */
@@ -30,11 +34,13 @@ export class Card {
     return this.video.state === "in_flight";
   }
 
-  /** Show a newer answer of the server. */
+  /** Show a newer answer of the server; returns whether the card was redrawn. */
   update(video) {
-    if (signature(video) !== signature(this.video)) this._draw(video);
-    else if (this.progress) this.progress.update(video);
+    const changed = signature(video) !== signature(this.video);
+    if (changed) this._draw(video);
+    else this.progress?.update(video);
     this.video = video;
+    return changed;
   }
 
   /** Let the clock of a video in flight go on. */
@@ -50,8 +56,16 @@ export class Card {
     this.progress = this.inFlight ? new ProgressBar(video) : null;
     this.element.dataset.state = video.state;
     this.element.setAttribute("aria-label", `${STATES[video.state]}: ${titleOf(video)}`);
-    const body = element("div", { class: "body" }, header(video), prompt(video), whereabouts(video, this.navigate), facts(video));
-    if (screen) this.element.querySelector(".body").replaceWith(body); // moving a player would stop it
+    const body = element(
+      "div",
+      { class: "body" },
+      header(video),
+      prompt(video),
+      whereabouts(video, this.navigate),
+      facts(video),
+    );
+    if (screen)
+      this.element.querySelector(".body").replaceWith(body); // moving a player would stop it
     else this.element.replaceChildren(element("div", { class: "media" }, this._media(video)), body);
     if (focused) this.element.querySelector(`[data-part="${focused}"]`)?.focus();
   }
@@ -77,7 +91,11 @@ export function failure(video) {
   return element(
     "div",
     { class: "failure" },
-    element("strong", {}, message || (video.state === "failed" ? "The video failed." : "It is not known whether there is a video.")),
+    element(
+      "strong",
+      {},
+      message || (video.state === "failed" ? "The video failed." : "It is not known whether there is a video."),
+    ),
     hint && element("p", {}, hint),
     video.repair && element("p", { class: "repair" }, element("b", {}, "What to do: "), video.repair),
     retry && element("p", {}, "Airflow tries again."),
@@ -116,7 +134,11 @@ function facts(video) {
 }
 
 function waiting() {
-  return element("div", { class: "notice" }, element("p", {}, "Submitted. Another task instance waits for this video."));
+  return element(
+    "div",
+    { class: "notice" },
+    element("p", {}, "Submitted. Another task instance waits for this video."),
+  );
 }
 
 function signature(video) {

@@ -4,7 +4,12 @@ import { STATES } from "./card.js";
 import { element, setShown } from "./elements.js";
 import { startOfDay } from "./formats.js";
 
-const LISTS = { dag_id: ["DAG", "dags"], model: ["Model", "models"], operation: ["Operation", "operations"], state: ["State", "states"] };
+const LISTS = {
+  dag_id: ["DAG", "dags"],
+  model: ["Model", "models"],
+  operation: ["Operation", "operations"],
+  state: ["State", "states"],
+};
 const DATES = { since: "From", until: "To" };
 const NAMES = [...Object.keys(LISTS), ...Object.keys(DATES)];
 
@@ -15,13 +20,16 @@ export class Filters {
     this.onChange = onChange;
     this.others = new URLSearchParams(); // what else stands in the query string
     const lists = Object.entries(LISTS).map(([name, [label]]) => labelled(label, element("select", { name })));
-    const dates = Object.entries(DATES).map(([name, label]) => labelled(label, element("input", { name, type: "date" })));
+    const dates = Object.entries(DATES).map(([name, label]) =>
+      labelled(label, element("input", { name, type: "date" })),
+    );
     this.clear = element("button", { type: "button", class: "plain", onclick: () => this._clear() }, "Clear filters");
     const onsubmit = (event) => event.preventDefault();
     this.element = element(
       "form",
       { class: "filters", "aria-label": "Filters", onsubmit, onchange: () => onChange(this.query()) },
-      lists, dates,
+      lists,
+      dates,
     );
     this.offer({});
   }
@@ -92,7 +100,7 @@ function choose(control, value) {
 }
 
 function option(name, value) {
-  return element("option", { value }, name === "state" ? STATES[value] ?? value : value);
+  return element("option", { value }, name === "state" ? (STATES[value] ?? value) : value);
 }
 
 function labelled(text, control) {

@@ -22,7 +22,7 @@ export class Gallery {
     this.filters = new Filters(changed);
     this.spending = new Spending(this.filters, changed);
     this._build(root);
-    this.fresh = keepFresh((returned) => this._refresh(returned));
+    this.fresh = keepFresh((asked) => this._refresh(asked));
     this.clock = setInterval(() => this.cards.forEach((card) => card.tick()), 1000);
     this._offerChoices();
     this.show(search);
@@ -49,7 +49,7 @@ export class Gallery {
 
   _build(root) {
     this.summary = element("p", { class: "summary" });
-    const reload = element("button", { type: "button", onclick: () => this._refresh(true).catch(() => {}) }, "Refresh");
+    const reload = element("button", { type: "button", onclick: () => this._reload() }, "Refresh");
     this.news = element("button", { type: "button", class: "news", onclick: () => this._showArrived() });
     this.status = element("p", { class: "status", role: "status" });
     this.list = element("div", { class: "cards", "aria-label": "Videos", role: "region", "aria-busy": "true" });
@@ -100,6 +100,12 @@ export class Gallery {
     this.fresh.start(this._inFlight());
   }
 
+  _reload() {
+    this.spending.refresh();
+    if (this.cards.size) this.fresh.now();
+    else this._load();
+  }
+
   async _loadMore() {
     this.more.disabled = true;
     try {
@@ -116,19 +122,20 @@ export class Gallery {
     this.fresh.start(this._inFlight());
   }
 
-  async _refresh(returned) {
+  async _refresh(asked) {
     const request = this.request;
     try {
       const [page] = await Promise.all([this._page(), this._summarise()]);
       await this._finishOthers(page.videos);
       if (request !== this.request) return false; // other filters meanwhile
       for (const video of page.videos) this.cards.get(keyOf(video))?.update(video);
-      this._announce(page.videos.filter((video) => !this.cards.has(keyOf(video))), this.next ?? null);
-      if (returned === true || !this.cards.size) this._showArrived();
+      const arrived = page.videos.filter((video) => !this.cards.has(keyOf(video)));
+      this._announce(arrived, this.next);
+      if (asked || !this.cards.size) this._showArrived();
       this.status.textContent = "";
       return this._inFlight();
     } catch (error) {
-      if (error.name !== "AbortError") this.status.textContent = "Airflow did not answer the last refresh. Trying again.";
+      if (error.name !== "AbortError") this.status.textContent = "The last refresh failed. Trying again.";
       throw error;
     }
   }
@@ -136,10 +143,19 @@ export class Gallery {
   /** Update the videos in flight that are not on the first page, or no longer fit the filters. */
   async _finishOthers(known) {
     const keys = new Set(known.map(keyOf));
-    const others = [...this.cards].filter(([key, card]) => card.inFlight && !keys.has(key)).map(([, card]) => card);
-    const signal = this.request.signal;
-    const ask = ({ dag_id, run_id, task_id, map_index }) => get("video", { dag_id, run_id, task_id, map_index }, signal);
-    await Promise.all(others.map(async (card) => card.update(await ask(card.video))));
+    const others = [...this.cards].filter(([key, card]) => card.inFlight && !keys.has(key));
+    await Promise.all(others.map(([key, card]) => this._finish(key, card)));
+  }
+
+  async _finish(key, card) {
+    const { dag_id, run_id, task_id, map_index } = card.video;
+    try {
+      card.update(await get("video", { dag_id, run_id, task_id, map_index }, this.request.signal));
+    } catch (error) {
+      if (error.status !== 404) throw error;
+      card.element.remove(); // its run was deleted
+      this.cards.delete(key);
+    }
   }
 
   _page(after = undefined) {

@@ -15,8 +15,15 @@ export function whereabouts(video, navigate) {
   const dag = link(video.dag_id, `/dags/${encodeURIComponent(video.dag_id)}`, navigate, "dag");
   const run = link(video.run_id, runPath(video), navigate, "run");
   const last = link(task, taskPath(video), navigate, "task");
-  const lines = [[dag, separator()], [run, separator(), last]]; // a run's id needs the room of a line
-  return element("p", { class: "where" }, lines.map((line) => element("span", {}, line)));
+  const lines = [
+    [dag, separator()],
+    [run, separator(), last],
+  ]; // a run's id needs the room of a line
+  return element(
+    "p",
+    { class: "where" },
+    lines.map((line) => element("span", {}, line)),
+  );
 }
 
 /** Return a link that goes through Airflow's router; with Ctrl and the like it stays an ordinary link. */

@@ -23,6 +23,12 @@ export function emptyBox(text, ...more) {
 
 /** Return as many empty cards as are expected, so that nothing jumps when the real ones come. */
 export function placeholders(number) {
-  const card = () => element("div", { class: "card placeholder" }, element("div", { class: "media" }), element("div", { class: "body" }));
+  const card = () =>
+    element(
+      "div",
+      { class: "card placeholder" },
+      element("div", { class: "media" }),
+      element("div", { class: "body" }),
+    );
   return Array.from({ length: number }, card);
 }

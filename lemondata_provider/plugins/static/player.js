@@ -23,23 +23,39 @@ function poster(video) {
   const play = element("span", { class: "play" }, icon(PLAY));
   return element(
     "button",
-    { type: "button", class: "poster", "data-part": "play", "aria-label": `Play: ${titleOf(video)}`,
-      onclick: (event) => start(event.currentTarget, video) },
-    picture, play, length,
+    {
+      type: "button",
+      class: "poster",
+      "data-part": "play",
+      "aria-label": `Play: ${titleOf(video)}`,
+      onclick: (event) => start(event.currentTarget, video),
+    },
+    picture,
+    play,
+    length,
   );
 }
 
 function start(button, video) {
   const screen = element("video", {
-    src: mediaUrl(video.media.video), controls: true, autoplay: true, playsinline: true, tabindex: "0",
-    "aria-label": titleOf(video), onerror: () => screen.replaceWith(broken(button)),
+    src: mediaUrl(video.media.video),
+    controls: true,
+    autoplay: true,
+    playsinline: true,
+    tabindex: "0",
+    "aria-label": titleOf(video),
+    onerror: () => screen.replaceWith(broken(button)),
   });
   button.replaceWith(screen);
   screen.focus();
 }
 
 function broken(button) {
-  const again = element("button", { type: "button", class: "plain", onclick: () => notice.replaceWith(button) }, "Back");
+  const again = element(
+    "button",
+    { type: "button", class: "plain", onclick: () => notice.replaceWith(button) },
+    "Back",
+  );
   const notice = element(
     "div",
     { class: "notice", role: "alert" },

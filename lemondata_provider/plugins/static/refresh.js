@@ -4,9 +4,11 @@ const PAUSE = 5_000; // milliseconds
 const LONGEST_PAUSE = 60_000;
 
 /**
- * Call `refresh` again and again while it returns true, and at once when the page is seen again.
+ * Call `refresh` again and again while it returns true, and at once when the page is seen again; it gets true if
+ * somebody asked, or comes back.
  *
- * After an error the pause doubles, up to a minute. The returned `start(inFlight)` begins to wait, `stop()` ends all.
+ * After an error the pause doubles, up to a minute. Of what is returned, `start(inFlight)` begins to wait, `now()` asks
+ * at once, and `stop()` ends all.
  */
 export function keepFresh(refresh) {
   let [timer, failures, stopped] = [null, 0, false];
@@ -15,10 +17,10 @@ export function keepFresh(refresh) {
     const pause = Math.min(LONGEST_PAUSE, PAUSE * 2 ** failures);
     if (!stopped && !document.hidden) timer = setTimeout(turn, pause);
   };
-  const turn = async (returned = false) => {
+  const turn = async (asked = false) => {
     clearTimeout(timer);
     try {
-      const inFlight = await refresh(returned);
+      const inFlight = await refresh(asked);
       failures = 0;
       if (inFlight) wait();
     } catch (error) {
@@ -35,6 +37,7 @@ export function keepFresh(refresh) {
       failures = 0;
       if (inFlight) wait();
     },
+    now: () => turn(true),
     stop() {
       stopped = true;
       clearTimeout(timer);

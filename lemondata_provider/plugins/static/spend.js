@@ -35,6 +35,11 @@ export class Spending {
     this.kind = kind in KINDS ? kind : null;
     this.element.open = Boolean(this.kind);
     for (const button of this.kinds) button.setAttribute("aria-pressed", String(button.value === this.kind));
+    this.refresh();
+  }
+
+  /** Load the figures again, if they are shown. */
+  refresh() {
     if (this.kind) this._load();
   }
 
@@ -69,21 +74,31 @@ export class Spending {
   }
 }
 
-function drawn({ by, rows, total }, period) {
+function drawn({ by, rows: unsorted, total }, period) {
+  const rows = unsorted.toSorted(
+    by === "day" ? (one, other) => (one.key < other.key ? -1 : 1) : (one, other) => sum(other) - sum(one),
+  );
   if (!rows.length) return [element("p", { class: "quiet" }, "Nothing was spent.")];
-  const legend = element("p", { class: "legend" }, ["settled", "estimated"].map((kind) => element("span", {}, mark(kind), kind)));
+  const legend = element(
+    "p",
+    { class: "legend" },
+    ["settled", "estimated"].map((kind) => element("span", {}, mark(kind), kind)),
+  );
   const chart = by === "day" ? columns(rows, period) : bars(rows);
   return [element("div", { class: "chart", "aria-hidden": "true" }, chart, legend), table(by, rows, total)];
 }
 
 function table(by, rows, total) {
-  const heads = [by === "day" ? "Day (UTC)" : KINDS[by], "Videos", "Settled", "Estimated"].map((text) => element("th", { scope: "col" }, text));
-  const line = (key, { videos, settled, estimated }) => element(
-    "tr",
-    {},
-    element("th", { scope: "row", title: key }, element("bdi", {}, key || "Unknown")),
-    [String(videos), dollars(settled), dollars(estimated)].map((text) => element("td", {}, text)),
+  const heads = [by === "day" ? "Day (UTC)" : KINDS[by], "Videos", "Settled", "Estimated"].map((text) =>
+    element("th", { scope: "col" }, text),
   );
+  const line = (key, { videos, settled, estimated }) =>
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row", title: key }, element("bdi", {}, key || "Unknown")),
+      [String(videos), dollars(settled), dollars(estimated)].map((text) => element("td", {}, text)),
+    );
   return element(
     "div",
     { class: "scroll", tabindex: "0", role: "region", "aria-label": `Spending by ${KINDS[by]}` },
@@ -92,7 +107,11 @@ function table(by, rows, total) {
       {},
       element("caption", { class: "unseen" }, `Spending by ${KINDS[by]}, ${count(total.videos, "video")}`),
       element("thead", {}, element("tr", {}, heads)),
-      element("tbody", {}, by === "day" ? rows.map((row) => line(row.key, row)).reverse() : rows.map((row) => line(row.key, row))),
+      element(
+        "tbody",
+        {},
+        (by === "day" ? rows.toReversed() : rows).map((row) => line(row.key, row)),
+      ),
       element("tfoot", {}, line("Total", total)),
     ),
   );
@@ -114,7 +133,13 @@ function columns(rows, period) {
 
 function bars(rows) {
   const most = Math.max(...rows.map(sum));
-  const one = (row) => element("div", { class: "bar" }, element("bdi", { title: row.key }, row.key || "Unknown"), element("div", { class: "track" }, parts(row, most)));
+  const one = (row) =>
+    element(
+      "div",
+      { class: "bar" },
+      element("bdi", { title: row.key }, row.key || "Unknown"),
+      element("div", { class: "track" }, parts(row, most)),
+    );
   return element("div", { class: "bars" }, rows.map(one));
 }
 
@@ -133,7 +158,9 @@ function everyDay(rows, period) {
   const first = Math.floor(Math.min(...instants) / DAY);
   const number = Math.ceil(Math.max(...instants) / DAY) - first;
   if (number > MOST_COLUMNS) return rows;
-  const keys = Array.from({ length: Math.max(1, number) }, (_, index) => new Date((first + index) * DAY).toISOString().slice(0, 10));
+  const keys = Array.from({ length: Math.max(1, number) }, (_, index) =>
+    new Date((first + index) * DAY).toISOString().slice(0, 10),
+  );
   return keys.map((key) => known.get(key) ?? { key, settled: "0", estimated: "0" });
 }
 

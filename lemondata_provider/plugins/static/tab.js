@@ -7,7 +7,12 @@ import { clock, dollars, instant } from "./formats.js";
 import { emptyBox, errorBox, placeholders } from "./messages.js";
 import { keepFresh } from "./refresh.js";
 
-const STEPS = { submitted: "Submitted", first_progress: "First progress", completed: "Completed", stored: "Downloaded" };
+const STEPS = {
+  submitted: "Submitted",
+  first_progress: "First progress",
+  completed: "Completed",
+  stored: "Downloaded",
+};
 
 /** The tab in its shadow root. */
 export class Tab {
@@ -43,19 +48,14 @@ export class Tab {
   async _refresh() {
     const video = await this._ask();
     if (!video) {
+      this.card = null;
       this.place.replaceChildren(emptyBox("No video. Task instances of LemonData's operators show theirs here."));
-      return false;
-    }
-    if (this.card) this.card.update(video);
-    else this._draw(video);
-    this.details.replaceChildren(...details(video));
-    return this.card.inFlight;
-  }
-
-  _draw(video) {
-    this.card = new Card(video, this.navigate);
-    this.details = element("div", { class: "details" });
-    this.place.replaceChildren(this.card.element, this.details);
+    } else if (!this.card) {
+      this.card = new Card(video, this.navigate);
+      this.details = element("div", { class: "details" }, details(video));
+      this.place.replaceChildren(this.card.element, this.details);
+    } else if (this.card.update(video)) this.details.replaceChildren(...details(video));
+    return Boolean(this.card?.inFlight);
   }
 
   async _ask() {
@@ -72,7 +72,10 @@ function details(video) {
   const request = Object.entries(video.request ?? {}).map(([name, value]) => [name, plain(value)]);
   return [
     section("Timeline", timeline(video)),
-    section("Video", pairs([["Task at LemonData", video.video_task], ...figures(video), ["Try", String(video.try_number)]])),
+    section(
+      "Video",
+      pairs([["Task at LemonData", video.video_task], ...figures(video), ["Try", String(video.try_number)]]),
+    ),
     request.length > 0 && section("Request", pairs(request)),
     video.earlier.length > 0 && section("Paid earlier by this task instance", earlier(video.earlier)),
   ].filter(Boolean);
@@ -84,7 +87,11 @@ function section(title, content) {
 
 function pairs(entries) {
   const known = entries.filter(([, text]) => text);
-  return element("dl", {}, known.map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", { dir: "auto" }, text))));
+  return element(
+    "dl",
+    {},
+    known.map(([name, text]) => element("div", {}, element("dt", {}, name), element("dd", { dir: "auto" }, text))),
+  );
 }
 
 function timeline(video) {
@@ -93,7 +100,8 @@ function timeline(video) {
   let before = null;
   const steps = known.map(([step, label]) => {
     const at = video.timeline[step];
-    const later = before && element("span", { class: "quiet" }, `+${clock((Date.parse(at) - Date.parse(before)) / 1000)}`);
+    const later =
+      before && element("span", { class: "quiet" }, `+${clock((Date.parse(at) - Date.parse(before)) / 1000)}`);
     before = at;
     return element("li", {}, element("b", {}, label), element("time", { datetime: at }, instant(at)), later);
   });
@@ -101,7 +109,8 @@ function timeline(video) {
 }
 
 function earlier(videos) {
-  const one = ({ video_task: task, cost, at }) => element("li", {}, element("code", {}, task), cost && ` ${dollars(cost)}`, at && ` on ${instant(at)}`);
+  const one = ({ video_task: task, cost, at }) =>
+    element("li", {}, element("code", {}, task), cost && ` ${dollars(cost)}`, at && ` on ${instant(at)}`);
   return element("ul", { class: "earlier" }, videos.map(one));
 }
 

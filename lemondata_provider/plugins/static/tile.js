@@ -31,7 +31,10 @@ export class Tile {
     root.append(this.element);
     this.request = new AbortController();
     this.fresh = keepFresh(() => this._refresh());
-    this._refresh().then((busy) => this.fresh.start(busy), () => {});
+    this._refresh().then(
+      (busy) => this.fresh.start(busy),
+      () => {},
+    );
   }
 
   /** Stop everything; the home page is left. */
@@ -51,7 +54,8 @@ export class Tile {
       return inFlight > 0;
     } catch (error) {
       if ([401, 403].includes(error.status)) this.element.hidden = true;
-      else if (error.name !== "AbortError") this.status.textContent = "Airflow did not answer. Reload the page to try again.";
+      else if (error.name !== "AbortError")
+        this.status.textContent = "Airflow did not answer. Reload the page to try again.";
       throw error;
     }
   }
