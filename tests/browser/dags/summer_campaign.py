@@ -1,6 +1,6 @@
 """Clips for the tests of the page of videos: one task each, and one whose request comes from the run."""
 
-from airflow.sdk import Param, dag
+from airflow.sdk import Param, dag, task
 
 from lemondata_provider.operators.video import SubmitVideoOperator
 
@@ -19,14 +19,22 @@ CLIPS = {
 
 @dag(schedule=None, default_args={"retries": 0})
 def summer_campaign() -> None:
+    @task
+    def list_files() -> None:
+        """A task that has nothing to do with LemonData."""
+
+    last = list_files()
     for name, (model, ratio, prompt) in CLIPS.items():
-        SubmitVideoOperator(
-            task_id=name,
-            model=model,
-            prompt=prompt,
-            aspect_ratio=ratio,
-            duration=4,
-            output_path=f"{FOLDER}/{name}.mp4",
+        (
+            SubmitVideoOperator(
+                task_id=name,
+                model=model,
+                prompt=prompt,
+                aspect_ratio=ratio,
+                duration=4,
+                output_path=f"{FOLDER}/{name}.mp4",
+            )
+            >> last
         )
 
 
