@@ -50,7 +50,7 @@ def test_page_before_a_click_asks_for_no_video(open_canned):
     assert page.locator("video").evaluate("it => it.getRootNode().activeElement === it")
 
 
-def test_refresh_one_video_ended_only_its_card_is_redrawn_and_the_player_goes_on(open_canned):
+def test_refresh_two_videos_changed_only_their_cards_are_redrawn_and_the_player_goes_on(open_canned):
     api = CannedApi([in_flight(3), completed(2), completed(1)])
     page = open_canned(api)
     card(page, 2).get_by_role("button").click()
@@ -58,11 +58,12 @@ def test_refresh_one_video_ended_only_its_card_is_redrawn_and_the_player_goes_on
         "document.querySelector('div[lang=en]').shadowRoot.querySelectorAll('.body').forEach(it => it.old = 1)"
     )
     page.locator("video").evaluate("it => { it.loop = true; it.old = 1 }")
-    api.videos[0] = completed(3)
+    api.videos[:2] = completed(3), completed(2, cost={"estimated": "0.60", "settled": "0.55"})
     page.clock.run_for(A_WHILE)
     card(page, 3).get_by_role("button").wait_for()
+    card(page, 2).get_by_text("$0.55").wait_for()
     redrawn = [not card(page, number).locator(".body").evaluate("it => it.old") for number in (3, 2, 1)]
-    assert redrawn == [True, False, False]
+    assert redrawn == [True, True, False]
     assert page.locator("video").evaluate("it => it.old && !it.paused")
 
 
