@@ -62,10 +62,12 @@ class CannedApi:
 
     :param videos: what the list holds, newest first.
     :param status: of every answer; 0 lets the connection fail.
+    :param has_file: whether there is a file behind the videos.
     """
 
     videos: list[dict[str, Any]]
     status: int = 200
+    has_file: bool = True
     asked: Counter[str] = field(default_factory=Counter)
     after: dict[str, list[dict[str, Any]]] = field(default_factory=dict)  # further pages by cursor
 
@@ -97,4 +99,7 @@ class CannedApi:
 
     def _media(self, route: Route) -> None:
         self.asked[urlsplit(route.request.url).path.rsplit("/", 1)[1]] += 1
-        route.fulfill(content_type="video/mp4", body=CLIP.read_bytes())
+        if self.has_file:
+            route.fulfill(content_type="video/mp4", body=CLIP.read_bytes())
+        else:
+            route.fulfill(status=404)

@@ -50,6 +50,15 @@ def test_page_before_a_click_asks_for_no_video(open_canned):
     assert page.locator("video").evaluate("it => it.getRootNode().activeElement === it")
 
 
+def test_page_video_without_its_file_says_so_and_goes_back(open_canned):
+    page = open_canned(CannedApi([completed(1)], has_file=False))
+    poster = page.get_by_role("button", name="Play: Clip number 1.")
+    poster.click()
+    page.get_by_role("alert").get_by_text("The video cannot be played.").wait_for()
+    page.get_by_role("button", name="Back").click()
+    poster.wait_for()
+
+
 def test_refresh_two_videos_changed_only_their_cards_are_redrawn_and_the_player_goes_on(open_canned):
     api = CannedApi([in_flight(3), completed(2), completed(1)])
     page = open_canned(api)

@@ -64,8 +64,8 @@ export class Card {
       whereabouts(video, this.navigate),
       facts(video),
     );
-    if (screen)
-      this.element.querySelector(".body").replaceWith(body); // moving a player would stop it
+    // A player that is moved would stop, so only what stands below it is replaced.
+    if (screen) this.element.querySelector(".body").replaceWith(body);
     else this.element.replaceChildren(element("div", { class: "media" }, this._media(video)), body);
     if (focused) this.element.querySelector(`[data-part="${focused}"]`)?.focus();
   }
@@ -79,13 +79,13 @@ export class Card {
 }
 
 /** Return state, time and cost of a video in one line. */
-export function header(video) {
+function header(video) {
   const time = video.created && element("time", { datetime: video.created }, instant(video.created));
   return element("p", { class: "line" }, element("span", { class: "badge" }, STATES[video.state]), time, cost(video));
 }
 
 /** Return why there is no video, and what can be done about it. */
-export function failure(video) {
+function failure(video) {
   const { code, message, hint, request_id: requestId } = video.error ?? {};
   const retry = video.state === "failed" && video.task_state === "up_for_retry";
   return element(
