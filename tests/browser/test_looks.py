@@ -58,11 +58,14 @@ def test_page_airflow_changes_theme_and_direction_follows_at_once(open_page):
 
 
 def test_page_prompt_and_error_with_markup_show_as_text(open_page):
-    videos = [completed(2, prompt=MARKUP), failed(1, error={"code": MARKUP, "message": MARKUP, "hint": MARKUP})]
+    error = {"code": MARKUP, "message": MARKUP, "hint": MARKUP}
+    videos = [completed(2, prompt=MARKUP), failed(1, state="unknown", error=error, repair=f"Run `adopt`. {MARKUP}")]
     page = open_page(PAGE, prepare=CannedApi(videos).install)
     page.locator(".failure").wait_for()
     assert page.locator(".prompt").first.text_content() == MARKUP
     assert page.locator(".failure strong").text_content() == MARKUP
+    assert page.locator(".repair").text_content() == f"What to do: Run adopt. {MARKUP}"
+    assert page.locator(".repair code").text_content() == "adopt"
     assert page.locator(".card img, .card script, .card .prompt b").count() == 0
 
 

@@ -1,6 +1,6 @@
 /** One video of the page: its picture, progress or failure, and what is known of it. */
 
-import { element } from "./elements.js";
+import { element, prose } from "./elements.js";
 import { bytes, dollars, instant, seconds } from "./formats.js";
 import { whereabouts } from "./links.js";
 import { player, titleOf } from "./player.js";
@@ -97,7 +97,7 @@ function failure(video) {
       message || (video.state === "failed" ? "The video failed." : "It is not known whether there is a video."),
     ),
     hint && element("p", {}, hint),
-    video.repair && element("p", { class: "repair" }, element("b", {}, "What to do: "), video.repair),
+    video.repair && element("p", { class: "repair" }, element("b", {}, "What to do: "), prose(video.repair)),
     retry && element("p", {}, "Airflow tries again."),
     code && element("p", { class: "ids" }, "Code ", element("code", {}, code)),
     requestId && element("p", { class: "ids" }, "Request ", element("code", {}, requestId)),

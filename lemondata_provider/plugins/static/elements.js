@@ -18,6 +18,11 @@ export function icon(path) {
   return drawing("svg", attributes, drawing("path", { d: path }));
 }
 
+/** Return the parts of one of our own sentences, in which `…` stands for code. */
+export function prose(text) {
+  return text.split("`").map((part, index) => (index % 2 ? element("code", {}, part) : part));
+}
+
 /** Show an element or not, without giving its place away. */
 export function setShown(node, shown) {
   node.style.visibility = shown ? "visible" : "hidden";

@@ -1,7 +1,7 @@
 /** The picture of a finished video, and its player: nothing of the video is fetched before the picture is clicked. */
 
 import { mediaUrl, outsideUrl } from "./api.js";
-import { element, icon } from "./elements.js";
+import { element, icon, prose } from "./elements.js";
 import { clock } from "./formats.js";
 
 const PLAY = "M8 5v14l11-7z";
@@ -71,7 +71,7 @@ function unavailable(video) {
   return element(
     "div",
     { class: "notice" },
-    element("p", {}, video.media.why_not || "Airflow knows no file of this video."),
+    element("p", {}, prose(video.media.why_not || "Airflow knows no file of this video.")),
     href && element("a", { href, target: "_blank", rel: "noopener noreferrer" }, "Open at LemonData"),
     href && element("p", { class: "quiet" }, "Until the link expires."),
   );
