@@ -14,11 +14,11 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
 from lemondata_provider import __version__
-from lemondata_provider.plugins import videos
+from lemondata_provider.plugins import media, videos
 from lemondata_provider.plugins.query_string import refuse_nul
 
 STATIC = Path(__file__).parent / "static"
-ROUTERS = (videos.router,)
+ROUTERS = (videos.router, media.router)
 
 
 class PageFiles(StaticFiles):

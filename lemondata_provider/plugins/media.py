@@ -9,14 +9,13 @@ import re
 from collections.abc import Callable
 from typing import Annotated
 
-from airflow.configuration import conf
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
 
 from lemondata_provider.api.container import SIGNATURE_BYTES, container_of
 from lemondata_provider.plugins.access import readable_entry
 from lemondata_provider.plugins.ranges import select
-from lemondata_provider.plugins.storage import MediaFile, MediaRoots, NotStreamedError
+from lemondata_provider.plugins.storage import MediaFile, MediaRoots, NotStreamedError, media_roots
 from lemondata_provider.videos.entry import VideoEntry
 
 log = logging.getLogger(__name__)
@@ -32,11 +31,6 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 Entry = Annotated[VideoEntry, Depends(readable_entry)]
-
-
-def media_roots() -> MediaRoots:
-    """Return the folders that may be read."""
-    return MediaRoots.read(conf.get("lemondata", "media_roots", fallback=None))
 
 
 Roots = Annotated[MediaRoots, Depends(media_roots)]

@@ -19,6 +19,8 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote
 
+from airflow.configuration import conf
+
 from lemondata_provider.api.errors import InvalidRequestError
 from lemondata_provider.plugins.ranges import Version
 from lemondata_provider.results.local import LocalTarget
@@ -212,6 +214,11 @@ class MediaRoots:
                 "an administrator can add it there."
             )
         return place
+
+
+def media_roots() -> MediaRoots:
+    """Return the folders that this API server may read."""
+    return MediaRoots.read(conf.get("lemondata", "media_roots", fallback=None))
 
 
 def tag_of(*facts: Any) -> str:

@@ -15,8 +15,8 @@ from starlette.responses import JSONResponse
 from lemondata_provider.plugins import answers
 from lemondata_provider.plugins.access import readable_dags, readable_video
 from lemondata_provider.plugins.query_string import MOST, ListQuery, Since, Until
+from lemondata_provider.plugins.storage import media_roots
 from lemondata_provider.videos.card import card
-from lemondata_provider.videos.entry import VideoEntry
 from lemondata_provider.videos.query import Filters, StoredVideo, charges, choices, count, page, typical_seconds
 from lemondata_provider.videos.spending import By, spending
 from lemondata_provider.videos.states import VideoState, video_state
@@ -55,11 +55,6 @@ def _get(
         return function
 
     return register
-
-
-def why_not_streamed(entry: VideoEntry) -> str | None:
-    """Say why the file of an entry is not streamed, or return ``None`` if it is."""
-    return "No file was stored. With `output_path` the operator stores one." if entry.file is None else None
 
 
 @_get("/videos", answers.VideoPage)
@@ -122,4 +117,4 @@ def _cards(session: Session, permitted: set[str], found: Iterable[StoredVideo]) 
         if video.entry.model and video_state(video.entry.state, video.task_state) is VideoState.IN_FLIGHT
     }
     typical = typical_seconds(session, Filters(permitted), models) if models else {}
-    return [card(video, why_not_streamed, typical) for video in stored]
+    return [card(video, media_roots().why_not, typical) for video in stored]

@@ -23,8 +23,8 @@ LOST = (
 )
 SHOWN = ("video_task", "model", "operation", "prompt", "seconds", "duration", "width", "height", "size", "skipped")
 
-WhyNot = Callable[[VideoEntry], "str | None"]
-"""Says in a sentence why the file of an entry is not streamed, or ``None`` if it is."""
+WhyNot = Callable[["str | None"], "str | None"]
+"""Says in a sentence why a recorded file is not streamed, or ``None`` if it is."""
 
 
 def card(
@@ -33,7 +33,7 @@ def card(
     """
     Return a video as plain JSON values; connections and files stay on the server.
 
-    :param why_not: says why the file is not streamed.
+    :param why_not: says why a file is not streamed.
     :param typical_seconds: how long videos of a model take, by model.
     :param now: Unix seconds. Default: the clock's.
     """
@@ -89,11 +89,15 @@ def _media(video: StoredVideo, why_not: WhyNot) -> dict[str, str | None]:
     nothing: dict[str, str | None] = {"video": None, "poster": None, "why_not": None}
     if video.entry.file is None and video.entry.state.value != VideoState.COMPLETED.value:
         return nothing
-    reason = why_not(video.entry)
+    reason, query = why_not(video.entry.file), urlencode(asdict(video.place))
     if reason is not None:
         return {**nothing, "why_not": reason}
-    query = urlencode(asdict(video.place))
-    return {"video": f"media/video?{query}", "poster": video.entry.poster and f"media/poster?{query}", "why_not": None}
+    has_poster = video.entry.poster is not None and why_not(video.entry.poster) is None
+    return {
+        "video": f"media/video?{query}",
+        "poster": f"media/poster?{query}" if has_poster else None,
+        "why_not": None,
+    }
 
 
 def _outlook(video: StoredVideo, state: VideoState, typical_seconds: Mapping[str, float], now: float) -> dict[str, Any]:

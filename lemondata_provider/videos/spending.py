@@ -14,6 +14,7 @@ from lemondata_provider.videos.entry import EntryState
 
 SMALLEST = Decimal("1E-8")  # USD
 ABSURD = 10**9  # USD for one video: the XCom was edited
+_TRUE = ("1", "true")  # as SQLite and PostgreSQL write it
 
 
 @dataclass(frozen=True)
@@ -136,8 +137,8 @@ def as_number(value: Any) -> float | None:
 
 
 def _is_free(entry: Mapping[str, str | None]) -> bool:
-    """Return whether nothing was charged: a file was there before, or a generation failed."""
-    if entry["skipped"]:
+    """Return whether nothing was charged: the file of another task instance was there, or a generation failed."""
+    if entry["skipped"] in _TRUE and not entry["estimated_cost"]:
         return True
     return entry["state"] == EntryState.FAILED.value and not entry["completed"] and not entry["settled_cost"]
 

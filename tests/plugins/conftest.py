@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 
 from lemondata_provider.plugins.access import MAY_READ, readable_dags
 from lemondata_provider.plugins.app import build
+from tests.results.conftest import bucket as moto_bucket  # noqa: F401 # a fixture
 from tests.videos.database import Rows, create_tables, sqlite
 
 

@@ -47,7 +47,18 @@ def test_select_suffix_sends_the_last_bytes(count):
 
 
 @pytest.mark.parametrize(
-    "value", ["", "bytes=-", "bytes=x-1", "bytes=0-1,3-4", "items=0-1", "bytes 0-1", "bytes=--1", f"bytes={'9' * 5000}-", "bytes=\u0661-\u0662"]
+    "value",
+    [
+        "",
+        "bytes=-",
+        "bytes=x-1",
+        "bytes=0-1,3-4",
+        "items=0-1",
+        "bytes 0-1",
+        "bytes=--1",
+        f"bytes={'9' * 5000}-",
+        "bytes=\u0661-\u0662",
+    ],
 )
 def test_select_what_is_no_single_range_sends_the_whole_file(value):
     assert asked(value) == WHOLE

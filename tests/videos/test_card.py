@@ -18,7 +18,7 @@ PLACE = Place("d", "manual__2026/1", "t & u", 3)
 
 def show(state: EntryState = EntryState.COMPLETED, task_state: str | None = "success", **fields: Any) -> dict[str, Any]:
     progress = fields.pop("progress", None)
-    options = {"why_not": lambda entry: None, "typical_seconds": {}, "now": CREATED + 30, **fields.pop("options", {})}
+    options = {"why_not": lambda file: None, "typical_seconds": {}, "now": CREATED + 30, **fields.pop("options", {})}
     stored = StoredVideo(PLACE, 2, task_state, NOW, VideoEntry(state, **fields), progress)
     return card(stored, **options)
 
@@ -67,13 +67,13 @@ def test_card_without_a_poster_has_none():
 
 
 def test_card_of_a_file_that_is_not_streamed_says_why():
-    media = show(file="f", poster="p", options={"why_not": lambda entry: f"Not {entry.file}."})["media"]
+    media = show(file="f", poster="p", options={"why_not": lambda file: f"Not {file}."})["media"]
     assert media == {"video": None, "poster": None, "why_not": "Not f."}
 
 
 @pytest.mark.parametrize("state", [EntryState.FAILED, EntryState.SUBMITTED])
 def test_card_without_a_video_gives_no_reason_why_there_is_no_file(state):
-    shown = show(state, options={"why_not": lambda entry: "No file."})
+    shown = show(state, options={"why_not": lambda file: "No file."})
     assert shown["media"] == {"video": None, "poster": None, "why_not": None}
 
 
@@ -102,6 +102,12 @@ def test_card_of_a_failed_video_has_reason_hint_and_request_id():
     shown = show(EntryState.FAILED, "failed", error=error)
     assert shown["error"] == vars(error)
     assert shown["repair"] is None
+
+
+def test_card_poster_is_not_streamed_plain_tile_stands_for_it():
+    media = show(file="f", poster="p", options={"why_not": lambda file: None if file == "f" else "No."})["media"]
+    assert (media["poster"], media["why_not"]) == (None, None)
+    assert media["video"]
 
 
 def test_card_repair_depends_on_why_nothing_is_known():

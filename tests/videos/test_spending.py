@@ -82,7 +82,10 @@ def test_spending_with_an_edited_cost_counts_the_video_without_it(cost):
         ({}, True),
         ({"state": "submitted"}, True),
         ({"video_task": None}, False),
-        ({"skipped": "true"}, False),
+        ({"skipped": "true", "estimated_cost": None}, False),  # another task instance paid
+        ({"skipped": "1", "estimated_cost": None}, False),
+        ({"skipped": "true"}, True),
+        ({"skipped": "false", "estimated_cost": None}, True),
         ({"state": "failed"}, False),
         ({"state": "failed", "completed": "1.0"}, True),
         ({"state": "failed", "settled_cost": "0.1"}, True),
