@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from lemondata_provider.api.redaction import redact
 from lemondata_provider.api.signed_links import hide_signatures
 from lemondata_provider.hooks.exceptions import submit_errors_as_airflow_errors
+from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.operators.fingerprint import fingerprint
 from lemondata_provider.operators.output import OutputFile
 from lemondata_provider.operators.record import Options, Record
 from lemondata_provider.operators.submission import Submission
 from lemondata_provider.operators.submit_store import submit_store_of
 from lemondata_provider.operators.validation import check_requests, checked_requests, with_operations
-from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 if TYPE_CHECKING:
     from airflow.sdk import Context

@@ -30,6 +30,7 @@ from lemondata_provider.api.task import Task
 from lemondata_provider.catalog.media import is_local
 from lemondata_provider.hooks.exceptions import KilledError, LemonDataFailException
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.hooks.tracing import span
 from lemondata_provider.operators.record import (
     Options,
@@ -42,7 +43,6 @@ from lemondata_provider.operators.record import (
 from lemondata_provider.operators.signals import deferred_signals
 from lemondata_provider.operators.submit_store import SubmitStore
 from lemondata_provider.results.inputs import sendable
-from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 ANSWER_UNSEEN = "An earlier try may have submitted this video, and its answer got lost: it may have been charged."
 

@@ -14,9 +14,9 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from lemondata_provider.api.errors import LemonDataError
 from lemondata_provider.api.polling import Completed, Failed, TaskPoller, TaskWait
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.hooks.tracing import span
 from lemondata_provider.triggers.events import TaskEvent
-from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 if TYPE_CHECKING:
     from lemondata_provider.triggers.hub_registry import HubRegistry

@@ -12,11 +12,11 @@ from lemondata_provider.api.errors import LemonDataError
 from lemondata_provider.api.polling import Failed, PollAgain
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.operators.fingerprint import fingerprint
 from lemondata_provider.operators.record import KEY, Options, Record
 from lemondata_provider.operators.submission import Submission
 from lemondata_provider.operators.submit_store import SubmitStore
-from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 REQUEST = VideoRequest.checked(model="sora-2", prompt="a cat")
 TASK_INSTANCE = TaskInstanceKey("clips", "submit", "manual__1")

@@ -14,6 +14,7 @@ from lemondata_provider.api.errors import ConnectionFailedError, InvalidRequestE
 from lemondata_provider.api.prices import Estimate
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.operators.fingerprint import fingerprint
 from lemondata_provider.operators.guards import SubmitGuards, _not_submitted, over_budget
 from lemondata_provider.operators.record import KEY, Options, Record
@@ -21,7 +22,6 @@ from lemondata_provider.operators.submission import Submission
 from lemondata_provider.operators.submit_store import SubmitStore
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.sensors.task import TaskSensor
-from lemondata_provider.triggers.task_instance import TaskInstanceKey
 from tests.task_state import TaskStateStore
 
 UPSCALE = {"model": "topaz-video-upscale", "prompt": None, "video_url": "https://x.test/v.mp4"}

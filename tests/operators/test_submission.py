@@ -18,10 +18,10 @@ from lemondata_provider.api.errors import (
 )
 from lemondata_provider.api.polling import Failed, PollResult, TaskPoller
 from lemondata_provider.api.request import VideoRequest
+from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.operators.record import KEY, Options, Record
 from lemondata_provider.operators.submission import Submission
 from lemondata_provider.operators.submit_store import SubmitStore
-from lemondata_provider.triggers.task_instance import TaskInstanceKey
 from tests.operators.doubles import (
     REQUEST,
     STORED,

@@ -4,8 +4,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.hooks.version_compat import task_instance_state
-from lemondata_provider.triggers.task_instance import TaskInstanceKey
 
 
 @pytest.mark.parametrize(("map_index", "arguments"), [(-1, "d t r"), (3, "d t r --map-index 3"), (None, "d t r")])

@@ -1,5 +1,5 @@
 """
-Which Airflow task instance waits for a task at LemonData, and whether a user has ended it.
+The key of an Airflow task instance, and whether a user has ended it.
 
 Airflow calls ``on_kill`` also when a worker drains or a trigger moves to another triggerer, so the state of the task
 instance decides whether its task is cancelled.
