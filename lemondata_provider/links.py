@@ -19,6 +19,7 @@ from urllib.parse import quote, urlsplit
 
 from airflow.sdk import BaseHook, BaseOperatorLink
 
+from lemondata_provider.api.signed_links import unsigned
 from lemondata_provider.hooks.settings import ConnectionSettings
 
 log = logging.getLogger(__name__)
@@ -98,17 +99,6 @@ TASK_LINKS: tuple[BaseOperatorLink, ...] = tuple(link for link in EXTRA_LINKS if
 def _result_of(operator: Any) -> Mapping[str, Any]:
     """Return what this process found out: reading XComs would cost each stretch of each task a request."""
     return getattr(operator, "last_result", None) or {}
-
-
-def unsigned(url: Any) -> str:
-    """Return a web address; one with a query, a user or a password is none, because it would not work without."""
-    try:
-        parts = urlsplit(url) if isinstance(url, str) else None
-    except ValueError:
-        return NO_LINK
-    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
-        return NO_LINK
-    return NO_LINK if parts.query or "@" in parts.netloc else url
 
 
 def file_page(uri: str, path: str, get_connection: GetConnection) -> str:

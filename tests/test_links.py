@@ -9,6 +9,7 @@ import pytest
 from airflow.providers_manager import ProvidersManager
 from airflow.sdk import DAG, Connection
 
+from lemondata_provider.api.signed_links import unsigned
 from lemondata_provider.get_provider_info import get_provider_info
 from lemondata_provider.links import (
     EXTRA_LINKS,
@@ -18,7 +19,6 @@ from lemondata_provider.links import (
     ModelLink,
     VideoLink,
     file_page,
-    unsigned,
 )
 from lemondata_provider.sensors.task import TaskSensor
 from lemondata_provider.transfers.video_to_object_storage import VideoToObjectStorageOperator

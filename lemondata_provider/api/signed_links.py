@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 # Query parameters that sign a link, by the parameter that gives the signature away. Every try has another signature;
 # everything else in a URL may say which file is meant.
@@ -49,6 +50,17 @@ def secrets_of(url: str) -> Iterator[str]:
     if secret := [parameter for parameter in parameters if _signs(parameter, signing)]:
         yield "&".join(secret)
         yield from (value for one in secret if len(value := one.partition("=")[2]) >= MIN_SECRET)
+
+
+def unsigned(url: Any) -> str:
+    """Return a web address; one with a query, a user or a password is empty, because it would not work without."""
+    try:
+        parts = urlsplit(url) if isinstance(url, str) else None
+    except ValueError:
+        return ""
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        return ""
+    return "" if parts.query or "@" in parts.netloc else url
 
 
 def hide_signatures(value: Any) -> Any:

@@ -132,10 +132,9 @@ class VideoEntry:
             state = EntryState(stored.get("state"))
         except ValueError:
             return None
-        known: dict[str, Any] = {
-            name: stored.get(name) for name in _TYPES if isinstance(stored.get(name), _TYPES[name])
-        }
-        return cls(state=state, error=_error(stored.get("error")), earlier=_earlier(stored.get("earlier")), **known)
+        given = {name: stored.get(name) for name in _TYPES}
+        known: dict[str, Any] = {name: value for name, value in given.items() if isinstance(value, _TYPES[name])}
+        return cls(state=state, error=_error(stored.get("error")), earlier=read_paid(stored.get("earlier")), **known)
 
     def _shorter(self) -> tuple[VideoEntry, ...]:
         error = self.error and replace(self.error, message=self.error.message[:400], hint=(self.error.hint or "")[:200])
@@ -162,7 +161,8 @@ def _error(stored: Any) -> EntryError | None:
     return EntryError(**{name: stored[name] for name in names if isinstance(stored.get(name), str)})
 
 
-def _earlier(stored: Any) -> tuple[Paid, ...]:
+def read_paid(stored: Any) -> tuple[Paid, ...]:
+    """Read a stored list of paid videos, as far as it is one."""
     videos = stored if isinstance(stored, (list, tuple)) else ()
     return tuple(
         Paid(
