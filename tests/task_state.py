@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 
@@ -9,6 +10,7 @@ class TaskStateStore(dict[str, Any]):
     """Airflow's task state store, as far as an operator of ours uses it."""
 
     def set(self, key: str, value: Any, retention: Any = None) -> None:
+        assert json.loads(json.dumps(value)) == value  # Airflow refuses tuples
         self[key] = value
 
     def delete(self, key: str) -> None:

@@ -21,12 +21,14 @@ from lemondata_provider.api.errors import (
     TaskNotFoundError,
 )
 from lemondata_provider.api.task import identify
+from lemondata_provider.videos.entry import Paid, read_paid
 
 KEY = "lemondata_submit"
 HISTORY_KEY = KEY + "_before_{}"  # with the id of the task that was stored before, or "unknown"
 HISTORY = KEY + "_history"  # the ids of the tasks that were stored before: the store has no listing
 ENDED_KEY = KEY + "_ended"  # an `Ended`
 VERSION = 1
+MAX_EARLIER = 10  # videos that a record names beside its own
 _TYPES: dict[str, tuple[type, ...]] = {  # a person may have edited it
     "fingerprint": (dict,),
     "max_tries": (int,),
@@ -40,6 +42,8 @@ OPTIONAL_FIELDS = {
     "request_id",
     "try_id",
     "regenerated",
+    "created",
+    "earlier",
 }  # a record of an earlier version does not have it, and is whole all the same
 
 
@@ -61,6 +65,8 @@ class Record:
     :param request_id: LemonData's id of the create request, if known.
     :param try_id: Airflow's id of the try that wrote this: a try takes back its own intent only.
     :param regenerated: whether a person asked for another video, which may replace the file of the old one.
+    :param created: Unix seconds at which the create was answered.
+    :param earlier: the videos that the task instance paid for before this one, the newest last.
     """
 
     fingerprint: dict[str, str]
@@ -75,6 +81,8 @@ class Record:
     request_id: str | None = None
     try_id: str | None = None
     regenerated: bool = False
+    created: float | None = None
+    earlier: tuple[Paid, ...] = ()
 
     @classmethod
     def read(cls, stored: Any) -> Record | None:
@@ -98,11 +106,22 @@ class Record:
                 "may have been paid for: look there for its id, and delete the key only if the video is not needed."
             ) from None
         known["task_id"], known["poll_url"] = identify(known) or (None, None)
+        known["earlier"] = read_paid(known.get("earlier"))
         return cls(**known)
 
     def to_json(self) -> dict[str, Any]:
         """Return the record as the store takes it."""
-        return {"version": VERSION, **asdict(self)}
+        return {"version": VERSION, **asdict(self), "earlier": [asdict(video) for video in self.earlier]}  # no tuple
+
+    def paid(self, without: str | None = None) -> tuple[Paid, ...]:
+        """
+        Return all videos that the task instance paid for, the newest last.
+
+        :param without: LemonData's id of a task that is left out.
+        """
+        own = (Paid(self.task_id, self.estimated_cost_usd, self.created),) if self.task_id else ()
+        videos = [video for video in (*self.earlier, *own) if video.video_task != without]
+        return tuple(videos[-MAX_EARLIER:])
 
     @property
     def is_intent(self) -> bool:

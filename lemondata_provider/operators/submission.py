@@ -10,12 +10,19 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tenacity import Retrying
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.client import Client
-from lemondata_provider.api.errors import LemonDataError, SubmitUnknownError, TaskNotFoundError, TaskTimeoutError
+from lemondata_provider.api.errors import (
+    LemonDataError,
+    SubmitUnknownError,
+    TaskFailedError,
+    TaskNotFoundError,
+    TaskTimeoutError,
+)
 from lemondata_provider.api.polling import CONFIRMATION_SECONDS, Failed, PollAgain, PollResult, TaskPoller, TaskWait
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.retry import retry_options
@@ -105,11 +112,12 @@ class Submission:
         """
         stored = self.store.read() if self.store else None
         cleared = bool(stored and self.store and self.store.is_cleared(stored, self.new_record))
+        self.before = stored
         recovery = decide_recovery(stored, self.new_record, self.options, cleared)
         if recovery is Recovery.MANUAL:
             raise SubmitUnknownError(f"{ANSWER_UNSEEN} {self._repair()}")
-        self.before = stored
-        self.new_record = replace(self.new_record, regenerated=cleared and self.options.on_clear == "regenerate")
+        regenerated, paid = cleared and self.options.on_clear == "regenerate", stored.paid() if stored else ()
+        self.new_record = replace(self.new_record, regenerated=regenerated, earlier=paid)
         if stored and recovery is Recovery.REATTACH:
             return self._reattach(stored, cleared)
         self.replaced = stored if self.cancel_replaced else None
@@ -190,11 +198,9 @@ class Submission:
     def _reattach(self, stored: Record, cleared: bool) -> tuple[TaskPoller, PollResult]:
         renewed = cleared or stored.is_adopted  # a user wants the video: that renews the deadline
         deadline = self.new_record.deadline if renewed else stored.deadline
-        kept = {
-            name: getattr(stored, name)
-            for name in ("model", "operation", "task_id", "poll_url", "estimated_cost_usd", "request_id", "regenerated")
-        }
-        self.record = replace(self.new_record, deadline=deadline, answered=True, **kept)
+        new, others = self.new_record, self.new_record.paid(without=stored.task_id)
+        current: dict[str, Any] = {name: getattr(new, name) for name in ("fingerprint", "max_tries", "try_id")}
+        self.record = replace(stored, deadline=deadline, answered=True, earlier=others, **current)
         self.find_file(self.record)
         reason = "adopted by a user" if stored.is_adopted else "cleared by a user" if cleared else "a retry"
         self.hook.log.info("This is %s: polling task %s before anything is paid for", reason, stored.task_id)
@@ -206,6 +212,8 @@ class Submission:
         error = result.error if isinstance(result, Failed) else None
         if not isinstance(result, PollAgain) and should_resubmit(error, cleared, self.options):
             self.hook.log.info("Its video does not exist (%s): submitting again", error)
+            if isinstance(error, TaskFailedError):  # which costs nothing
+                self.new_record = replace(self.new_record, earlier=others)
             return self._submit()
         # After the poll: if this try dies before, the next one still sees the clear. And an adopted id that LemonData
         # does not know may be a typo: the record stays as the user wrote it.
@@ -280,9 +288,8 @@ class Submission:
                 raise
             request = f" (request {task.request_id})" if task.request_id else ""
             self.hook.log.info("LemonData accepted task %s%s; poll URL: %s", task.id, request, task.poll_url)
-            self.record = replace(
-                self.record, task_id=task.id, poll_url=task.poll_url, request_id=task.request_id, answered=True
-            )
+            names: dict[str, Any] = {"task_id": task.id, "poll_url": task.poll_url, "request_id": task.request_id}
+            self.record = replace(self.record, answered=True, created=time.time(), **names)
             if self.store:
                 self.store.write_task(self.record)
             return task
