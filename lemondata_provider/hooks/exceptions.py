@@ -73,7 +73,7 @@ def naming_task(get_task: Callable[[], Mapping[str, Any]]) -> Iterator[None]:
         yield
     except (Exception, AirflowTaskTimeout) as exception:
         task = get_task()
-        error = _error_behind(exception) or _new_error(exception, task)
+        error = error_behind(exception) or _new_error(exception, task)
         facts = {name: getattr(error, name) or task.get(name) for name in ("task_id", "poll_url", "request_id")}
         for name, value in {"error": error, **facts}.items():
             if getattr(exception, name, None) is None:
@@ -81,7 +81,8 @@ def naming_task(get_task: Callable[[], Mapping[str, Any]]) -> Iterator[None]:
         raise
 
 
-def _error_behind(exception: BaseException | None) -> LemonDataError | None:
+def error_behind(exception: BaseException | None) -> LemonDataError | None:
+    """Return the error of LemonData that an exception carries or came from, if there is one."""
     while exception is not None:
         error = exception if isinstance(exception, LemonDataError) else getattr(exception, "error", None)
         if isinstance(error, LemonDataError):

@@ -31,6 +31,7 @@ __all__ = [
     "is_from_mapped",
     "map_key",
     "mapped_source",
+    "mask_secrets",
     "never_expire",
     "task_group_expansion",
     "task_instance_state",
@@ -89,6 +90,13 @@ def task_instance_state(dag_id: str, task_id: str, run_id: str, map_index: int) 
     for state in runs.get(run_id, {}).values():
         return str(state or "none")
     raise LookupError(f"There is no task instance {dag_id} {task_id} {run_id}")
+
+
+def mask_secrets(values: dict[str, Any]) -> dict[str, Any]:
+    """Return values with stars in the place of what Airflow knows as secret, as in a rendered template."""
+    from airflow.sdk._shared.secrets_masker import redact  # noqa: PLC0415 # not to parse a DAG
+
+    return {name: redact(value) if isinstance(value, str) else value for name, value in values.items()}
 
 
 def has_partitions() -> bool:

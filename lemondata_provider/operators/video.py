@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
@@ -33,6 +34,7 @@ from lemondata_provider.operators.preparation import prepare
 from lemondata_provider.operators.record import Record
 from lemondata_provider.operators.request_fields import FIELDS, computed_paths
 from lemondata_provider.operators.submission import Submission
+from lemondata_provider.operators.submission_entry import entry_of
 from lemondata_provider.operators.validation import VALIDATIONS, check_literals
 from lemondata_provider.results.asset_events import checked_partition
 from lemondata_provider.results.expectation import Expectation
@@ -41,9 +43,11 @@ from lemondata_provider.results.paths import checked_path, target_for
 from lemondata_provider.results.target import Target
 from lemondata_provider.triggers.events import read_event
 from lemondata_provider.triggers.task import TaskTrigger
+from lemondata_provider.videos.entry import VideoEntry
+from lemondata_provider.videos.mixin import EntryMixin
 
 
-class SubmitVideoOperator(LineageMixin, LemonDataMixin, BaseOperator):
+class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator):
     """
     Submit a video to LemonData, and wait for it if asked to.
 
@@ -238,10 +242,18 @@ class SubmitVideoOperator(LineageMixin, LemonDataMixin, BaseOperator):
         check_literals(self)
         self.guards = read_guards(check_live, max_cost_usd, unknown_cost)
         self._submission: Submission | None = None
+        self._entry: VideoEntry | None = None  # of an earlier stretch
         self.is_killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Check the request, submit it or reattach to its task, and return, defer or wait."""
+        try:
+            with self.failures_shown(context):
+                return self._submit(context)
+        finally:
+            self._submission = None
+
+    def _submit(self, context: Context) -> dict[str, Any]:
         submission, output = prepare(self, context)
         self._submission = submission
         try:
@@ -253,13 +265,11 @@ class SubmitVideoOperator(LineageMixin, LemonDataMixin, BaseOperator):
                 file = output and output.of_record(submission.record)
                 return self._finish(context, submission.record, file, poller, result)
         except OutputFound as found:
-            return success(self, context, found_file(self, context, output, found))
+            return self._succeed(context, found_file(self, context, output, found))
         except AirflowTaskTimeout:
             if error := submission.unrecorded_error():
                 raise to_airflow_error(error) from None
             raise
-        finally:
-            self._submission = None
 
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Resume after the wait; a failure callback finds the task on whatever is raised."""
@@ -272,6 +282,7 @@ class SubmitVideoOperator(LineageMixin, LemonDataMixin, BaseOperator):
         event: Any,
         submitted: dict[str, Any] | None = None,
         output: dict[str, Any] | None = None,
+        entry: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
         """
         Return the result of the trigger's event, or raise its error.
@@ -280,17 +291,28 @@ class SubmitVideoOperator(LineageMixin, LemonDataMixin, BaseOperator):
         :param event: the trigger's event.
         :param submitted: the result of the submit; ``airflow dags test`` does not pass it.
         :param output: where the video is stored, if it is.
+        :param entry: what the page shows of the video.
         """
+        self._entry = VideoEntry.from_json(entry)
         submitted = submitted or {"model": self.model, "operation": self.operation}
-        try:
-            end = read_event(event, submitted.get("task_id"), submitted.get("poll_url"))
-        except LemonDataError as error:
-            raise failure(self, context, error) from None
-        if ended := end.exception():
-            raise failure(self, context, ended)
-        result = SubmitFacts.from_result(submitted).complete(end.result or {})
-        file = OutputFile.from_json(self, output) if output else OutputFile.of(self, context)
-        return self._end(context, file, result)
+        with self.failures_shown(context):
+            try:
+                end = read_event(event, submitted.get("task_id"), submitted.get("poll_url"))
+            except LemonDataError as error:
+                raise failure(self, context, error) from None
+            self._entry = replace(self.entry(), first_progress=end.first_progress)
+            if ended := end.exception():
+                raise failure(self, context, ended)
+            result = SubmitFacts.from_result(submitted).complete(end.result or {})
+            file = OutputFile.from_json(self, output) if output else OutputFile.of(self, context)
+            return self._end(context, file, result)
+
+    def entry(self) -> VideoEntry:
+        """Return what is known of the video by now."""
+        if self._entry is None:
+            fields = {name: getattr(self, name) for name in REQUEST_FIELDS}
+            self._entry = self.asked_entry(fields)
+        return entry_of(self._submission, self._entry) if self._submission else self._entry
 
     def on_kill(self) -> None:
         """Cancel the task at LemonData if a user ended the task instance; a drained worker and a retry keep it."""
@@ -307,15 +329,21 @@ class SubmitVideoOperator(LineageMixin, LemonDataMixin, BaseOperator):
         submitted = facts.complete(last_task.result())
         timed_out = isinstance(result, Failed) and isinstance(result.error, TaskTimeoutError)
         if not self.wait_for_completion and (timed_out or isinstance(result, PollAgain)):
-            return success(self, context, submitted)
-        if isinstance(result, PollAgain) and self.deferrable:
-            trigger = TaskTrigger.after_poll(poller, self.cancel_on_kill)
-            kwargs = {"submitted": submitted, **({"output": file.to_json()} if file else {})}
-            self.defer(trigger=trigger, method_name="execute_complete", kwargs=kwargs)
+            return self._succeed(context, submitted)
+        if isinstance(result, PollAgain):
+            self.show(context, self.entry)
+            if self.deferrable:
+                trigger = TaskTrigger.after_poll(poller, self.cancel_on_kill)
+                output = {"output": file.to_json()} if file else {}
+                kwargs = {"submitted": submitted, **output, "entry": self.entry().to_json()}
+                self.defer(trigger=trigger, method_name="execute_complete", kwargs=kwargs)
         end = self.hook.wait(poller, result)
         if isinstance(end, Failed):
             raise failure(self, context, end.error)
         return self._end(context, file, facts.complete(end.task.result()))
 
     def _end(self, context: Context, file: OutputFile | None, result: dict[str, Any]) -> dict[str, Any]:
-        return success(self, context, store_file(self, context, file, result) if file else result)
+        return self._succeed(context, store_file(self, context, file, result) if file else result)
+
+    def _succeed(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
+        return self.show_result(context, success(self, context, result))

@@ -33,6 +33,8 @@ from lemondata_provider.hooks.version_compat import is_from_mapped
 from lemondata_provider.links import TASK_LINKS
 from lemondata_provider.triggers.events import read_event, with_video_url
 from lemondata_provider.triggers.task import TaskTrigger
+from lemondata_provider.videos.entry import EntryState, VideoEntry
+from lemondata_provider.videos.mixin import EntryMixin
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -40,7 +42,7 @@ if TYPE_CHECKING:
 SWITCHES = {"soft_fail", "never_fail", "silent_fail"}  # of Airflow's own sensor, which takes "False" for true
 
 
-class TaskSensor(LemonDataMixin, BaseSensorOperator):
+class TaskSensor(EntryMixin, LemonDataMixin, BaseSensorOperator):
     """
     Wait for a task at LemonData and return its result, the same dict as ``SubmitVideoOperator``.
 
@@ -91,6 +93,7 @@ class TaskSensor(LemonDataMixin, BaseSensorOperator):
         self.deferrable = flag("deferrable", deferrable)
         self._poking: TaskPoller | None = None  # its memory of refusals spans the pokes of one try
         self._last_error: LemonDataError | None = None
+        self._first_progress: float | None = None
         if is_literal(poll_url, self.template_ext) and not is_from_mapped(self):
             named_task(self.poll_url)
 
@@ -107,14 +110,15 @@ class TaskSensor(LemonDataMixin, BaseSensorOperator):
 
     def execute(self, context: Context) -> Any:
         """Poll once and defer if the task has not ended; with ``deferrable=False`` poke."""
-        with naming_task(self._known), self._failing_softly():
+        with self.failures_shown(context), naming_task(self._known), self._failing_softly():
             if not self.deferrable:
-                return with_video_url(context, self._poke_until_done(context))
+                return self._succeed(context, self._poke_until_done(context))
             poller = self._poller(time.time() + self.timeout)
             result = self.hook.poll(poller)
             if isinstance(result, PollAgain):
+                self.show(context, self.entry)
                 self._defer(poller)
-            return with_video_url(context, self._result(result))
+            return self._succeed(context, self._result(result))
 
     def _poke_until_done(self, context: Context) -> Any:
         """Poke as Airflow does; its own timeout says nothing of the task, which is paid for."""
@@ -146,19 +150,36 @@ class TaskSensor(LemonDataMixin, BaseSensorOperator):
         :param event: the trigger's event.
         :param deadline: Unix seconds at which the wait ends; ``airflow dags test`` does not pass it.
         """
-        with naming_task(self._known), self._failing_softly():
+        with self.failures_shown(context), naming_task(self._known), self._failing_softly():
             poller = self._poller(time.time() + self.timeout if deadline is None else deadline)
             wait = poller.wait
             end = read_event(event, wait.task_id, wait.poll_url)
+            self._first_progress = end.first_progress
             error = end.exception()
             if error is None:
-                return with_video_url(context, self.remember_result(self._facts.complete(end.result or {})))
+                return self._succeed(context, self.remember_result(self._facts.complete(end.result or {})))
             if self.silent_fail and not error.final:
                 self.log.error("The wait goes on, because of silent_fail: %s", error)
                 if time.time() < wait.deadline:
                     self._defer(poller)
                 raise AirflowSensorTimeout(str(error)) from error
             raise self._failure(error)
+
+    def entry(self) -> VideoEntry:
+        """Return what is known of the video by now; another task instance paid for it."""
+        known, facts = self._known(), self._facts
+        return VideoEntry(
+            EntryState.SUBMITTED,
+            video_task=known.get("task_id"),
+            poll_url=known.get("poll_url"),
+            conn_id=self.lemondata_conn_id,
+            model=facts.model,
+            operation=facts.operation,
+            first_progress=self._first_progress,
+        )
+
+    def _succeed(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
+        return self.show_result(context, with_video_url(context, result))
 
     def _poller(self, deadline: float) -> TaskPoller:
         try:

@@ -27,9 +27,11 @@ from lemondata_provider.results.keep import ResultKeeper
 from lemondata_provider.results.outputs import IF_EXISTS, MAX_BYTES, Kept, push_file, report
 from lemondata_provider.results.paths import checked_path, file_path, target_for
 from lemondata_provider.results.sidecar import Origin
+from lemondata_provider.videos.entry import EntryState, VideoEntry
+from lemondata_provider.videos.mixin import EntryMixin
 
 
-class VideoToObjectStorageOperator(LineageMixin, LemonDataMixin, BaseOperator):
+class VideoToObjectStorageOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator):
     """
     Store a finished video in a bucket or a folder, wholly or not at all, and return its result with the files.
 
@@ -98,6 +100,17 @@ class VideoToObjectStorageOperator(LineageMixin, LemonDataMixin, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Poll the task once, and store its videos."""
+        with self.failures_shown(context):
+            return self.show_result(context, self._store(context))
+
+    def entry(self) -> VideoEntry:
+        """Return what is known of the video beforehand; another task instance paid for it."""
+        facts = SubmitFacts.from_result(self.poll_url)
+        return VideoEntry(
+            EntryState.SUBMITTED, conn_id=self.lemondata_conn_id, model=facts.model, operation=facts.operation
+        )
+
+    def _store(self, context: Context) -> dict[str, Any]:
         try:
             result = self.remember_result(self._keep(context))
         except LemonDataError as error:

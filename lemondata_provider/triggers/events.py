@@ -26,6 +26,7 @@ class TaskEvent(BaseModel):
     :param poll_url: its poll URL.
     :param result: the finished task, as :meth:`Task.result` gives it.
     :param error: why the wait failed, as :meth:`LemonDataError.to_dict` gives it.
+    :param first_progress: Unix seconds at which the trigger saw the task begin, if it did.
     """
 
     model_config = ConfigDict(defer_build=True)
@@ -34,6 +35,7 @@ class TaskEvent(BaseModel):
     poll_url: str
     result: dict[str, JsonValue] | None = None
     error: dict[str, JsonValue] | None = None
+    first_progress: float | None = None
 
     @model_validator(mode="after")
     def _one_end(self) -> TaskEvent:
@@ -42,11 +44,11 @@ class TaskEvent(BaseModel):
         return self
 
     @classmethod
-    def from_end(cls, end: Completed | Failed, wait: TaskWait) -> TaskEvent:
+    def from_end(cls, end: Completed | Failed, wait: TaskWait, first_progress: float | None = None) -> TaskEvent:
         """Build the event for the end of a wait."""
         end_fields = {"result": end.task.result()} if isinstance(end, Completed) else {"error": end.error.to_dict()}
         # Whatever was let through before: an event that cannot be stored ends the whole triggerer.
-        return cls(task_id=wait.task_id, poll_url=wait.poll_url, **storable(end_fields))
+        return cls(task_id=wait.task_id, poll_url=wait.poll_url, first_progress=first_progress, **storable(end_fields))
 
     def exception(self) -> LemonDataError | None:
         """Return the error that ended the wait, if one did."""
