@@ -13,9 +13,11 @@ from lemondata_provider.api.errors import ConnectionFailedError, LemonDataError
 from lemondata_provider.api.polling import Completed, Failed, PollAgain, TaskPoller, TaskWait
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.settings import ConnectionSettings
+from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.hooks.version_compat import airflow_stats
 from lemondata_provider.triggers.metrics import Metrics, Stats
-from lemondata_provider.triggers.poll_hub import PollHub
+from lemondata_provider.triggers.poll_hub import OnTask, PollHub
+from lemondata_provider.triggers.progress import ProgressWriter, WatchedTask
 
 log = logging.getLogger(__name__)
 
@@ -59,13 +61,17 @@ class HubRegistry:
         self._in_use: Counter[str] = Counter()
         self._renewing: dict[str, asyncio.Future[None]] = {}
         self._refresher: asyncio.Task[None] | None = None
+        self.progress = ProgressWriter()
 
-    async def wait_for(self, wait: TaskWait, last_request_at: float | None = None) -> Completed | Failed:
+    async def wait_for(
+        self, wait: TaskWait, last_request_at: float | None = None, on_task: OnTask | None = None
+    ) -> Completed | Failed:
         """
         Wait until the task ends, with the connection as it is at any time.
 
         :param wait: the task.
         :param last_request_at: Unix seconds of the last request about it; default: long ago.
+        :param on_task: see :meth:`PollHub.wait_for`.
         """
         conn_id = wait.lemondata_conn_id
         self._enter(conn_id)
@@ -74,12 +80,16 @@ class HubRegistry:
                 hub = await self._hub(wait)
                 if isinstance(hub, Failed):
                     return hub
-                end = await hub.wait_for(wait, last_request_at)
+                end = await hub.wait_for(wait, last_request_at, on_task)
                 if end is not None:
                     return end
                 last_request_at = None  # it was counted already
         finally:
             self._exit(conn_id)
+
+    def watched(self, task_instance: TaskInstanceKey) -> WatchedTask:
+        """Return what writes the progress of the task that a task instance waits for."""
+        return WatchedTask(task_instance, self.progress)
 
     def _enter(self, conn_id: str) -> None:
         self._in_use[conn_id] += 1

@@ -30,6 +30,7 @@ from lemondata_provider.api.polling import (
     TaskWait,
 )
 from lemondata_provider.api.rate_limiter import WINDOW, RateLimit, RateLimiter
+from lemondata_provider.api.task import Task
 from lemondata_provider.hooks.settings import ConnectionSettings
 from lemondata_provider.triggers.metrics import Metrics, Stats
 from lemondata_provider.triggers.schedule import Entry, Schedule
@@ -45,6 +46,9 @@ DEFAULT_PAUSE_SECONDS = 1.0  # after a 429 without Retry-After
 FIRST_POLL_SECONDS = 2 * WINDOW  # for the only poll of a wait that begins after its deadline, as after an outage
 
 
+OnTask = Callable[[Task, float], None]
+
+
 @dataclass(slots=True, eq=False)
 class _Watch:
     poller: TaskPoller
@@ -52,6 +56,7 @@ class _Watch:
     context: contextvars.Context  # of the trigger, so that log lines reach the log of its task instance
     entry: Entry[_Watch] | None = None
     timer: asyncio.TimerHandle | None = None  # of the deadline, which needs no turn and no answer
+    on_task: OnTask | None = None
 
     @property
     def wait(self) -> TaskWait:
@@ -100,14 +105,18 @@ class PollHub:
     def __len__(self) -> int:
         return len(self._watches)
 
-    async def wait_for(self, wait: TaskWait, last_request_at: float | None = None) -> Completed | Failed | None:
+    async def wait_for(
+        self, wait: TaskWait, last_request_at: float | None = None, on_task: OnTask | None = None
+    ) -> Completed | Failed | None:
         """
         Wait until the task ends. Return ``None`` if the connection changed and must be resolved again.
 
         :param wait: the task.
         :param last_request_at: Unix seconds of the last request about it, which used the rate limit; default: long ago.
+        :param on_task: called with each answer about it and its Unix seconds; it must neither block nor raise.
         """
         watch = self._join(wait, last_request_at or 0.0)
+        watch.on_task = on_task
         try:
             return await watch.done
         finally:
@@ -250,6 +259,8 @@ class PollHub:
             poller.forecast = self._forecast(task.model)
         if message := poller.progress_message(task, now):
             log.info(message)
+        if watch.on_task is not None:
+            watch.on_task(task, now)
         result = poller.on_task(task, now, self._round_seconds())
         poller.last_task = None  # ten thousand parked waits would hold as many answers
         if isinstance(result, Completed):

@@ -20,6 +20,7 @@ from lemondata_provider.triggers.events import TaskEvent
 
 if TYPE_CHECKING:
     from lemondata_provider.triggers.hub_registry import HubRegistry
+    from lemondata_provider.triggers.progress import WatchedTask
 
 
 class TaskTrigger(BaseTrigger):
@@ -62,6 +63,7 @@ class TaskTrigger(BaseTrigger):
         self.cancel_on_kill = cancel_on_kill
         self.last_request_at = last_request_at
         self._cancelling: asyncio.Task[None] | None = None
+        self._watched: WatchedTask | None = None
 
     @classmethod
     def after_poll(cls, poller: TaskPoller, cancel_on_kill: bool = False) -> TaskTrigger:
@@ -86,7 +88,7 @@ class TaskTrigger(BaseTrigger):
         except Exception as error:  # an exception that leaves here costs a retry, and explains nothing
             self.log.exception("Waiting for task %s broke", self.wait.task_id)
             end = Failed(LemonDataError(f"The trigger broke: {type(error).__name__}: {error}"))
-        event = TaskEvent.from_end(end, self.wait)
+        event = TaskEvent.from_end(end, self.wait, self._watched.begun_at if self._watched else None)
         yield TriggerEvent(event.model_dump(mode="json"))  # type: ignore[no-untyped-call]  # Airflow leaves it untyped
 
     async def on_kill(self) -> None:
@@ -125,4 +127,11 @@ class TaskTrigger(BaseTrigger):
 
     async def _wait(self) -> Completed | Failed:
         with span("lemondata.wait", task_id=self.wait.task_id, model=self.wait.model):
-            return await self.registry.wait_for(self.wait, self.last_request_at)
+            registry = self.registry
+            if self.task_instance is None:  # nothing can be written without one
+                return await registry.wait_for(self.wait, self.last_request_at)
+            watched = self._watched = registry.watched(TaskInstanceKey.of(self.task_instance))
+            try:
+                return await registry.wait_for(self.wait, self.last_request_at, watched.on_task)
+            finally:
+                registry.progress.drop(watched)
