@@ -119,6 +119,8 @@ class VideoEntry:
         for entry in (self, *self._shorter()):
             values = {name: value for name, value in asdict(entry).items() if value not in (None, {}, (), False)}
             values = {"v": VERSION, **values, "state": self.state.value}
+            if entry.earlier:
+                values["earlier"] = [asdict(video) for video in entry.earlier]  # Airflow stores a tuple as no JSON list
             if len(json.dumps(values).encode()) <= MAX_BYTES:
                 break
         return values
