@@ -58,6 +58,23 @@ def get_provider_info() -> dict[str, Any]:
                         "example": "/opt/airflow/lemondata-models.json",
                         "default": None,
                     },
+                    "record_prompts": {
+                        "description": "Whether the XCom lemondata_video, which the page of videos shows, holds the "
+                        "prompt and the negative prompt. Workers read this.",
+                        "version_added": "0.1.0",
+                        "type": "boolean",
+                        "example": None,
+                        "default": "True",
+                    },
+                    "media_roots": {
+                        "description": "Folders whose videos the page of videos plays, each with the connection that "
+                        "reads it, or null: a JSON object. Files anywhere else are not played, whatever an XCom says. "
+                        "API servers read this. Default: none.",
+                        "version_added": "0.1.0",
+                        "type": "string",
+                        "example": '{"s3://bucket/clips": "aws_default", "file:///data/clips": null}',
+                        "default": None,
+                    },
                 },
             },
         },

@@ -79,3 +79,11 @@ def test_catalog_path_setting_is_documented_and_has_no_default(manager: Any) -> 
     assert option["default"] is None
     assert option["version_added"] == lemondata_provider.__version__
     assert (PACKAGE, get_provider_info()["config"]) in list(manager.provider_configs)
+
+
+def test_record_prompts_setting_is_on_by_default_and_media_roots_plays_nothing(manager: Any) -> None:
+    options = get_provider_info()["config"]["lemondata"]["options"]
+    assert (options["record_prompts"]["type"], options["record_prompts"]["default"]) == ("boolean", "True")
+    assert options["media_roots"]["default"] is None
+    assert json.loads(options["media_roots"]["example"])
+    assert all(option["description"] for option in options.values())
