@@ -70,6 +70,7 @@ def with_result(entry: VideoEntry, result: Mapping[str, Any], now: float) -> Vid
         seconds=result.get("generation_seconds"),
         **facts,
         file=result.get("output_path"),
+        poster=result.get("poster_path"),
         remote_url=unsigned(result.get("video_url")) or None,
         completed=_seconds(result.get("updated")) if is_there else None,
         stored=now if outputs and not skipped else None,
