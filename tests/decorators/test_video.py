@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -15,6 +16,7 @@ from lemondata_provider.hooks.exceptions import LemonDataFailException
 from lemondata_provider.triggers.events import TaskEvent
 from tests.decorators.taskflow import decorated, operator_of, returning
 from tests.operators.helpers import sent
+from tests.videos.entries import Entries
 
 
 def test_task_collection_has_the_decorator():
@@ -196,3 +198,17 @@ def test_execute_retry_of_a_function_that_returns_another_prompt_fails_without_p
         returning("a dog").execute(context)
     assert isinstance(refused.value.error, RequestChangedError)
     assert len(sandbox.ledger.creates) == 1
+
+
+def test_execute_complete_entry_has_the_prompt_that_only_the_first_process_knew(sandbox, context):
+    entries = Entries()
+    operator, resuming = (returning("from a function", wait_for_completion=True) for _ in range(2))
+    operator.write_entry = resuming.write_entry = entries.write
+    with pytest.raises(TaskDeferred) as deferral:
+        operator.execute(context)
+    kwargs = json.loads(json.dumps(deferral.value.kwargs))
+    names = {name: kwargs["submitted"][name] for name in ("task_id", "poll_url")}
+    event = TaskEvent(**names, result={**names, "status": "completed", "video_url": "https://cdn.example/v.mp4"})
+    resuming.execute_complete(context, event.model_dump(mode="json"), **kwargs)
+    assert entries.states == ["submitted", "completed"]
+    assert {entry.prompt for entry in entries} == {"from a function"}

@@ -26,7 +26,13 @@ RESULT: dict[str, Any] = {
     "outputs": [],
 }
 OUTPUT = {"uri": "s3://b/v.mp4", "size": 9, "duration": 4.5, "width": 1280, "height": 720}
-STORED = {**RESULT, "outputs": [OUTPUT], "output_path": "s3://c@b/v.mp4", "skipped": False}
+STORED = {
+    **RESULT,
+    "outputs": [OUTPUT],
+    "output_path": "s3://c@b/v.mp4",
+    "poster_path": "s3://c@b/v.mp4.jpg",
+    "skipped": False,
+}
 
 
 def test_asked_media_and_unnamed_fields_are_left_out():
@@ -66,7 +72,7 @@ def test_with_result_stored_video_has_the_facts_of_its_file_and_the_cost_of_its_
     entry = with_result(PAID, {**STORED, "estimated_cost_usd": "9"}, NOW)
     assert (entry.state, entry.file, entry.size, entry.width) == (EntryState.COMPLETED, "s3://c@b/v.mp4", 9, 1280)
     assert (entry.estimated_cost, entry.stored, entry.ended, entry.seconds) == ("0.4", NOW, NOW, 40.0)
-    assert entry.completed
+    assert (entry.poster, bool(entry.completed)) == ("s3://c@b/v.mp4.jpg", True)
     assert entry.remote_url == RESULT["video_url"]
 
 
