@@ -109,6 +109,11 @@ class LocalAirflow(AirflowApi):
         """What all processes of this Airflow carry in their environment, see ``processes.MARK``."""
         return str(self.home)
 
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """What every process of this Airflow has in its environment, for a script that is to run beside them."""
+        return MappingProxyType(self._environment)
+
     def kill(self, component: str, number: signal.Signals = signal.SIGKILL) -> None:
         """End all processes of a component with a signal; unlike a crash, that ends no wait."""
         process = self.components.pop(component)

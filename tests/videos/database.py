@@ -18,6 +18,13 @@ from harness.servers import postgres_database
 from lemondata_provider.videos.entry import ENTRY_KEY, EntryState, VideoEntry
 from lemondata_provider.videos.progress import PROGRESS_KEY, Progress
 
+OTHERS = {
+    "pool": "default_pool",
+    "pool_slots": 1,
+    "max_tries": 0,
+    "unixname": "",
+    "queue": "default",
+}  # may not be NULL
 NOW = datetime(2026, 11, 20, 12, 0, tzinfo=timezone.utc)
 
 
@@ -72,7 +79,7 @@ class Rows:
         progress, stored = fields.pop("progress", None), fields.pop("stored_value", None)
         entry = {"state": EntryState.COMPLETED, "video_task": f"ldtask_{name}", **fields}
         run = self._runs.setdefault((dag_id, run_id), len(self._runs) + 1)
-        self._insert(TaskInstance, **place, id=uuid.uuid4(), state=task_state, try_number=1)
+        self._insert(TaskInstance, **place, **OTHERS, id=uuid.uuid4(), state=task_state, try_number=1)
         xcom = {**place, "dag_run_id": run, "timestamp": at}
         self._insert(XComModel, **xcom, key=ENTRY_KEY, value=stored or VideoEntry(**entry).to_json())
         if isinstance(progress, Progress):
