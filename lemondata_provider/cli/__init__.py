@@ -18,6 +18,9 @@ _ADOPTION = "lemondata_provider.cli.adoption"
 _BACKFILL = "lemondata_provider.cli.backfill"
 _INVENTORY = "lemondata_provider.cli.models"
 _COSTS = "lemondata_provider.cli.costs"
+_VIDEOS = "lemondata_provider.cli.videos"
+_WATCH = "lemondata_provider.cli.watch"
+STATES = ("in_flight", "submitted", "completed", "failed", "unknown")
 
 
 def get_commands() -> list[CLICommand]:
@@ -25,6 +28,7 @@ def get_commands() -> list[CLICommand]:
     from airflow.cli.cli_config import (  # noqa: PLC0415 # only a command line needs it
         ARG_DAG_ID,
         ARG_MAP_INDEX,
+        ARG_OUTPUT,
         ARG_TASK_ID,
         ActionCommand,
         Arg,
@@ -53,11 +57,47 @@ def get_commands() -> list[CLICommand]:
         argument("--from", "--from-date", dest="from_date", type=parse, help="The first date, inclusive"),
         argument("--to", "--to-date", dest="to_date", type=parse, help="The last date, inclusive"),
     )
+    when = (
+        argument("--since", type=parse, help="Only what was recorded then or later, for example 2026-11-26"),
+        argument("--until", type=parse, help="Only what was recorded before"),
+    )
     return [
         GroupCommand(
             name="lemondata",
-            help="Choose a model, plan a backfill, repair a submit whose answer got lost",
+            help="See videos and what they cost, choose a model, plan a backfill, repair a submit",
             subcommands=[
+                ActionCommand(
+                    name="tasks",
+                    help="List the videos that task instances asked for, newest first",
+                    func=_printing(_VIDEOS, "tasks"),
+                    args=(
+                        argument("--dag", metavar="DAG_ID", help="Only videos of this DAG"),
+                        argument("--state", choices=STATES, help="Only videos in this state"),
+                        *when,
+                        argument("--limit", type=int, default=100, help="At most so many, default 100"),
+                        ARG_OUTPUT,
+                    ),
+                ),
+                ActionCommand(
+                    name="watch",
+                    help="Wait for a task at LemonData; it is neither paid for again nor cancelled",
+                    func=_printing(_WATCH, "watch"),
+                    args=(
+                        argument("task", help="A poll URL, or LemonData's id of a task"),
+                        argument("--poll-interval", type=float, default=5.0, help="Seconds, default 5"),
+                        conn_id,
+                    ),
+                ),
+                ActionCommand(
+                    name="spend",
+                    help="Add up what videos cost, from what task instances recorded",
+                    func=_printing(_VIDEOS, "spend"),
+                    args=(
+                        *when,
+                        argument("--by", choices=("day", "dag", "model"), default="day", help="Default: day (UTC)"),
+                        ARG_OUTPUT,
+                    ),
+                ),
                 ActionCommand(
                     name="models",
                     help="List the models: what each can do, and what it is recommended for",
@@ -100,17 +140,25 @@ def get_commands() -> list[CLICommand]:
 
 
 def _printing(module: str, name: str) -> Callable[[Namespace], None]:
-    """Load a command when it is called, and print what it returns: what was printed or logged before is no answer."""
+    """
+    Load a command when it is called, and print what it returns, text or rows: what was printed or logged before is no
+    answer.
+    """
 
     def command(args: Namespace) -> None:
         logging.disable(
-            logging.CRITICAL if getattr(args, "json", False) else logging.INFO
+            logging.CRITICAL if getattr(args, "json", False) or getattr(args, "output", None) else logging.INFO
         )  # Airflow 3.2 logs to stdout
         try:
             with contextlib.redirect_stdout(sys.stderr):
                 answer = getattr(importlib.import_module(module), name)(args)
         finally:
             logging.disable(logging.NOTSET)
-        print(answer)  # noqa: T201 # a command's answer
+        if isinstance(answer, str):
+            print(answer)  # noqa: T201 # a command's answer
+        else:
+            from airflow.cli.simple_table import AirflowConsole  # noqa: PLC0415 # the same
+
+            AirflowConsole().print_as(answer, output=args.output)
 
     return command
