@@ -29,7 +29,7 @@ def entries() -> Entries:
 
 def shown(entries: Entries, **fields: Any) -> Any:
     op = operator(**{"model": "veo3.1-fast", "duration": 4, **fields})
-    op.write_entry = entries.write  # type: ignore[method-assign]
+    op.write_entry = entries.write
     return op
 
 
@@ -172,7 +172,7 @@ def test_execute_writer_fails_changes_nothing(sandbox, context, wait, caplog):
     def fail(task_instance: Any, entry: Any) -> None:
         raise RuntimeError("the API server is away")
 
-    op.write_entry = fail  # type: ignore[method-assign]
+    op.write_entry = fail
     assert op.execute(context)["task_id"]
     assert len(sandbox.ledger.creates) == 1
 
@@ -183,7 +183,7 @@ def test_execute_timeout_while_an_entry_is_written_ends_the_task(sandbox, contex
     def end(task_instance: Any, entry: Any) -> None:
         raise AirflowTaskTimeout
 
-    op.write_entry = end  # type: ignore[method-assign]
+    op.write_entry = end
     with pytest.raises((AirflowTaskTimeout, LemonDataFailException)):
         op.execute(context)
 

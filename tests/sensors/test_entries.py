@@ -18,7 +18,7 @@ from tests.videos.entries import Entries
 def shown(context: Any, entries: Entries, prompt: str = "a cat", **fields: Any) -> TaskSensor:
     submitted = operator(prompt=prompt, model="veo3.1-fast", duration=4).execute(context)
     sensor = TaskSensor(task_id="wait", poll_url=submitted, **{"poke_interval": 0.05, **fields})
-    sensor.write_entry = entries.write  # type: ignore[method-assign]
+    sensor.write_entry = entries.write
     return sensor
 
 
@@ -35,7 +35,7 @@ def test_execute_deferral_writes_entry_without_cost_and_the_resumed_process_the_
     assert (entry.state, entry.model, entry.estimated_cost) == (EntryState.SUBMITTED, "veo3.1-fast", None)
     names = {"task_id": entry.video_task, "poll_url": entry.poll_url}
     result = {**names, "status": "completed", "video_url": "https://cdn.example/v.mp4"}
-    event = TaskEvent(**names, result=result, first_progress=1e9)  # type: ignore[arg-type]
+    event = TaskEvent(**names, result=result, first_progress=1e9)
     sensor.execute_complete(context, json.loads(event.model_dump_json()), **(deferral.value.kwargs or {}))
     assert entries.states == ["submitted", "completed"]
     assert (entries[1].first_progress, entries[1].estimated_cost) == (1e9, None)

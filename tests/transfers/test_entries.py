@@ -15,7 +15,7 @@ from tests.videos.entries import Entries
 
 def shown(entries: Entries, path: Any, **fields: Any) -> VideoToObjectStorageOperator:
     transfer = VideoToObjectStorageOperator(task_id="keep", path=str(path), **fields)
-    transfer.write_entry = entries.write  # type: ignore[method-assign]
+    transfer.write_entry = entries.write
     return transfer
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
+from functools import partial
 from typing import Any
 
 import pytest
@@ -153,10 +154,7 @@ async def test_wait_for_hanging_write_delays_no_poll_and_no_end(airflow, service
     async def look_up(conn_id: str) -> Any:
         return settings()
 
-    def make_hub(*arguments: Any) -> PollHub:
-        return PollHub(*arguments, make_client=service.client)
-
-    registry = HubRegistry(look_up, metrics, make_hub)
+    registry = HubRegistry(look_up, metrics, partial(PollHub, make_client=service.client))
     registry.progress = airflow.writer()
     watched = registry.watched(key())
     end = await asyncio.wait_for(registry.wait_for(waiting(), None, watched.on_task), 5)
