@@ -49,7 +49,7 @@ test-hostile: .venv-distributed/$(READY)
 lint: .venv/$(READY)
 	@.ci/lint
 
-bench: .venv/$(READY)
+bench: .venv/$(READY) .venv-distributed/$(READY)
 	@env -u LEMONDATA_API_KEY .ci/bench
 
 pins: .venv/$(READY)
