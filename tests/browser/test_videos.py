@@ -31,9 +31,14 @@ def test_page_task_in_flight_shows_its_progress_and_then_its_video(airflow, sand
     page.get_by_text("No videos yet.").wait_for()
     sandbox.configure(generation_seconds=SLOW)
     run_id = airflow.trigger("single_clip", conf={"prompt": "A slow sunrise over hills."})
-    airflow.wait_until(
-        lambda: airflow.task_instances("single_clip", run_id)[0]["state"] == "deferred", TIMEOUT, "Submitting"
-    )
+    states: list[str] = []
+
+    def waits_or_ended() -> bool:
+        states.append(airflow.task_instances("single_clip", run_id)[0]["state"])
+        return states[-1] in ("deferred", "success", "failed")
+
+    airflow.wait_until(waits_or_ended, TIMEOUT, "Submitting")
+    assert states[-1] == "deferred"
     sandbox.configure(generation_seconds=4.0)
     page.get_by_role("button", name="Refresh").click()
     slow = card(page, "A slow sunrise")

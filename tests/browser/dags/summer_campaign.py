@@ -13,7 +13,7 @@ CLIPS = {
         "Lemon trees in the wind. A girl in a yellow raincoat runs through the rows.",
     ),
     "portrait": ("veo3.1-fast", "9:16", "A cat walks through a sunlit garden and looks into the camera."),
-    "harbour": ("hailuo-2.3-fast", "16:9", "Fishing boats leave a harbour in the fog. Gulls, long lens."),
+    "harbour": ("viduq3-pro", "16:9", "Fishing boats leave a harbour in the fog. Gulls, long lens."),
 }
 
 
