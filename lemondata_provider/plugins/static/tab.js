@@ -21,7 +21,7 @@ export class Tab {
     this.navigate = navigate;
     const number = /^-?\d+$/.test(mapIndex ?? "") ? mapIndex : "-1";
     this.query = { dag_id: dagId, run_id: runId, task_id: taskId, map_index: number };
-    this.place = element("div", { class: "tab" });
+    this.place = element("section", { class: "tab", "aria-label": "Video" });
     root.append(this.place);
     this.request = new AbortController();
     this.fresh = keepFresh(() => this._refresh());
