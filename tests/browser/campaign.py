@@ -30,11 +30,28 @@ def run_campaign(airflow: LocalAirflow, sandbox: Sandbox) -> Campaign:
     unknown = _end(airflow, airflow.trigger("single_clip", conf={"prompt": "Neon rain over a quiet street."}), "failed")
     failed = airflow.trigger("single_clip", conf={"prompt": f"A cellar at night. [fail:{REASON}]"})
     markup = airflow.trigger("single_clip", conf={"prompt": MARKUP})
-    clips = airflow.trigger("summer_campaign")
     _end(airflow, failed, "failed")
     _end(airflow, markup, "success")
+    clips = airflow.trigger("summer_campaign")  # last, and so first on the page
     assert airflow.wait_for_run("summer_campaign", clips, TIMEOUT) == "success"
     return Campaign(clips, markup, failed, unknown)
+
+
+def start_clip(airflow: LocalAirflow, sandbox: Sandbox, prompt: str, seconds: float) -> str:
+    """Start a clip whose generation takes that long, and return the id of its run once it is in flight."""
+    before = sandbox.settings.generation_seconds
+    sandbox.configure(generation_seconds=seconds)
+    run_id = airflow.trigger("single_clip", conf={"prompt": prompt})
+    states: list[str] = []
+
+    def waits_or_ended() -> bool:
+        states.append(airflow.task_instances("single_clip", run_id)[0]["state"])
+        return states[-1] in ("deferred", "success", "failed")
+
+    airflow.wait_until(waits_or_ended, TIMEOUT, "Submitting")
+    assert states[-1] == "deferred"
+    sandbox.configure(generation_seconds=before)
+    return run_id
 
 
 def _end(airflow: LocalAirflow, run_id: str, state: str) -> str:

@@ -54,6 +54,7 @@ def evaluate(chromium: Browser, static_url: str) -> Iterator[Any]:
     [
         ("formats.dollars('1.2')", "$1.20"),
         ("formats.dollars('0.0125')", "$0.0125"),
+        ("formats.dollars('3.248')", "$3.25"),
         ("formats.dollars(null)", "$0.00"),
         ("formats.clock(42.4)", "0:42"),
         ("formats.clock(-3)", "0:00"),

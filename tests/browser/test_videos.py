@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
-from tests.browser.campaign import MARKUP, REASON, TIMEOUT, Campaign, run_campaign
+from tests.browser.campaign import MARKUP, REASON, TIMEOUT, Campaign, run_campaign, start_clip
 from tests.browser.looks import overflow, picture, violations
 
 if TYPE_CHECKING:
@@ -38,17 +38,7 @@ def steps(page: Page) -> list[str]:
 def test_page_task_in_flight_shows_its_progress_and_then_its_video(airflow, sandbox, open_page):
     page = open_page(PAGE)
     page.get_by_text("No videos yet.").wait_for()
-    sandbox.configure(generation_seconds=SLOW)
-    run_id = airflow.trigger("single_clip", conf={"prompt": "A slow sunrise over hills."})
-    states: list[str] = []
-
-    def waits_or_ended() -> bool:
-        states.append(airflow.task_instances("single_clip", run_id)[0]["state"])
-        return states[-1] in ("deferred", "success", "failed")
-
-    airflow.wait_until(waits_or_ended, TIMEOUT, "Submitting")
-    assert states[-1] == "deferred"
-    sandbox.configure(generation_seconds=4.0)
+    run_id = start_clip(airflow, sandbox, "A slow sunrise over hills.", SLOW)
     page.get_by_role("button", name="Refresh").click()
     slow = card(page, "A slow sunrise")
     slow.get_by_role("progressbar").wait_for()
@@ -139,9 +129,18 @@ def test_page_spending_sums_what_the_cards_say(campaign, open_page):
     assert {line.split("\t")[0] for line in lines} >= {"veo3.1-fast", "kling-video-o1-pro"}
 
 
+@pytest.fixture(scope="module")
+def rain(campaign, airflow, sandbox) -> str:
+    """The prompt of a clip that stays in flight for a while."""
+    prompt = "Neon signs in the rain. A tram passes, and its windows mirror the street."
+    start_clip(airflow, sandbox, prompt, 150.0)
+    return prompt
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_page_and_tab_and_tile_look_as_the_docs_show_them(campaign, open_page, theme):
+def test_page_and_tab_and_tile_look_as_the_docs_show_them(campaign, rain, open_page, theme):
     page = open_page(PAGE, theme=theme)
+    card(page, rain).locator(".percent", has_text="%").wait_for()
     card(page, "A paper city").locator("img").evaluate("it => it.complete || new Promise(done => it.onload = done)")
     picture(page, f"videos-page-{theme}", in_docs=True)
     assert violations(page) == []

@@ -1,12 +1,14 @@
 /** Numbers and times as text: in English like the page, and in the time zone that Airflow's page is set to. */
 
-const DOLLARS = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumFractionDigits: 4 });
+const DOLLARS = new Intl.NumberFormat("en", { style: "currency", currency: "USD" });
+const CENTS = new Intl.NumberFormat("en", { style: "currency", currency: "USD", maximumFractionDigits: 4 });
 const NUMBER = new Intl.NumberFormat("en", { maximumFractionDigits: 1 });
 const UNITS = ["B", "kB", "MB", "GB", "TB"];
 
-/** Return dollars, with up to four decimals: "$0.0125". */
+/** Return dollars, with up to four decimals below one dollar: "$0.0125", "$3.25". */
 export function dollars(amount) {
-  return DOLLARS.format(Number(amount) || 0);
+  const number = Number(amount) || 0;
+  return (number < 1 ? CENTS : DOLLARS).format(number);
 }
 
 /** Return the two sums of money that must not be mixed: what was charged, and what is only estimated. */
