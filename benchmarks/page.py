@@ -5,6 +5,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from statistics import median
 from tempfile import TemporaryDirectory
@@ -75,7 +76,7 @@ def measure(http: httpx.Client, report: Report, database: str) -> None:
         "spend of all time by model": "spend?by=model",
     }
     for what, question in questions.items():
-        report.add(f"{database}: {what}", median_ms(lambda path=question: ask(http, path)), MAX_MS, 1)
+        report.add(f"{database}: {what}", median_ms(partial(ask, http, question)), MAX_MS, 1)
     report.section()
 
 

@@ -84,7 +84,12 @@ def _outcome(chance: random.Random, number: int, at: datetime) -> tuple[str, dic
         "created": created,
         "estimated_cost": chance.choice(("0.12", "0.60", "1.25")),
     }
-    ended = {"ended": created + 90, "completed": created + 80, "seconds": chance.uniform(30, 200), "width": 1280}
+    ended: dict[str, Any] = {
+        "ended": created + 90,
+        "completed": created + 80,
+        "seconds": chance.uniform(30, 200),
+        "width": 1280,
+    }
     kind = chance.random()
     if kind < 0.02:
         progress = Progress("processing", created + 5, 40.0).to_json()

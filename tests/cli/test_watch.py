@@ -86,11 +86,12 @@ def test_watch_unknown_task_exits_with_the_reason(mocker):
 def test_watch_poll_fails_and_goes_on_says_so_once(mocker):
     hook, error = mocker.Mock(), LemonDataError("Cannot connect.")
     hook.poll.side_effect = [PollAgain(0.0, error), PollAgain(0.0, error), Failed(LemonDataError("The end."))]
-    console = Console(file=io.StringIO(), width=120)
+    shown = io.StringIO()
+    console = Console(file=shown, width=120)
     args = Namespace(task="ldtask_1", conn_id="c", poll_interval=0.2)
     with pytest.raises(SystemExit, match="The end"):
         watch(args, console=console, new_hook=lambda conn_id: hook)
-    assert console.file.getvalue().count("Cannot connect") == 1
+    assert shown.getvalue().count("Cannot connect") == 1
 
 
 @pytest.mark.parametrize("task", ["", "/"])

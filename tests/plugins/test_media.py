@@ -10,7 +10,7 @@ from fastapi.testclient import TestClient
 
 from lemondata_provider.plugins import media
 from lemondata_provider.plugins.access import readable_entry
-from lemondata_provider.plugins.storage import PIECE, MediaRoots
+from lemondata_provider.plugins.storage import PIECE, MediaRoots, media_roots
 from lemondata_provider.videos.entry import EntryState, VideoEntry
 from tests.api.video_files import FTYP
 
@@ -28,7 +28,7 @@ class Page:
         self.app = FastAPI()
         self.app.include_router(media.router)
         self.app.dependency_overrides[readable_entry] = lambda: self.entry
-        self.app.dependency_overrides[media.media_roots] = lambda: self.roots
+        self.app.dependency_overrides[media_roots] = lambda: self.roots
         self.client = TestClient(self.app)
 
     def get(self, kind: str = "video", method: str = "GET", **headers: str):
