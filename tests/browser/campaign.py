@@ -39,18 +39,20 @@ def run_campaign(airflow: LocalAirflow, sandbox: Sandbox) -> Campaign:
 
 def start_clip(airflow: LocalAirflow, sandbox: Sandbox, prompt: str, seconds: float) -> str:
     """Start a clip whose generation takes that long, and return the id of its run once it is in flight."""
-    before = sandbox.settings.generation_seconds
-    sandbox.configure(generation_seconds=seconds)
-    run_id = airflow.trigger("single_clip", conf={"prompt": prompt})
     states: list[str] = []
 
     def waits_or_ended() -> bool:
         states.append(airflow.task_instances("single_clip", run_id)[0]["state"])
         return states[-1] in ("deferred", "success", "failed")
 
-    airflow.wait_until(waits_or_ended, TIMEOUT, "Submitting")
+    before = sandbox.settings.generation_seconds
+    sandbox.configure(generation_seconds=seconds)
+    try:
+        run_id = airflow.trigger("single_clip", conf={"prompt": prompt})
+        airflow.wait_until(waits_or_ended, TIMEOUT, "Submitting")
+    finally:
+        sandbox.configure(generation_seconds=before)
     assert states[-1] == "deferred"
-    sandbox.configure(generation_seconds=before)
     return run_id
 
 
