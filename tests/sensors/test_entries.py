@@ -28,6 +28,7 @@ def entries() -> Entries:
 
 
 def test_execute_deferral_writes_entry_without_cost_and_the_resumed_process_the_end(sandbox, context, entries):
+    sandbox.configure(generation_seconds=60.0)
     sensor = shown(context, entries)
     with pytest.raises(TaskDeferred) as deferral:
         sensor.execute(context)
@@ -47,6 +48,7 @@ def test_execute_pokes_until_done_writes_one_entry(sandbox, context, entries):
 
 
 def test_execute_reschedule_writes_nothing_yet(sandbox, context, entries):
+    sandbox.configure(generation_seconds=60.0)
     with pytest.raises(AirflowRescheduleException):
         shown(context, entries, deferrable=False, mode="reschedule").execute(context)
     assert entries == []
