@@ -57,15 +57,14 @@ def spend(args: Namespace, new_session: NewSession = create_session) -> Rows:
 
 
 def _row(video: StoredVideo) -> dict[str, Any]:
-    entry, state = video.entry, video_state(video.entry.state, video.task_state)
-    is_charged = state is not VideoState.FAILED or entry.completed is not None
+    entry = video.entry
     return {
         **vars(video.place),
-        "state": state.value,
+        "state": video_state(entry.state, video.task_state).value,
         "model": entry.model or "",
         "submitted": iso(entry.created) or "",
         "seconds": "" if entry.seconds is None else f"{entry.seconds:g}",
-        "usd": entry.settled_cost or (is_charged and entry.estimated_cost) or "",
+        "usd": entry.settled_cost or entry.estimated_cost or "",
         "lemondata_task_id": entry.video_task or "",
         "reason": entry.error.message if entry.error else "",
     }

@@ -61,8 +61,8 @@ def _send(request: Request, roots: MediaRoots, path: str | None, type_of: Callab
     except HTTPException:
         raise
     except Exception as error:  # a store's client may raise anything, and its words may hold a signed link
-        log.exception("The file of a task instance cannot be read")
-        detail = f"The store of this file cannot be read ({type(error).__name__}): the API server's log says why."
+        log.error("%s cannot be read: %s", path, type(error).__name__)
+        detail = f"The store of this file cannot be read ({type(error).__name__})."
         raise HTTPException(502, detail) from None
 
 

@@ -16,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any, Protocol
 from urllib.parse import unquote
 
@@ -61,8 +62,14 @@ class LocalFile:
     path: Path
 
     def version(self) -> Version:
-        """Return size and tag."""
+        """
+        Return size and tag.
+
+        :raises NotStreamedError: it is a folder, a pipe or a device.
+        """
         stat = self.path.stat()
+        if not S_ISREG(stat.st_mode):  # opening a pipe would wait for its writer
+            raise NotStreamedError("The recorded path is no file.")
         return Version(stat.st_size, tag_of(self.path, stat.st_size, stat.st_mtime_ns))
 
     def pieces(self, start: int, end: int) -> Iterator[bytes]:

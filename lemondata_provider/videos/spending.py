@@ -137,10 +137,10 @@ def as_number(value: Any) -> float | None:
 
 
 def _is_free(entry: Mapping[str, str | None]) -> bool:
-    """Return whether nothing was charged: the file of another task instance was there, or a generation failed."""
-    if entry["skipped"] in _TRUE and not entry["estimated_cost"]:
-        return True
-    return entry["state"] == EntryState.FAILED.value and not entry["completed"] and not entry["settled_cost"]
+    """Return whether nothing was charged: the file of another task instance was there, or the generation failed."""
+    if entry["estimated_cost"] or entry["settled_cost"]:
+        return False
+    return entry["skipped"] in _TRUE or entry["state"] == EntryState.FAILED.value
 
 
 def _merged(one: Charge, other: Charge) -> Charge:

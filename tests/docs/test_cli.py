@@ -36,7 +36,7 @@ def new_session():
                 video_task="ldtask_2",
                 state=EntryState.FAILED,
                 error=failed,
-                **veo,
+                **{**veo, "estimated_cost": None},
             )
             rows.add(
                 "upscales/2026-11-20/upscale",

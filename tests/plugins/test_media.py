@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from fastapi import FastAPI, HTTPException
@@ -135,6 +136,15 @@ def test_video_file_is_gone_says_so(stored):
     stored.record(str(stored.entry.file).replace("clip.mp4", "other.mp4"))
     answer = stored.get()
     assert (answer.status_code, "gone" in answer.json()["detail"]) == (404, True)
+
+
+def test_video_path_is_a_folder_or_a_pipe_nothing_is_opened(page, tmp_path):
+    (tmp_path / "folder.mp4").mkdir()
+    os.mkfifo(tmp_path / "pipe.mp4")
+    page.roots = MediaRoots.read(json.dumps({str(tmp_path): None}))
+    for name in ("folder.mp4", "pipe.mp4"):
+        page.record(str(tmp_path / name), str(tmp_path / name))
+        assert (page.get().status_code, page.get("poster").status_code) == (404, 404)
 
 
 def test_video_store_is_away_says_nothing_of_it(page, monkeypatch):

@@ -86,9 +86,9 @@ def test_spending_with_an_edited_cost_counts_the_video_without_it(cost):
         ({"skipped": "1", "estimated_cost": None}, False),
         ({"skipped": "true"}, True),
         ({"skipped": "false", "estimated_cost": None}, True),
-        ({"state": "failed"}, False),
-        ({"state": "failed", "completed": "1.0"}, True),
-        ({"state": "failed", "settled_cost": "0.1"}, True),
+        ({"state": "failed"}, True),  # made, and not stored
+        ({"state": "failed", "estimated_cost": None}, False),  # the generation failed
+        ({"state": "failed", "estimated_cost": None, "settled_cost": "0.1"}, True),
     ],
 )
 def test_read_charges_takes_what_was_charged_only(fields, paid):
