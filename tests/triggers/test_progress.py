@@ -162,3 +162,4 @@ async def test_wait_for_hanging_write_delays_no_poll_and_no_end(airflow, service
     assert service.asked["one"] == 6
     assert airflow.written == []
     assert watched.begun_at is not None
+    airflow.may_answer.set()  # the event loop ends with its threads
