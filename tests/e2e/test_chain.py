@@ -11,6 +11,9 @@ import av
 import httpx
 import pytest
 
+from harness.local_airflow import LocalAirflow
+from lemondata_provider.videos.entry import ENTRY_KEY, EntryState, VideoEntry
+
 DURATION = 3
 
 
@@ -33,6 +36,15 @@ def assert_upscaled(before: dict[str, Any], after: dict[str, Any], seconds: floa
     assert doubled_length == pytest.approx(length, abs=frame)
 
 
+def assert_shown(airflow: LocalAirflow, dag_id: str, run_id: str, task_id: str, index: int, result: Any) -> None:
+    """Compare what the page shows of a task instance with its result."""
+    entry = VideoEntry.from_json(airflow.xcom(dag_id, run_id, task_id, index, key=ENTRY_KEY))
+    assert entry is not None
+    assert (entry.state, entry.video_task) == (EntryState.COMPLETED, result["task_id"])
+    assert (entry.file, entry.poster) == (result["output_path"], result["poster_path"])
+    assert entry.estimated_cost is not None
+
+
 @pytest.mark.parametrize("upscale_model", ["topaz-video-upscale", "grok-imagine-upscale"])
 def test_generate_then_upscale_two_prompts_doubles_the_size_and_pays_once(airflow, sandbox, upscale_model, tmp_path):
     sandbox.reset()
@@ -50,6 +62,7 @@ def test_generate_then_upscale_two_prompts_doubles_the_size_and_pays_once(airflo
         after = airflow.xcom(dag_id, run_id, "clip.upscale", index)
         assert (before["model"], after["model"]) == ("veo3.1-fast", upscale_model)
         assert_upscaled(before, after, DURATION)
+        assert_shown(airflow, dag_id, run_id, "clip.generate", index, before)
     assert len(sandbox.ledger.creates) == 2 * len(conf["prompts"])
     again = airflow.trigger(dag_id, conf=conf)
     assert airflow.wait_for_run(dag_id, again, timeout=180) == "success"
