@@ -1,9 +1,11 @@
 """What the page of videos asks of Airflow: each list and sum through HTTP, and the start of every command."""
 
+import json
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -12,7 +14,8 @@ from tempfile import TemporaryDirectory
 
 import httpx
 
-from benchmarks.page_parts.fill import DAGS, RARE, SHARE
+from benchmarks.downloads import write_video
+from benchmarks.page_parts.fill import CLIP, DAGS, RARE, SHARE
 from benchmarks.report import PROCESSES, Report, in_new_processes
 from harness import servers
 from harness.local_airflow import COMPONENTS, LocalAirflow
@@ -20,7 +23,8 @@ from harness.local_airflow import COMPONENTS, LocalAirflow
 ROOT = Path(__file__).parents[1]
 TASK_INSTANCES = 50_000
 REPEATS = 15
-MAX_MS, MAX_START_MS = 100, 20
+MAX_MS, MAX_START_MS, MAX_MEDIA_MS = 100, 20, 300
+STREAMS, CLIP_SIZE = 8, 30  # at the same time; mebibytes
 NOTE = f"""\
 ms, medians of {REPEATS} requests, with permissions and JSON: {TASK_INSTANCES // SHARE:,} videos of {TASK_INSTANCES:,}
 task instances of {DAGS} DAGs. Start: of {PROCESSES} processes, after Airflow's own part of loading plugins."""
@@ -39,6 +43,8 @@ def airflow(python: Path, environment: dict[str, str]) -> Iterator[LocalAirflow]
     """An API server with that many videos."""
     with TemporaryDirectory() as folder:
         home = Path(folder)
+        write_video(home / CLIP, CLIP_SIZE)
+        environment = {**environment, "AIRFLOW__LEMONDATA__MEDIA_ROOTS": json.dumps({f"file://{folder}": None})}
         only = {"api-server": COMPONENTS["api-server"]}
         running = LocalAirflow(home=home, dags=home / "dags", python=python, environment=environment, components=only)
         running.start()
@@ -80,6 +86,27 @@ def measure(http: httpx.Client, report: Report, database: str) -> None:
     report.section()
 
 
+def measure_media(http: httpx.Client, report: Report, database: str) -> None:
+    """Ask for the file of a video, and for the list while several files are sent."""
+    (video,) = ask(http, "videos?state=completed&limit=1").json()["videos"]
+    address = f"/lemondata/{video['media']['video']}"
+
+    def first_bytes() -> None:
+        with http.stream("GET", address) as answer:
+            next(answer.raise_for_status().iter_raw())
+
+    report.add(f"{database}: first bytes of a video", median_ms(first_bytes), MAX_MEDIA_MS, 1)
+    with ThreadPoolExecutor(STREAMS) as pool:
+        streams = [pool.submit(lambda: http.get(address).raise_for_status()) for _ in range(STREAMS)]
+        asked = [timed_ms(partial(ask, http, "videos"))]
+        while not all(stream.done() for stream in streams):
+            asked.append(timed_ms(partial(ask, http, "videos")))
+        sizes = {len(stream.result().content) for stream in streams}
+    assert min(sizes) > CLIP_SIZE * 1024 * 1024
+    report.add(f"{database}: first page beside {STREAMS} videos of {CLIP_SIZE} MiB", median(asked), MAX_MEDIA_MS, 1)
+    report.section()
+
+
 def ask(http: httpx.Client, question: str) -> httpx.Response:
     return http.get(f"/lemondata/api/{question}").raise_for_status()
 
@@ -93,13 +120,14 @@ def cursor_of(http: httpx.Client, pages: int) -> str:
 
 
 def median_ms(call: Callable[[], object]) -> float:
-    def once() -> float:
-        start = time.perf_counter()
-        call()
-        return (time.perf_counter() - start) * 1000
-
     call()
-    return median(once() for _ in range(REPEATS))
+    return median(timed_ms(call) for _ in range(REPEATS))
+
+
+def timed_ms(call: Callable[[], object]) -> float:
+    start = time.perf_counter()
+    call()
+    return (time.perf_counter() - start) * 1000
 
 
 def run(report: Report, database: str, python: Path, environment: dict[str, str]) -> None:
@@ -108,6 +136,7 @@ def run(report: Report, database: str, python: Path, environment: dict[str, str]
         headers = {"Authorization": f"Bearer {token}"}
         with httpx.Client(base_url=running.url, headers=headers, timeout=60, trust_env=False) as http:
             measure(http, report, database)
+            measure_media(http, report, database)
 
 
 def main() -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import uuid
@@ -20,6 +21,7 @@ from lemondata_provider.videos.progress import PROGRESS_KEY, Progress
 
 DAGS, TASKS_OF_RUN, SHARE = 50, 10, 5
 RARE = "kling-video-o1-pro"
+CLIP = "clip.mp4"  # the file of all of them
 MODELS = ("veo3.1-fast", "hailuo-2.3-fast", "wan-2.6", RARE)
 WEIGHTS = (50, 30, 19, 1)
 DAYS = 60
@@ -98,7 +100,7 @@ def _outcome(chance: random.Random, number: int, at: datetime) -> tuple[str, dic
     if kind < 0.07:
         error = EntryError("Refused.", "content_policy_violation", "Change the prompt.", "req_1")
         return "failed", {ENTRY_KEY: VideoEntry(EntryState.FAILED, **entry, error=error).to_json()}
-    file = f"s3://bucket/videos/{number}.mp4"
+    file = f"file://{os.environ['AIRFLOW_HOME']}/{CLIP}"
     done = VideoEntry(EntryState.COMPLETED, **entry, **ended, file=file, settled_cost="0.50" if kind < 0.5 else None)
     return "success", {ENTRY_KEY: done.to_json()}
 

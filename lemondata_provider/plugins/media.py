@@ -60,7 +60,7 @@ def _send(request: Request, roots: MediaRoots, path: str | None, type_of: Callab
         raise HTTPException(404, "The file is gone: somebody moved or deleted it.") from None
     except HTTPException:
         raise
-    except Exception as error:  # a store's client may raise anything, and its words may hold a signed link
+    except Exception as error:  # noqa: BLE001 # a store's client may raise anything, and its words may hold a signed link
         log.error("%s cannot be read: %s", path, type(error).__name__)
         detail = f"The store of this file cannot be read ({type(error).__name__})."
         raise HTTPException(502, detail) from None
