@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from decimal import Decimal, InvalidOperation
 from enum import Enum
-from typing import Any
+from functools import lru_cache
+from typing import Any, NamedTuple
 
 from lemondata_provider.videos.entry import EntryState
 
@@ -17,8 +19,7 @@ ABSURD = 10**9  # USD for one video: the XCom was edited
 _TRUE = ("1", "true")  # as SQLite and PostgreSQL write it
 
 
-@dataclass(frozen=True)
-class Charge:
+class Charge(NamedTuple):  # of which there are thousands: a dataclass takes several times longer to make
     """
     A video that was paid for.
 
@@ -42,7 +43,7 @@ class By(str, Enum):
     MODEL = "model"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Sum:
     """How many videos, and what they cost in USD: each is in one of the two sums only."""
 
@@ -50,12 +51,14 @@ class Sum:
     estimated: Decimal = Decimal(0)
     settled: Decimal = Decimal(0)
 
-    def plus(self, charge: Charge) -> Sum:
-        """Return the sum with one more video."""
-        settled, estimated = _amount(charge.settled), _amount(charge.estimated)
+    def add(self, charge: Charge) -> None:
+        """Add one more video."""
+        self.videos += 1
+        settled = _amount(charge.settled)
         if settled is not None:
-            return replace(self, videos=self.videos + 1, settled=self.settled + settled)
-        return replace(self, videos=self.videos + 1, estimated=self.estimated + (estimated or 0))
+            self.settled += settled
+        else:
+            self.estimated += _amount(charge.estimated) or 0
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, with at least two decimals of each amount."""
@@ -77,7 +80,7 @@ class Spending:
 
 
 _KEYS: dict[By, Callable[[Charge], str]] = {
-    By.DAY: lambda charge: charge.at.strftime("%Y-%m-%d"),
+    By.DAY: lambda charge: charge.at.date().isoformat(),
     By.DAG: lambda charge: charge.dag_id,
     By.MODEL: lambda charge: charge.model,
 }
@@ -98,13 +101,12 @@ def spending(
     for charge in charges:
         known = videos.get(charge.video_task)
         videos[charge.video_task] = charge if known is None else _merged(known, charge)
-    rows: dict[str, Sum] = {}
-    total = Sum()
+    rows: defaultdict[str, Sum] = defaultdict(Sum)
+    total, key_of = Sum(), _KEYS[by]
     for charge in videos.values():
         if (since is None or charge.at >= since) and (until is None or charge.at < until):
-            key = _KEYS[by](charge)
-            rows[key] = rows.get(key, Sum()).plus(charge)
-            total = total.plus(charge)
+            rows[key_of(charge)].add(charge)
+            total.add(charge)
     return Spending(by, dict(sorted(rows.items())), total)
 
 
@@ -146,7 +148,7 @@ def _is_free(entry: Mapping[str, str | None]) -> bool:
 def _merged(one: Charge, other: Charge) -> Charge:
     """Return what two task instances know of one video; it is the one's that knows an estimate, since it submitted."""
     payer, second = (other, one) if other.estimated and not one.estimated else (one, other)
-    return replace(payer, estimated=payer.estimated or second.estimated, settled=payer.settled or second.settled)
+    return payer._replace(estimated=payer.estimated or second.estimated, settled=payer.settled or second.settled)
 
 
 def _instant(value: Any) -> datetime | None:
@@ -156,6 +158,7 @@ def _instant(value: Any) -> datetime | None:
         return None
 
 
+@lru_cache(maxsize=1000)  # prices are few, videos are many
 def _amount(text: str | None) -> Decimal | None:
     try:
         amount = Decimal(text or "none").quantize(SMALLEST)
