@@ -23,7 +23,7 @@ class AirflowApi:
     @cached_property
     def _http(self) -> httpx.Client:
         # trust_env: a proxy of the caller has no business between this process and 127.0.0.1.
-        # timeout: the first call of a worker keeps the whole API server busy, half a minute on a machine that is busy too.
+        # timeout: a worker's first call keeps the API server busy, for half a minute on a machine that is busy too.
         return httpx.Client(base_url=self.url, timeout=90, trust_env=False)
 
     @cached_property

@@ -75,7 +75,7 @@ def test_page_poster_clicked_plays_and_seeks(campaign, open_page):
 def test_page_filters_stand_in_the_address_and_survive_a_reload(campaign, open_page):
     page = open_page(PAGE)
     card(page, "A paper city").wait_for()
-    page.get_by_label("DAG", exact=True).select_option("summer_campaign")
+    page.get_by_role("combobox", name="DAG").select_option("summer_campaign")
     page.get_by_label("Model").select_option("veo3.1-fast")
     card(page, "Lemon trees").wait_for(state="detached")
     assert page.url.endswith(f"{PAGE}?dag_id=summer_campaign&model=veo3.1-fast")

@@ -37,7 +37,9 @@ export class ProgressBar {
     this.bar.toggleAttribute("data-unknown", value === null);
     if (value === null) this.bar.removeAttribute("value");
     else this.bar.value = value;
-    this.times.textContent = [age !== null && `${clock(age)} so far`, ahead(rest)].filter(Boolean).join(" · ");
+    const known = this.video.progress?.percent != null; // then the bar says more than the median
+    const times = [age !== null && `${clock(age)} so far`, ahead(rest, known)];
+    this.times.textContent = times.filter(Boolean).join(" · ");
   }
 }
 
@@ -48,7 +50,8 @@ function share(percent, age, rest) {
   return { value, text: `about ${Math.round(value)} %` };
 }
 
-function ahead(rest) {
+function ahead(rest, percentKnown) {
   if (rest === null) return "";
-  return rest > 0 ? `usually about ${clock(rest)} more` : "longer than usual";
+  if (rest > 0) return `usually about ${clock(rest)} more`;
+  return percentKnown ? "" : "longer than usual";
 }
