@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -133,14 +134,14 @@ def test_page_spending_sums_what_the_cards_say(campaign, open_page):
 def rain(campaign, airflow, sandbox) -> str:
     """The prompt of a clip that stays in flight for a while."""
     prompt = "Neon signs in the rain. A tram passes, and its windows mirror the street."
-    start_clip(airflow, sandbox, prompt, 150.0)
+    start_clip(airflow, sandbox, prompt, 180.0)
     return prompt
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_page_and_tab_and_tile_look_as_the_docs_show_them(campaign, rain, open_page, theme):
     page = open_page(PAGE, theme=theme)
-    card(page, rain).locator(".percent", has_text="%").wait_for()
+    card(page, rain).locator(".percent", has_text=re.compile(r"^[2-9]\d %$")).wait_for(timeout=TIMEOUT * 1000)
     card(page, "A paper city").locator("img").evaluate("it => it.complete || new Promise(done => it.onload = done)")
     picture(page, f"videos-page-{theme}", in_docs=True)
     assert violations(page) == []
