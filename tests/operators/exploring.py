@@ -16,6 +16,7 @@ from lemondata_provider.api.download import Downloader
 from lemondata_provider.api.errors import BrokenDownloadError, LemonDataError
 from lemondata_provider.api.polling import PollAgain, PollResult, TaskPoller
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.operators.record import KEY
 from lemondata_provider.operators.video import SubmitVideoOperator
 from tests.operators.explored_files import VIDEO_URL, ExploredDownloader, ExploredTarget
 from tests.operators.explored_world import (
@@ -136,7 +137,9 @@ class Process:
         return self.values.get(key)
 
     def set(self, key: str, value: Any, retention: Any = None) -> None:
-        self._write(f"store {key}", {**self.values, key: json.loads(json.dumps(value))})
+        # Only the page reads what was paid earlier: it must be named elsewhere.
+        stored = {**value, "earlier": []} if key == KEY else value
+        self._write(f"store {key}", {**self.values, key: json.loads(json.dumps(stored))})
 
     def delete(self, key: str) -> None:
         self._write(f"delete {key}", {name: value for name, value in self.values.items() if name != key})
