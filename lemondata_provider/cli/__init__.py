@@ -159,6 +159,6 @@ def _printing(module: str, name: str) -> Callable[[Namespace], None]:
         else:
             from airflow.cli.simple_table import AirflowConsole  # noqa: PLC0415 # the same
 
-            AirflowConsole().print_as(answer, output=args.output)
+            AirflowConsole(markup=False, emoji=False).print_as(answer, output=args.output)  # texts of others
 
     return command

@@ -44,7 +44,7 @@ def watch(
     except LemonDataError as error:
         raise SystemExit(error.message) from None
     except KeyboardInterrupt:
-        screen.console.print(f"Stopped watching. Task {task_id} goes on at LemonData, and is paid for.")
+        screen.say(f"Stopped watching. Task {task_id} goes on at LemonData, and is paid for.")
         raise SystemExit(INTERRUPTED) from None
     if isinstance(end, Failed):
         raise SystemExit(str(end.error))
@@ -74,7 +74,7 @@ class _Screen:
 
     def __init__(self, task_id: str, console: Console) -> None:
         self.console = console
-        columns = (TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
+        columns = (TextColumn("{task.description}", markup=False), BarColumn(), TextColumn("{task.percentage:>3.0f} %"))
         self._bar = Progress(*columns, TimeElapsedColumn(), console=console) if console.is_terminal else None
         self._row = self._bar.add_task(task_id, total=None) if self._bar else None
         self._said: str | None = None
@@ -86,19 +86,20 @@ class _Screen:
     def update(self, poller: TaskPoller, result: PollAgain) -> None:
         """Show what the last answer said, or why there was none."""
         if result.error is not None:
-            self._say(f"Polling failed, and goes on: {result.error.message}")
+            self.say(f"Polling failed, and goes on: {result.error.message}")
         task = poller.last_task
         if task is None:
             return
         status = task.raw_status or task.status.value
         if self._bar is None or self._row is None:
             percent = "" if task.progress is None else f", {task.progress:.0f} %"
-            self._say(f"Task {task.id} is {status}{percent}")
+            self.say(f"Task {task.id} is {status}{percent}")
         else:
             total = None if task.progress is None else 100
             self._bar.update(self._row, description=f"{task.id} {status}", completed=task.progress or 0, total=total)
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
+        """Print a line, unless it was the last one."""
         if line != self._said:
             self._said = line
             self.console.print(line, highlight=False, markup=False, soft_wrap=True)

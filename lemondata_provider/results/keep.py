@@ -24,7 +24,7 @@ from lemondata_provider.api.video_body import PAID, Downloaded
 from lemondata_provider.results.outputs import Kept, Output, describe, find_usable
 from lemondata_provider.results.overlapping import OverlappingSink
 from lemondata_provider.results.paths import numbered
-from lemondata_provider.results.poster import find_poster, store_poster
+from lemondata_provider.results.poster import find_poster, remove_poster, store_poster
 from lemondata_provider.results.sidecar import (
     Found,
     Occupant,
@@ -106,6 +106,8 @@ class ResultKeeper:
             self._explain(error, origin)
         skipped = outputs[0][1]
         poster_path = find_poster(self.target) if skipped else self.store_poster(self.target)
+        if self.if_exists == "overwrite" and poster_path is None:
+            remove_poster(self.target)
         return Kept(tuple(output for output, _ in outputs), skipped, self.target.path, poster_path)
 
     def numbered(self, number: int) -> Target:

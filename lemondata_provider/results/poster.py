@@ -47,6 +47,16 @@ def find_poster(target: Target) -> str | None:
         return None
 
 
+def remove_poster(target: Target) -> None:
+    """Remove the poster of a video that was replaced by another one, which has none."""
+    try:
+        beside = poster_target(target)
+        if beside.size() is not None:
+            beside.remove()
+    except Exception as error:  # noqa: BLE001 # as above
+        log.info("The old poster of %s cannot be removed (%s)", target.uri, type(error).__name__)
+
+
 def first_picture_of(target: Target) -> bytes | None:
     """Return the first picture of a video as a JPEG, or ``None`` if PyAV is not installed."""
     try:

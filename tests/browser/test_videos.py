@@ -38,7 +38,7 @@ def steps(page: Page) -> list[str]:
 
 def test_page_task_in_flight_shows_its_progress_and_then_its_video(airflow, sandbox, open_page):
     page = open_page(PAGE)
-    page.get_by_text("No videos yet.").wait_for()
+    page.get_by_role("heading", name="Videos").wait_for()
     run_id = start_clip(airflow, sandbox, "A slow sunrise over hills.", SLOW)
     page.get_by_role("button", name="Refresh").click()
     slow = card(page, "A slow sunrise")

@@ -12,6 +12,7 @@ from lemondata_provider.api.calls import submit_video
 from lemondata_provider.api.errors import LemonDataError, TaskNotFoundError
 from lemondata_provider.api.polling import Failed, PollAgain
 from lemondata_provider.api.request import VideoRequest
+from lemondata_provider.api.task import Task
 from lemondata_provider.cli.watch import watch
 from lemondata_provider.hooks.lemondata import LemonDataHook
 
@@ -92,6 +93,20 @@ def test_watch_poll_fails_and_goes_on_says_so_once(mocker):
     with pytest.raises(SystemExit, match="The end"):
         watch(args, console=console, new_hook=lambda conn_id: hook)
     assert shown.getvalue().count("Cannot connect") == 1
+
+
+def test_watch_words_of_the_service_are_no_markup(mocker):
+    hook = mocker.Mock()
+
+    def poll(poller):
+        poller.last_task = Task(id="ldtask_1", poll_url="/v1/tasks/ldtask_1", raw_status="odd[/x]")
+        return Failed(LemonDataError("The end.")) if hook.poll.call_count > 1 else PollAgain(0.0)
+
+    hook.poll.side_effect = poll
+    for terminal in (True, False):
+        hook.poll.reset_mock()
+        with pytest.raises(SystemExit, match="The end"):
+            run("ldtask_1", terminal, new_hook=lambda conn_id: hook)
 
 
 @pytest.mark.parametrize("task", ["", "/"])

@@ -88,3 +88,12 @@ def test_keep_poster_fails_video_is_kept_all_the_same(keep, store):
     kept = keep(store_poster=lambda target: None)
     assert kept.result()["poster_path"] is None
     assert store.get("clip.mp4") == CONTENT
+
+
+def test_keep_video_is_replaced_and_gets_no_poster_old_one_goes(keep, store):
+    with serving(CLIP) as server:
+        keep(server.url)
+    assert store.get("clip.mp4.jpg")
+    kept = keep(if_exists="overwrite", store_poster=lambda target: None)
+    assert kept.result()["poster_path"] is None
+    assert store.get("clip.mp4.jpg") is None
