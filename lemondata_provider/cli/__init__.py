@@ -20,6 +20,7 @@ _INVENTORY = "lemondata_provider.cli.models"
 _COSTS = "lemondata_provider.cli.costs"
 _VIDEOS = "lemondata_provider.cli.videos"
 _WATCH = "lemondata_provider.cli.watch"
+DOCUMENTS = ("json", "yaml", "plain")  # which a program reads
 STATES = ("in_flight", "submitted", "completed", "failed", "unknown")
 
 
@@ -147,7 +148,9 @@ def _printing(module: str, name: str) -> Callable[[Namespace], None]:
 
     def command(args: Namespace) -> None:
         logging.disable(
-            logging.CRITICAL if getattr(args, "json", False) or getattr(args, "output", None) else logging.INFO
+            logging.CRITICAL
+            if getattr(args, "json", False) or getattr(args, "output", None) in DOCUMENTS
+            else logging.INFO
         )  # Airflow 3.2 logs to stdout
         try:
             with contextlib.redirect_stdout(sys.stderr):

@@ -335,7 +335,7 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
             if self.deferrable:
                 trigger = TaskTrigger.after_poll(poller, self.cancel_on_kill)
                 output = {"output": file.to_json()} if file else {}
-                kwargs = {"submitted": submitted, **output, "entry": self.entry().to_json()}
+                kwargs = {"submitted": submitted, **output, "entry": self.entry_json()}
                 self.defer(trigger=trigger, method_name="execute_complete", kwargs=kwargs)
         end = self.hook.wait(poller, result)
         if isinstance(end, Failed):

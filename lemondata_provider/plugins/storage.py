@@ -31,6 +31,7 @@ from lemondata_provider.results.paths import target_for
 log = logging.getLogger(__name__)
 
 PIECE = 1024 * 1024  # bytes of one request to the store: s3fs would read ahead by up to 50 MB
+MAX_PATH = 2048  # characters
 FILE_SYSTEM_SECONDS = 300  # after which a connection is looked up again
 SETTING = "[lemondata] media_roots"
 NO_ROOTS = f"No folder is listed in {SETTING}, so this page streams nothing."
@@ -123,6 +124,8 @@ class Place:
         :raises InvalidRequestError: this package stores nothing there.
         :raises ValueError: its name may be taken for a path elsewhere.
         """
+        if len(path) > MAX_PATH:
+            raise ValueError("too long")
         target = target_for(path)
         if any(unquote(part) in (".", "..") or "\\" in part for part in path.split("/")):
             raise ValueError(path)

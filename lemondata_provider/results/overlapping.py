@@ -34,9 +34,13 @@ class OverlappingSink:
         if len(self._block) < self._block_size:
             return
         self._finish_writing()
-        full, self._block = self._block, bytearray()
-        self._writing = _Write(self._sink, bytes(full))
-        self._writing.start()
+        full, self._block = bytes(self._block), bytearray()
+        self._writing = _Write(self._sink, full)
+        try:
+            self._writing.start()
+        except RuntimeError:  # this machine allows no more threads
+            self._writing = None
+            self._sink.write(full)
 
     def restart(self) -> None:
         """Forget all bytes."""
@@ -54,31 +58,43 @@ class OverlappingSink:
 
     def abandon(self) -> None:
         """Leave nothing behind; a write that hangs is not waited for."""
-        if self._writing:
-            self._writing.join(self.abandon_seconds)
-        self._sink.abandon()
+        try:
+            if self._writing:
+                self._writing.done.wait(self.abandon_seconds)
+        finally:
+            self._sink.abandon()
 
     def _finish_writing(self) -> None:
         if self._writing is None:
             return
-        self._writing.join()
+        self._writing.done.wait()
         error, self._writing = self._writing.error, None
         if error:
             raise error
 
 
-class _Write(threading.Thread):
-    """The write of one block. A daemon: a store that hangs does not keep the process alive."""
+class _Write:
+    """
+    The write of one block in a thread of its own.
+
+    It is waited for by an event: a timeout of Airflow's that interrupts ``Thread.join`` makes Python take a thread that
+    runs for one that has ended (python/cpython#90882).
+    """
 
     def __init__(self, sink: OutputSink, block: bytes) -> None:
-        super().__init__(name="lemondata-write", daemon=True)
         self._sink = sink
         self._block = block
+        self.done = threading.Event()
         self.error: BaseException | None = None
 
-    def run(self) -> None:
-        """Write the block, and keep what it raises."""
+    def start(self) -> None:
+        """Begin; a store that hangs does not keep the process alive."""
+        threading.Thread(target=self._run, name="lemondata-write", daemon=True).start()
+
+    def _run(self) -> None:
         try:
             self._sink.write(self._block)
         except BaseException as error:  # noqa: BLE001 # it is raised where the bytes come from
             self.error = error
+        finally:
+            self.done.set()

@@ -32,7 +32,7 @@ def store_poster(target: Target) -> str | None:
         beside = poster_target(target)
         beside.write(picture)
     except Exception as error:  # noqa: BLE001 # decoders and stores may raise anything
-        log.info("%s gets no poster (%s: %s)", target.uri, type(error).__name__, error)
+        log.info("%s gets no poster (%s)", target.uri, type(error).__name__)
         return None
     return beside.path
 

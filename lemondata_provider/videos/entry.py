@@ -8,7 +8,7 @@ entry is read tolerantly, and nothing that it names is trusted: a file is served
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from enum import Enum
 from typing import Any
@@ -17,6 +17,10 @@ ENTRY_KEY = "lemondata_video"
 VERSION = 1
 MAX_BYTES = 2000  # of an entry as JSON
 MAX_PROMPT = 500  # characters
+MAX_SHOWN = 4000  # characters of an error that a person edited
+MAX_FIELDS = 30  # of a request
+MAX_EARLIER = 10  # videos
+MAX_NUMBER = 1e15  # of anything
 
 
 class EntryState(str, Enum):
@@ -134,25 +138,51 @@ class VideoEntry:
             state = EntryState(stored.get("state"))
         except ValueError:
             return None
-        given = {name: stored.get(name) for name in _TYPES}
-        known: dict[str, Any] = {name: value for name, value in given.items() if isinstance(value, _TYPES[name])}
+        known = {name: read(stored.get(name)) for name, read in _READ.items()}
         return cls(state=state, error=_error(stored.get("error")), earlier=read_paid(stored.get("earlier")), **known)
 
     def _shorter(self) -> tuple[VideoEntry, ...]:
         error = self.error and replace(self.error, message=self.error.message[:400], hint=(self.error.hint or "")[:200])
         without_request = replace(self, request={}, error=error)
         short_prompt = replace(without_request, prompt=(self.prompt or "")[:100] or None, earlier=self.earlier[-3:])
-        return without_request, short_prompt, replace(short_prompt, prompt=None, earlier=(), remote_url=None)
+        shortest = replace(short_prompt, prompt=None, earlier=(), remote_url=None)
+        last = error and replace(error, message=error.message[:100], hint=(error.hint or "")[:50] or None)
+        return without_request, short_prompt, shortest, replace(shortest, error=last)
 
 
-_NUMBER = (int, float)
-_TYPES: dict[str, Any] = {
-    **dict.fromkeys(("video_task", "poll_url", "conn_id", "model", "operation", "prompt"), str),
-    **dict.fromkeys(("estimated_cost", "settled_cost", "file", "poster", "remote_url"), str),
-    **dict.fromkeys(("created", "ended", "seconds", "duration", "first_progress", "completed", "stored"), _NUMBER),
-    **dict.fromkeys(("width", "height", "size"), int),
-    "request": Mapping,
-    "skipped": bool,
+def read_number(value: Any) -> float | None:
+    """Return a number that a page can show and a computer can add; ``None`` if a person put something else there."""
+    is_number = isinstance(value, (int, float)) and not isinstance(value, bool)
+    return value if is_number and abs(value) <= MAX_NUMBER else None  # NaN is not smaller
+
+
+def _whole(value: Any) -> int | None:
+    return value if isinstance(value, int) and read_number(value) is not None else None
+
+
+def _text(longest: int) -> Callable[[Any], str | None]:
+    return lambda value: value if isinstance(value, str) and len(value) <= longest else None
+
+
+def _request(value: Any) -> dict[str, Any]:
+    fields_of = value.items() if isinstance(value, Mapping) else ()
+    plain = {name: item for name, item in fields_of if _is_short(name) and _is_short(item)}
+    return dict(list(plain.items())[:MAX_FIELDS])
+
+
+def _is_short(value: Any) -> bool:
+    return isinstance(value, bool) or read_number(value) is not None or _NAME(value) is not None
+
+
+_NAME, _PATH, _SENTENCES = _text(300), _text(2048), _text(4000)
+_READ: dict[str, Callable[[Any], Any]] = {
+    **dict.fromkeys(("video_task", "conn_id", "model", "operation", "estimated_cost", "settled_cost"), _NAME),
+    **dict.fromkeys(("poll_url", "file", "poster", "remote_url"), _PATH),
+    **dict.fromkeys(("created", "ended", "seconds", "duration", "first_progress", "completed", "stored"), read_number),
+    **dict.fromkeys(("width", "height", "size"), _whole),
+    "prompt": _SENTENCES,
+    "request": _request,
+    "skipped": lambda value: value is True,
 }
 
 
@@ -160,18 +190,14 @@ def _error(stored: Any) -> EntryError | None:
     if not isinstance(stored, Mapping) or not isinstance(stored.get("message"), str):
         return None
     names = [item.name for item in fields(EntryError)]
-    return EntryError(**{name: stored[name] for name in names if isinstance(stored.get(name), str)})
+    return EntryError(**{name: stored[name][:MAX_SHOWN] for name in names if isinstance(stored.get(name), str)})
 
 
 def read_paid(stored: Any) -> tuple[Paid, ...]:
     """Read a stored list of paid videos, as far as it is one."""
-    videos = stored if isinstance(stored, (list, tuple)) else ()
+    videos = stored[-MAX_EARLIER:] if isinstance(stored, (list, tuple)) else ()
     return tuple(
-        Paid(
-            video["video_task"],
-            cost if isinstance(cost := video.get("cost"), str) else None,
-            at if isinstance(at := video.get("at"), _NUMBER) else None,
-        )
+        Paid(task, _NAME(video.get("cost")), read_number(video.get("at")))
         for video in videos
-        if isinstance(video, Mapping) and isinstance(video.get("video_task"), str)
+        if isinstance(video, Mapping) and (task := _NAME(video.get("video_task")))
     )

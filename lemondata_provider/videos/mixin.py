@@ -11,9 +11,9 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowRescheduleException
+from airflow.sdk.exceptions import AirflowRescheduleException, AirflowTaskTimeout
 
-from lemondata_provider.api.redaction import redact
+from lemondata_provider.api.redaction import Shielded, redact
 from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.hooks.version_compat import mask_secrets
 from lemondata_provider.videos.entry import EntryError, VideoEntry
@@ -38,7 +38,17 @@ class EntryMixin:
 
     def asked_entry(self, fields: Mapping[str, Any]) -> VideoEntry:
         """Return the entry of a request that was not submitted, without what Airflow knows as secret."""
-        return asked(mask_secrets(dict(fields)), self.lemondata_conn_id, records_prompts())
+        # What is shielded is no text yet, and would not be masked.
+        texts = {name: str(value) if isinstance(value, Shielded) else value for name, value in fields.items()}
+        return asked(mask_secrets(texts), self.lemondata_conn_id, records_prompts())
+
+    def entry_json(self) -> dict[str, Any]:
+        """Return the entry as it crosses a deferral; nothing if it cannot be made, since the video is paid for."""
+        try:
+            return self.entry().to_json()
+        except Exception as error:  # noqa: BLE001 # as below
+            log.warning("The page of videos will know less: %s: %s", type(error).__name__, redact(str(error)))
+            return {}
 
     def show(self, context: Context, entry: Callable[[], VideoEntry]) -> None:
         """
@@ -54,7 +64,7 @@ class EntryMixin:
 
     def show_result(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
         """Write the entry of a task instance that succeeds, and return its result."""
-        self.show(context, lambda: with_result(self.entry(), result, time.time()))
+        self._show_end(context, lambda: with_result(self.entry(), result, time.time()))
         return result
 
     @contextmanager
@@ -70,8 +80,15 @@ class EntryMixin:
         except AirflowRescheduleException:
             raise
         except Exception as exception:
-            self.show(context, partial(self._failed_entry, exception))
+            self._show_end(context, partial(self._failed_entry, exception))
             raise
+
+    def _show_end(self, context: Context, entry: Callable[[], VideoEntry]) -> None:
+        """Write the last entry. A timeout of Airflow's must not replace an end that is certain: a retry might pay."""
+        try:
+            self.show(context, entry)
+        except AirflowTaskTimeout:
+            log.warning("execution_timeout came while the page of videos was told of the end")
 
     def _failed_entry(self, exception: Exception) -> VideoEntry:
         entry = with_error(self.entry(), exception, time.time())

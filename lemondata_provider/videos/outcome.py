@@ -22,6 +22,7 @@ SHOWN_FIELDS = (
     *("watermark", "return_last_frame", "reference_image_type", "source_task_id"),
 )
 MAX_FIELD = 100  # characters
+MAX_INTEGER = 2**53  # larger ones are shown as text: not every reader of JSON has them
 
 
 def asked(fields: Mapping[str, Any], conn_id: str | None = None, shows_prompts: bool = True) -> VideoEntry:
@@ -101,8 +102,10 @@ def with_error(entry: VideoEntry, exception: Exception, now: float) -> VideoEntr
 
 
 def _short(value: Any) -> Any:
-    if isinstance(value, (bool, int, float)):
+    if isinstance(value, float):
         return value if math.isfinite(value) else None  # JSON has no other
+    if isinstance(value, int) and abs(value) <= MAX_INTEGER:
+        return value
     return _text(value, MAX_FIELD)
 
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from lemondata_provider.videos.entry import read_number
+
 PROGRESS_KEY = "lemondata_progress"
 
 
@@ -32,7 +34,7 @@ class Progress:
         """Read a stored progress; ``None`` if it is none."""
         if not isinstance(stored, Mapping):
             return None
-        status, at, percent = (stored.get(name) for name in ("status", "at", "percent"))
-        if not isinstance(status, str) or not isinstance(at, (int, float)):
+        status, at, percent = stored.get("status"), read_number(stored.get("at")), read_number(stored.get("percent"))
+        if not isinstance(status, str) or at is None:
             return None
-        return cls(status, at, percent if isinstance(percent, (int, float)) else None)
+        return cls(status[:50], at, None if percent is None else min(max(percent, 0.0), 100.0))

@@ -26,7 +26,9 @@ from lemondata_provider.videos.progress import PROGRESS_KEY, Progress
 from lemondata_provider.videos.spending import Charge, as_number, read_charges
 from lemondata_provider.videos.states import WAITING, VideoState
 
+MAX_LIST = 20_000  # characters of a list of earlier videos
 FINISHED = 500  # last videos of all models that are asked for
+MAX_CHOICE = 300  # characters of a name to filter by
 LARGEST = 2**31 - 1  # of an integer column
 LAST = 20  # videos of a model that its typical duration is taken from
 
@@ -123,7 +125,9 @@ def choices(session: Session, filters: Filters) -> dict[str, list[str]]:
     """Return the DAGs, models and operations that there are videos of."""
     rows = session.execute(_matching(filters, XComModel.dag_id, _text("model"), _text("operation")).distinct()).all()
     names = ("dags", "models", "operations")
-    return {name: sorted({row[place] for row in rows if row[place]}) for place, name in enumerate(names)}
+    return {
+        name: sorted({str(row[place])[:MAX_CHOICE] for row in rows if row[place]}) for place, name in enumerate(names)
+    }
 
 
 def typical_seconds(session: Session, filters: Filters, models: Collection[str]) -> dict[str, float]:
@@ -154,8 +158,8 @@ def charges(session: Session, filters: Filters) -> Iterator[Charge]:
 def _list(text: str) -> Any:
     """Read a list that was asked for as text, since few entries have one and reading JSON takes time."""
     try:
-        return json.loads(text)
-    except ValueError:  # a person put a text in its place
+        return json.loads(text) if len(text) <= MAX_LIST else ()
+    except (ValueError, TypeError, RecursionError):  # a person put something else in its place
         return ()
 
 

@@ -117,7 +117,7 @@ def read_charges(dag_id: str, written: datetime, entry: Mapping[str, str | None]
     :param written: when the entry was; stands in for a time that it does not have.
     :param earlier: the entry's list of videos that were paid for before.
     """
-    model = entry["model"] or ""
+    model = str(entry["model"] or "")
     task = entry["video_task"]
     if task and not _is_free(entry):
         at = _instant(entry["created"]) or written

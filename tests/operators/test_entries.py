@@ -9,6 +9,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferred
 
 from lemondata_provider.api.errors import LemonDataError
+from lemondata_provider.api.redaction import shield
 from lemondata_provider.hooks.exceptions import LemonDataFailException, error_behind
 from lemondata_provider.triggers.events import TaskEvent
 from lemondata_provider.videos.entry import EntryState
@@ -20,6 +21,11 @@ ANSWER = {
     "video_url": "https://cdn.example/v.mp4",
     "videos": [{"url": "https://cdn.example/v.mp4"}],
 }
+
+
+def end(*_: Any) -> None:
+    """Write an entry when Airflow's timeout comes."""
+    raise AirflowTaskTimeout
 
 
 @pytest.fixture
@@ -177,12 +183,8 @@ def test_execute_writer_fails_changes_nothing(sandbox, context, wait, caplog):
     assert len(sandbox.ledger.creates) == 1
 
 
-def test_execute_timeout_while_an_entry_is_written_ends_the_task(sandbox, context):
-    op = operator()
-
-    def end(task_instance: Any, entry: Any) -> None:
-        raise AirflowTaskTimeout
-
+def test_execute_timeout_while_the_entry_before_a_wait_is_written_ends_the_task(sandbox, context):
+    op = operator(wait_for_completion=True)
     op.write_entry = end
     with pytest.raises((AirflowTaskTimeout, LemonDataFailException)):
         op.execute(context)
@@ -195,3 +197,37 @@ def test_record_prompts_off_or_wrong_writes_no_prompt(sandbox, context, entries,
     assert entries[0].prompt == prompt
     assert ("negative_prompt" in entries[0].request) is bool(prompt)
     assert ("a cat" in json.dumps(deferral.kwargs)) is bool(prompt)
+
+
+def test_execute_timeout_while_the_last_entry_is_written_keeps_the_result(sandbox, context):
+    op = shown(Entries())
+    op.write_entry = end
+    assert op.execute(context)["task_id"] == sandbox.ledger.creates[0].id
+
+
+def test_execute_complete_timeout_while_the_last_entry_is_written_keeps_the_end(sandbox, context, entries):
+    deferral = deferred(shown(entries, wait_for_completion=True), context)
+    op = shown(entries)
+    op.write_entry = end
+    names = {name: deferral.kwargs["submitted"][name] for name in ("task_id", "poll_url")}
+    done = TaskEvent(**names, result={**ANSWER, **names}).model_dump(mode="json")
+    assert op.execute_complete(context, event=done, **deferral.kwargs)["video_url"]
+    failed = TaskEvent(**names, error=LemonDataError("It failed.", **names).to_dict()).model_dump(mode="json")
+    with pytest.raises(Exception, match="It failed") as raised:
+        op.execute_complete(context, event=failed, **deferral.kwargs)
+    assert not isinstance(raised.value, AirflowTaskTimeout)
+
+
+def test_execute_prompt_with_media_and_a_secret_shows_neither(sandbox, context, entries, mocker):
+    mocker.patch(
+        "lemondata_provider.videos.mixin.mask_secrets",
+        lambda values: {
+            name: value.replace("hunter2", "***") if isinstance(value, str) else value for name, value in values.items()
+        },
+    )
+    op = shown(entries)
+    op.prompt = shield("hunter2 and data:image/png;base64,AAAA")
+    op.execute(context)
+    assert entries[-1].prompt is not None
+    assert "***" in entries[-1].prompt
+    assert not {"hunter2", "AAAA"} & set(entries[-1].prompt.replace(",", " ").split())

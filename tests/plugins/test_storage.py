@@ -50,6 +50,7 @@ def test_find_file_below_a_folder_is_read(roots, folder, path):
         "{}",
         "{}/",
         "{}/\x00clip.mp4",
+        "{}/" + "a/" * 100_000 + "clip.mp4",
         "clip.mp4",
         "https://example.com/clip.mp4",
         "http://169.254.169.254/latest/meta-data",

@@ -107,3 +107,54 @@ def test_abandon_write_hangs_file_is_given_up_all_the_same():
     sink.abandon()
     assert inner.calls == ["abandon"]
     inner.let_go.set()
+
+
+@pytest.mark.parametrize("allowed", [0, 1])
+def test_write_no_more_threads_are_allowed_blocks_are_written_all_the_same(monkeypatch, allowed):
+    start = threading.Thread.start
+    left = [allowed]
+
+    def refuse(thread: threading.Thread) -> None:
+        left[0] -= 1
+        if left[0] < 0:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    inner = FakeSink()
+    sink = overlapped(inner)
+    for block in (b"aaaa", b"bbbb", b"cc"):
+        sink.write(block)
+    sink.commit()
+    assert inner.content == b"aaaabbbbcc"
+
+
+class Timeout(BaseException):
+    """As Airflow's: no Exception, and raised anywhere."""
+
+
+def test_abandon_timeout_came_before_the_thread_began_nothing_is_published(monkeypatch):
+    def time_out(_: threading.Thread) -> None:
+        raise Timeout
+
+    monkeypatch.setattr(threading.Thread, "start", time_out)
+    inner = FakeSink()
+    sink = overlapped(inner)
+    sink.abandon_seconds = 0.01
+    with pytest.raises(Timeout):
+        sink.write(b"aaaa")
+    sink.abandon()
+    assert inner.calls == ["abandon"]
+
+
+def test_abandon_timeout_interrupts_the_waiting_file_is_given_up_all_the_same(mocker):
+    inner = FakeSink()
+    inner.let_go.clear()
+    sink = overlapped(inner)
+    sink.write(b"aaaa")
+    mocker.patch.object(threading.Event, "wait", side_effect=Timeout)
+    with pytest.raises(Timeout):
+        sink.abandon()
+    mocker.stopall()
+    assert inner.calls == ["abandon"]
+    inner.let_go.set()

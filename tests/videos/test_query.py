@@ -169,3 +169,11 @@ def test_charges_hold_earlier_videos_and_their_times(session, rows):
     assert (first.video_task, first.estimated, first.at.timestamp()) == ("ldtask_1", "0.6", created)
     assert (before.video_task, before.estimated, before.at, before.model) == ("ldtask_0", "0.30", yesterday, "m")
     assert (undated.estimated, undated.at) == (None, NOW)
+
+
+@pytest.mark.parametrize("earlier", ["[" * 100_000, "[" * 1000, 5, {"a": 1}, "text", [{"video_task": 5}]])
+def test_charges_earlier_videos_were_edited_only_they_are_missing(session, rows, earlier):
+    stored = {"state": "completed", "video_task": "ldtask_1", "model": 5, "earlier": earlier}
+    rows.add("a/r/clip", stored_value=stored)
+    assert [charge.video_task for charge in charges(session, Filters())] == ["ldtask_1"]
+    assert choices(session, Filters())["dags"] == ["a"]
