@@ -209,12 +209,13 @@ def test_execute_complete_timeout_while_the_last_entry_is_written_keeps_the_end(
     deferral = deferred(shown(entries, wait_for_completion=True), context)
     op = shown(entries)
     op.write_entry = end
-    names = {name: deferral.kwargs["submitted"][name] for name in ("task_id", "poll_url")}
+    kwargs: dict[str, Any] = deferral.kwargs or {}
+    names = {name: kwargs["submitted"][name] for name in ("task_id", "poll_url")}
     done = TaskEvent(**names, result={**ANSWER, **names}).model_dump(mode="json")
-    assert op.execute_complete(context, event=done, **deferral.kwargs)["video_url"]
+    assert op.execute_complete(context, event=done, **kwargs)["video_url"]
     failed = TaskEvent(**names, error=LemonDataError("It failed.", **names).to_dict()).model_dump(mode="json")
     with pytest.raises(Exception, match="It failed") as raised:
-        op.execute_complete(context, event=failed, **deferral.kwargs)
+        op.execute_complete(context, event=failed, **kwargs)
     assert not isinstance(raised.value, AirflowTaskTimeout)
 
 
