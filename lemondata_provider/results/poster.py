@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from fractions import Fraction
+from itertools import islice
 from typing import BinaryIO
 
 from lemondata_provider.results.target import Target
@@ -11,6 +12,7 @@ from lemondata_provider.results.target import Target
 log = logging.getLogger(__name__)
 
 MAX_WIDTH = 640  # pixels
+MAX_PACKETS = 200  # until the first picture
 BITS = 400_000  # of the picture, about
 
 
@@ -71,7 +73,11 @@ def _first_picture(file: BinaryIO) -> bytes:
     import av  # noqa: PLC0415 # as above
 
     with av.open(file, "r") as container:
-        frame = next(container.decode(video=0))
+        stream = container.streams.video[0]
+        if stream.codec_context is None:  # PyAV 17 would decode for ever, and no timeout interrupts it
+            raise ValueError("no decoder for this video")
+        frames = (frame for packet in islice(container.demux(stream), MAX_PACKETS) for frame in packet.decode())
+        frame = next(frames)
     width = min(frame.width, MAX_WIDTH) // 2 * 2
     height = max(round(frame.height * width / frame.width) // 2 * 2, 2)
     encoder = av.CodecContext.create("mjpeg", "w")
