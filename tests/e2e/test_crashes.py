@@ -19,8 +19,9 @@ from tests.e2e.evidence import creates, mismatches, polled, states
 from tests.e2e.killer import Killer, Piece, until
 
 # Seconds of generation. Airflow fails a task that resumes before Airflow knows that it deferred, and may know that 5 s
-# late (see `mismatches`): what defers needs longer videos than that, or it is not the killing that is tested.
-LONG, MIDDLE, SHORT = 30, 12, 2
+# late (see `mismatches`): what defers needs longer videos than that, or it is not the killing that is tested. The first
+# execution call of an API server takes a quarter of a minute, so the long ones last until all have deferred after it.
+LONG, MIDDLE, SHORT = 75, 12, 2
 TASK_PROCESS, TRIGGERER = "task process", "triggerer"
 
 
