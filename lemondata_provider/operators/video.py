@@ -243,6 +243,7 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
         self.guards = read_guards(check_live, max_cost_usd, unknown_cost)
         self._submission: Submission | None = None
         self._entry: VideoEntry | None = None  # of an earlier stretch
+        self._first_progress: float | None = None
         self.is_killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -300,7 +301,7 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
                 end = read_event(event, submitted.get("task_id"), submitted.get("poll_url"))
             except LemonDataError as error:
                 raise failure(self, context, error) from None
-            self._entry = replace(self.entry(), first_progress=end.first_progress)
+            self._first_progress = end.first_progress
             if ended := end.exception():
                 raise failure(self, context, ended)
             result = SubmitFacts.from_result(submitted).complete(end.result or {})
@@ -312,7 +313,8 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
         if self._entry is None:
             fields = {name: getattr(self, name) for name in REQUEST_FIELDS}
             self._entry = self.asked_entry(fields)
-        return entry_of(self._submission, self._entry) if self._submission else self._entry
+        entry = entry_of(self._submission, self._entry) if self._submission else self._entry
+        return replace(entry, first_progress=self._first_progress)
 
     def on_kill(self) -> None:
         """Cancel the task at LemonData if a user ended the task instance; a drained worker and a retry keep it."""

@@ -28,6 +28,10 @@ def end(*_: Any) -> None:
     raise AirflowTaskTimeout
 
 
+def fail_to_make(*_: Any) -> None:
+    raise OverflowError("no entry can be made of this")
+
+
 @pytest.fixture
 def entries() -> Entries:
     return Entries()
@@ -87,7 +91,7 @@ def test_execute_deferral_writes_one_entry_and_the_resumed_process_another_with_
 
 def test_execute_complete_deferral_of_an_older_version_writes_what_is_known(sandbox, context, entries):
     deferral = deferred(shown(entries, wait_for_completion=True), context)
-    del deferral.kwargs["entry"]  # type: ignore[union-attr]
+    del deferral.kwargs["entry"]  # type: ignore[union-attr] # Airflow types it as optional
     resume(entries, context, deferral)
     assert (entries[-1].state, entries[-1].video_task) == (EntryState.COMPLETED, entries[0].video_task)
 
@@ -232,3 +236,21 @@ def test_execute_prompt_with_media_and_a_secret_shows_neither(sandbox, context, 
     assert entries[-1].prompt is not None
     assert "***" in entries[-1].prompt
     assert not {"hunter2", "AAAA"} & set(entries[-1].prompt.replace(",", " ").split())
+
+
+def test_execute_complete_entry_cannot_be_made_the_paid_video_is_returned(sandbox, context, entries):
+    deferral = deferred(shown(entries, wait_for_completion=True), context)
+    kwargs: dict[str, Any] = deferral.kwargs or {}
+    names = {name: kwargs["submitted"][name] for name in ("task_id", "poll_url")}
+    done = TaskEvent(**names, result={**ANSWER, **names}, first_progress=1e9).model_dump(mode="json")
+    op = shown(entries)
+    op.asked_entry = fail_to_make
+    result = op.execute_complete(context, event=done, submitted=kwargs["submitted"])
+    assert result["video_url"]
+
+
+def test_execute_entry_cannot_be_made_the_submit_defers(sandbox, context, entries):
+    op = shown(entries, wait_for_completion=True)
+    op.asked_entry = fail_to_make
+    assert deferred(op, context).kwargs["entry"] == {}  # type: ignore[index] # Airflow types it as optional
+    assert len(sandbox.ledger.creates) == 1
