@@ -59,7 +59,7 @@ def spend(args: Namespace, new_session: NewSession = create_session) -> Rows:
 def _row(video: StoredVideo) -> dict[str, Any]:
     entry = video.entry
     return {
-        **vars(video.place),
+        **{name: getattr(video.task_instance, name) for name in ("dag_id", "run_id", "task_id", "map_index")},
         "state": video_state(entry.state, video.task_state).value,
         "model": entry.model or "",
         "submitted": iso(entry.created) or "",

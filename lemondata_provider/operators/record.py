@@ -21,14 +21,13 @@ from lemondata_provider.api.errors import (
     TaskNotFoundError,
 )
 from lemondata_provider.api.task import identify
-from lemondata_provider.videos.entry import Paid, read_paid
+from lemondata_provider.videos.entry import MAX_EARLIER, Paid, read_paid
 
 KEY = "lemondata_submit"
 HISTORY_KEY = KEY + "_before_{}"  # with the id of the task that was stored before, or "unknown"
 HISTORY = KEY + "_history"  # the ids of the tasks that were stored before: the store has no listing
 ENDED_KEY = KEY + "_ended"  # an `Ended`
 VERSION = 1
-MAX_EARLIER = 10  # videos that a record names beside its own
 _TYPES: dict[str, tuple[type, ...]] = {  # a person may have edited it
     "fingerprint": (dict,),
     "max_tries": (int,),

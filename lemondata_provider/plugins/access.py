@@ -9,12 +9,13 @@ from airflow.api_fastapi.common.db.common import SessionDep
 from airflow.api_fastapi.core_api.security import ReadableXComFilterDep, requires_access_dag
 from fastapi import Depends, HTTPException
 
+from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.plugins.query_string import MapIndex
 from lemondata_provider.videos.entry import VideoEntry
-from lemondata_provider.videos.query import Place, StoredVideo, find
+from lemondata_provider.videos.query import StoredVideo, find
 
 MAY_READ = Depends(requires_access_dag(method="GET", access_entity=DagAccessEntity.XCOM))
-"""The check of every route with data: 401 for nobody, 403 without the right to read XComs (of one DAG, if named)."""
+"""The check of every route with data: 401 without a login, 403 without the right to read XComs (of a DAG, if named)."""
 
 
 def readable_dags(allowed: Annotated[None, MAY_READ], permitted: ReadableXComFilterDep) -> set[str]:
@@ -22,13 +23,13 @@ def readable_dags(allowed: Annotated[None, MAY_READ], permitted: ReadableXComFil
     return set(permitted.value or ())
 
 
-def place(dag_id: str, run_id: str, task_id: str, map_index: MapIndex = -1) -> Place:
+def task_instance(dag_id: str, run_id: str, task_id: str, map_index: MapIndex = -1) -> TaskInstanceKey:
     """Return the task instance that a query string names; run ids may hold slashes, so it is never a path."""
-    return Place(dag_id, run_id, task_id, map_index)
+    return TaskInstanceKey(dag_id, task_id, run_id, map_index)
 
 
 def readable_video(
-    allowed: Annotated[None, MAY_READ], asked: Annotated[Place, Depends(place)], session: SessionDep
+    allowed: Annotated[None, MAY_READ], asked: Annotated[TaskInstanceKey, Depends(task_instance)], session: SessionDep
 ) -> StoredVideo:
     """
     Return the video of a task instance that may be read.

@@ -22,7 +22,7 @@ ROUTERS = (videos.router, media.router)
 
 
 class PageFiles(StaticFiles):
-    """The files of the page; they hold no data, so that nobody has to be logged in."""
+    """The files of the page; they hold no data, so they need no login."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:
         """Return a file that a browser asks for again, since the modules of two versions may not meet."""

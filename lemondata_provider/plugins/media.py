@@ -31,8 +31,6 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
 }
 Entry = Annotated[VideoEntry, Depends(readable_entry)]
-
-
 Roots = Annotated[MediaRoots, Depends(media_roots)]
 
 
@@ -57,8 +55,8 @@ def _send(request: Request, roots: MediaRoots, path: str | None, type_of: Callab
     except NotStreamedError as error:
         raise HTTPException(404, str(error)) from None
     except FileNotFoundError:
-        raise HTTPException(404, "The file is gone: somebody moved or deleted it.") from None
-    except HTTPException:
+        raise HTTPException(404, "The file is gone: it was moved or deleted.") from None
+    except HTTPException:  # of _answer
         raise
     except Exception as error:  # noqa: BLE001 # a store's client may raise anything, and its words may hold a signed link
         log.error("%s cannot be read: %s", path, type(error).__name__)

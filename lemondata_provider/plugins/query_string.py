@@ -28,7 +28,7 @@ def refuse_nul(request: Request) -> None:
 def _instant(text: str, days: int) -> datetime:
     """Return the instant that a text names; of a day its beginning, or that of the day so many days later."""
     try:
-        # A plus sign that nobody encoded arrives as a space, and Python 3.10 knows no Z.
+        # A plus sign that is not encoded arrives as a space, and Python 3.10 knows no Z.
         at = datetime.fromisoformat(text.strip().replace(" ", "+").replace("Z", "+00:00"))
         at = at if at.tzinfo else at.replace(tzinfo=timezone.utc)
         return at.astimezone(timezone.utc) + timedelta(days=days if len(text.strip()) == len("2026-01-31") else 0)

@@ -22,7 +22,7 @@ from lemondata_provider.videos.spending import By, spending
 from lemondata_provider.videos.states import VideoState, video_state
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
-    401: {"model": answers.Refusal, "description": "Nobody is logged in."},
+    401: {"model": answers.Refusal, "description": "The request has no login."},
     403: {"model": answers.Refusal, "description": "Without the right to read XComs, of one DAG if it is named."},
     422: {"model": answers.Refusal, "description": "A parameter is no such thing."},
 }

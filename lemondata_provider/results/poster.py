@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from fractions import Fraction
+from importlib.util import find_spec
 from itertools import islice
 from typing import BinaryIO
 
@@ -61,16 +62,14 @@ def remove_poster(target: Target) -> None:
 
 def first_picture_of(target: Target) -> bytes | None:
     """Return the first picture of a video as a JPEG, or ``None`` if PyAV is not installed."""
-    try:
-        import av  # noqa: F401, PLC0415 # optional, and too heavy for those who do not wait for it
-    except ImportError:
+    if find_spec("av") is None:
         return None
     with target.open() as file:
         return _first_picture(file)
 
 
 def _first_picture(file: BinaryIO) -> bytes:
-    import av  # noqa: PLC0415 # as above
+    import av  # noqa: PLC0415 # optional, and heavy
 
     with av.open(file, "r") as container:
         stream = container.streams.video[0]

@@ -40,7 +40,7 @@ def card(
     entry, state = video.entry, video_state(video.entry.state, video.task_state)
     now = datetime.now(timezone.utc).timestamp() if now is None else now
     return {
-        **asdict(video.place),
+        **asdict(video.task_instance),
         "try_number": video.try_number,
         "task_state": video.task_state,
         "state": state.value,
@@ -89,7 +89,7 @@ def _media(video: StoredVideo, why_not: WhyNot) -> dict[str, str | None]:
     nothing: dict[str, str | None] = {"video": None, "poster": None, "why_not": None}
     if video.entry.file is None and video.entry.state.value != VideoState.COMPLETED.value:
         return nothing
-    reason, query = why_not(video.entry.file), urlencode(asdict(video.place))
+    reason, query = why_not(video.entry.file), urlencode(asdict(video.task_instance))
     if reason is not None:
         return {**nothing, "why_not": reason}
     has_poster = video.entry.poster is not None and why_not(video.entry.poster) is None

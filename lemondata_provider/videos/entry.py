@@ -19,7 +19,7 @@ MAX_BYTES = 2000  # of an entry as JSON
 MAX_PROMPT = 500  # characters
 MAX_SHOWN = 4000  # characters of an error that a person edited
 MAX_FIELDS = 30  # of a request
-MAX_EARLIER = 10  # videos
+MAX_EARLIER = 10  # videos that a task instance paid for before
 MAX_NUMBER = 1e15  # of anything
 
 

@@ -88,7 +88,7 @@ class EntryMixin:
         try:
             self.show(context, entry)
         except AirflowTaskTimeout:
-            log.warning("execution_timeout came while the page of videos was told of the end")
+            log.warning("execution_timeout came while the last entry for the page of videos was written")
 
     def _failed_entry(self, exception: Exception) -> VideoEntry:
         entry = with_error(self.entry(), exception, time.time())

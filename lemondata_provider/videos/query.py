@@ -21,6 +21,7 @@ from airflow.models.xcom import XComModel
 from sqlalchemy import ColumnElement, Select, and_, func, literal, not_, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
+from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.videos.entry import ENTRY_KEY, EntryState, VideoEntry
 from lemondata_provider.videos.progress import PROGRESS_KEY, Progress
 from lemondata_provider.videos.spending import Charge, as_number, read_charges
@@ -37,21 +38,11 @@ _KEY = ("dag_run_id", "task_id", "map_index")
 
 
 @dataclass(frozen=True)
-class Place:
-    """The names of a task instance."""
-
-    dag_id: str
-    run_id: str
-    task_id: str
-    map_index: int = -1
-
-
-@dataclass(frozen=True)
 class StoredVideo:
     """
     The video of a task instance, as it is stored.
 
-    :param place: the task instance.
+    :param task_instance: whose video it is.
     :param try_number: its try.
     :param task_state: its state; ``None`` if it was cleared and is to run again.
     :param changed: when the entry was written.
@@ -59,7 +50,7 @@ class StoredVideo:
     :param progress: what its trigger recorded last.
     """
 
-    place: Place
+    task_instance: TaskInstanceKey
     try_number: int
     task_state: str | None
     changed: datetime
@@ -94,9 +85,9 @@ class Page:
     next: str | None
 
 
-def find(session: Session, place: Place) -> StoredVideo | None:
+def find(session: Session, task_instance: TaskInstanceKey) -> StoredVideo | None:
     """Return the video of a task instance, or ``None`` if it has none."""
-    conditions = [getattr(XComModel, name) == value for name, value in vars(place).items()]
+    conditions = [getattr(XComModel, name) == value for name, value in vars(task_instance).items()]
     rows = _with_values(session, select(*_ORDER).where(XComModel.key == ENTRY_KEY, *conditions))
     return next(_videos(rows), None)
 
@@ -226,16 +217,15 @@ def _with_values(session: Session, keys: Any) -> Sequence[Any]:
 
 
 def _same_task_instance(xcom: Any) -> ColumnElement[bool]:
-    return and_(*(getattr(TaskInstance, field.name) == getattr(xcom, field.name) for field in fields(Place)))
+    return and_(*(getattr(TaskInstance, field.name) == getattr(xcom, field.name) for field in fields(TaskInstanceKey)))
 
 
 def _videos(rows: Iterable[Any]) -> Iterator[StoredVideo]:
     for row in rows:
         entry = VideoEntry.from_json(row.value)
         if entry is not None:
-            place = Place(row.dag_id, row.run_id, row.task_id, row.map_index)
-            progress = Progress.from_json(row.progress)
-            yield StoredVideo(place, row.try_number, row.state, row.timestamp, entry, progress)
+            key, progress = TaskInstanceKey.of(row), Progress.from_json(row.progress)
+            yield StoredVideo(key, row.try_number, row.state, row.timestamp, entry, progress)
 
 
 def _cursor(row: Any) -> str:

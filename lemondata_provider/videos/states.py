@@ -9,7 +9,7 @@ from lemondata_provider.videos.entry import EntryState
 WAITING = frozenset(
     {"deferred", "running", "queued", "scheduled", "restarting", "up_for_retry", "up_for_reschedule"},
 )
-"""The states of a task instance that will still look after its video."""
+"""The states of a task instance that still wait for the video."""
 
 
 class VideoState(str, Enum):

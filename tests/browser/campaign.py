@@ -1,4 +1,4 @@
-"""The runs whose videos the tests look at: four clips, one with markup, one that fails, one that nobody knows of."""
+"""The runs whose videos the tests show: four clips, one with markup, one that fails, one with an unknown outcome."""
 
 from __future__ import annotations
 

@@ -54,7 +54,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def sandbox() -> Iterator[Sandbox]:
-    """A sandbox whose pictures are large enough to be looked at."""
+    """A sandbox whose pictures are large enough for screenshots."""
     with Sandbox(Settings(generation_seconds=4.0, scale_down=2)) as running:
         yield running
 

@@ -16,7 +16,7 @@ def session(request: pytest.FixtureRequest) -> Iterator[Session]:
     try:
         engine = made.__enter__()
     except ServerMissingError as error:
-        pytest.skip(str(error))
+        pytest.skip(str(error))  # it says which server or client is missing, and what brings it
     create_tables(engine)
     with Session(engine) as opened:
         yield opened

@@ -6,14 +6,15 @@ from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 
+from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.videos.card import card
 from lemondata_provider.videos.entry import EntryError, EntryState, Paid, VideoEntry
 from lemondata_provider.videos.progress import Progress
-from lemondata_provider.videos.query import Place, StoredVideo
+from lemondata_provider.videos.query import StoredVideo
 from tests.videos.database import NOW
 
 CREATED = 1_800_000_000.0
-PLACE = Place("d", "manual__2026/1", "t & u", 3)
+PLACE = TaskInstanceKey("d", "t & u", "manual__2026/1", 3)
 
 
 def show(state: EntryState = EntryState.COMPLETED, task_state: str | None = "success", **fields: Any) -> dict[str, Any]:
@@ -39,7 +40,7 @@ def test_card_of_a_finished_video_has_everything_that_is_known_of_it():
         settled_cost="0.1",
         earlier=(Paid("ldtask_0", "0.2", CREATED),),
     )
-    assert (shown["dag_id"], shown["run_id"], shown["task_id"], shown["map_index"]) == tuple(vars(PLACE).values())
+    assert {name: shown[name] for name in vars(PLACE)} == vars(PLACE)
     assert (shown["state"], shown["try_number"], shown["video_task"]) == ("completed", 2, "ldtask_1")
     assert (shown["prompt"], shown["request"], shown["size"]) == ("<b>x</b>", {"duration": 4}, 5)
     assert shown["cost"] == {"estimated": None, "settled": "0.1"}

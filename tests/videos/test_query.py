@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
+from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.videos.entry import EntryState, Paid
 from lemondata_provider.videos.progress import Progress
-from lemondata_provider.videos.query import Filters, Place, charges, choices, count, find, page, typical_seconds
+from lemondata_provider.videos.query import Filters, charges, choices, count, find, page, typical_seconds
 from lemondata_provider.videos.states import WAITING, VideoState, video_state
 from tests.videos.database import NOW, minutes
 
@@ -15,15 +16,15 @@ EVERYTHING = Filters()
 
 
 def tasks(session: Any, filters: Filters = EVERYTHING, **options: Any) -> list[str]:
-    return [video.place.task_id for video in page(session, filters, **options).videos]
+    return [video.task_instance.task_id for video in page(session, filters, **options).videos]
 
 
-def walk(session: Any, filters: Filters, limit: int) -> list[list[Place]]:
+def walk(session: Any, filters: Filters, limit: int) -> list[list[TaskInstanceKey]]:
     """Return all pages, from cursor to cursor."""
     pages, after = [], None
     while True:
         found = page(session, filters, limit, after)
-        pages.append([video.place for video in found.videos])
+        pages.append([video.task_instance for video in found.videos])
         after = found.next
         if after is None:
             return pages
@@ -33,9 +34,9 @@ def test_page_is_newest_first_with_task_instance_and_progress(session, rows):
     rows.add("old", at=minutes(-5), model="veo3.1-fast")
     rows.add("d/r/2/new#3", "deferred", state=EntryState.SUBMITTED, progress=Progress("processing", 5.0, 40.0))
     new, old = page(session, EVERYTHING).videos
-    assert (new.place, new.task_state, new.changed) == (Place("d", "r/2", "new", 3), "deferred", NOW)
+    assert (new.task_instance, new.task_state, new.changed) == (TaskInstanceKey("d", "new", "r/2", 3), "deferred", NOW)
     assert (new.progress, new.try_number) == (Progress("processing", 5.0, 40.0), 1)
-    assert (old.place.task_id, old.entry.model, old.progress) == ("old", "veo3.1-fast", None)
+    assert (old.task_instance.task_id, old.entry.model, old.progress) == ("old", "veo3.1-fast", None)
 
 
 def test_page_of_an_empty_database_is_empty(session):
@@ -114,9 +115,14 @@ def test_filter_by_state_finds_what_video_state_says(session, rows, state):
 def test_find_returns_the_video_of_one_task_instance_only(session, rows):
     rows.add("d/r/t", model="m")
     rows.add("d/r/t#1", model="n")
-    found = [find(session, place) for place in (Place("d", "r", "t"), Place("d", "r", "t", 1))]
+    found = [find(session, place) for place in (TaskInstanceKey("d", "t", "r"), TaskInstanceKey("d", "t", "r", 1))]
     assert [video and video.entry.model for video in found] == ["m", "n"]
-    for place in (Place("d", "r", "t", 2), Place("~", "r", "t"), Place("", "r", "t"), Place("d", "r2", "t")):
+    for place in (
+        TaskInstanceKey("d", "t", "r", 2),
+        TaskInstanceKey("~", "t", "r"),
+        TaskInstanceKey("", "t", "r"),
+        TaskInstanceKey("d", "t", "r2"),
+    ):
         assert find(session, place) is None
 
 
@@ -125,10 +131,10 @@ def test_page_with_an_edited_entry_shows_the_others(session, rows, stored):
     for number in range(3):
         rows.add(f"t{number}", at=minutes(number), **({"stored_value": stored} if number == 1 else {}))
     assert [task for part in walk(session, EVERYTHING, 1) for task in part] == [
-        Place("dag", "run", "t2"),
-        Place("dag", "run", "t0"),
+        TaskInstanceKey("dag", "t2", "run"),
+        TaskInstanceKey("dag", "t0", "run"),
     ]
-    assert find(session, Place("dag", "run", "t1")) is None
+    assert find(session, TaskInstanceKey("dag", "t1", "run")) is None
     assert len(list(charges(session, EVERYTHING))) == 2
     typical_seconds(session, EVERYTHING, {"m"})
     choices(session, EVERYTHING)

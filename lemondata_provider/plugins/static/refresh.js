@@ -1,11 +1,11 @@
-/** When to ask the server again: only while a video is in flight and somebody can see the page. */
+/** When to ask the server again: only while a video is in flight and the page can be seen. */
 
 const PAUSE = 5_000; // milliseconds
 const LONGEST_PAUSE = 60_000;
 
 /**
  * Call `refresh` again and again while it returns true, and at once when the page is seen again; it gets true if
- * somebody asked, or comes back.
+ * a person asked for it, or comes back.
  *
  * After an error the pause doubles, up to a minute. Of what is returned, `start(inFlight)` begins to wait, `now()` asks
  * at once, and `stop()` ends all.
