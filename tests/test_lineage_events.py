@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 pytestmark = pytest.mark.slow
-ROOT = Path(__file__).parents[1]
 DAG = """
 import os
 from airflow.sdk import dag
@@ -59,7 +58,6 @@ def events(sandbox: Any, tmp_path: Path) -> list[dict[str, Any]]:
     file = tmp_path / "events.jsonl"
     environment = {
         **os.environ,
-        "PYTHONPATH": str(ROOT),
         "AIRFLOW_HOME": str(tmp_path),
         "AIRFLOW__CORE__DAGS_FOLDER": str(tmp_path / "dags"),
         "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "file", "log_file_path": str(file), "append": True}),

@@ -64,7 +64,7 @@ def home(tmp_path: Path) -> Path:
 
 
 def run(home: Path, *command: str, **more: str) -> str:
-    own = {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags"), "PYTHONPATH": str(ROOT)}
+    own = {"AIRFLOW_HOME": str(home), "AIRFLOW__CORE__DAGS_FOLDER": str(home / "dags")}
     answer = subprocess.run(command, env={**os.environ, **own, **more}, capture_output=True, text=True, check=False)
     assert answer.returncode == 0, answer.stderr + answer.stdout
     return answer.stdout

@@ -53,8 +53,8 @@ def test_demo_uninterrupted_writes_videos_and_contact_sheet(demo: subprocess.Pop
     assert "320x180 → 640x360" in output
     assert "4 videos skipped, nothing paid" in output
     videos = {"clip-1.mp4", "clip-1-upscaled.mp4", "clip-2.mp4", "clip-2-upscaled.mp4"}
-    sidecars = {f"{video}.json" for video in videos}
-    assert {path.name for path in (tmp_path / "out").iterdir()} == {*videos, *sidecars, "contact-sheet.png"}
+    beside = {f"{video}.{suffix}" for video in videos for suffix in ("json", "jpg")}
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {*videos, *beside, "contact-sheet.png"}
     assert left_over(tmp_path) == []
     written = [path.read_bytes() for path in (tmp_path / ".demo").rglob("*") if path.is_file()]
     assert not any(SECRET.encode() in content for content in [output.encode(), *written])

@@ -179,5 +179,5 @@ def test_execution_timeout_in_the_download_is_charged_once_and_retried_for_nothi
     assert creates(sandbox) == {f"slow download, {task_id}": 1 for task_id in slow_download.WAYS}
     assert "VideoToObjectStorageOperator" in airflow.failures(dag_id, run_id, "not_durable", 1)[0]
     assert {path.name for path in (airflow.home / dag_id).glob("[!.]*")} == {
-        f"{task_id}.mp4{suffix}" for task_id in stored for suffix in ("", ".json")
+        f"{task_id}.mp4{suffix}" for task_id in stored for suffix in ("", ".json", ".jpg")
     }
