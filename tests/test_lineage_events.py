@@ -63,7 +63,13 @@ def events(sandbox: Any, tmp_path: Path) -> list[dict[str, Any]]:
         "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "file", "log_file_path": str(file), "append": True}),
     }
     done = subprocess.run(
-        [sys.executable, "-c", RUN], env=environment, capture_output=True, text=True, check=False, timeout=240
+        [sys.executable, "-c", RUN],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
     )
     assert file.exists(), done.stdout[-3000:] + done.stderr[-3000:]
     return [event for line in file.read_text().splitlines() if "chain." in (event := json.loads(line))["job"]["name"]]

@@ -17,7 +17,7 @@ import importlib.abc, sys
 
 class Refuse(importlib.abc.MetaPathFinder):
     def find_spec(self, name, path=None, target=None):
-        if name.partition(".")[0] in ("av", "numpy"):  # Airflow itself brings the others
+        if name.partition(".")[0] in ("av", "numpy", "uvicorn"):  # Airflow itself needs starlette
             raise ModuleNotFoundError(f"No module named {name!r}", name=name)
 
 sys.meta_path.insert(0, Refuse())
