@@ -16,12 +16,13 @@ from contextlib import contextmanager
 
 import httpx
 
+from lemondata_provider.api.block_writer import Sink
 from lemondata_provider.api.environment import build, ssl_context
 from lemondata_provider.api.errors import BrokenDownloadError, LemonDataError, LinkEndedError
 from lemondata_provider.api.fields import read_retry_after, read_whole
 from lemondata_provider.api.file_link import open_link, shown
 from lemondata_provider.api.http_logs import quiet_http_logs
-from lemondata_provider.api.video_body import PAID, Downloaded, Interrupted, Sink, VideoBody
+from lemondata_provider.api.video_body import PAID, Downloaded, Interrupted, VideoBody
 from lemondata_provider.api.wire import CONNECT_TIMEOUT, READ_TIMEOUT, USER_AGENT
 
 log = logging.getLogger(__name__)
@@ -106,11 +107,15 @@ class _Transfer:
 
     def run(self) -> Downloaded:
         """Send requests until the file is whole."""
-        while True:
-            try:
-                return self._attempt()
-            except Interrupted as interruption:
-                self._prepare_next(interruption)
+        try:
+            while True:
+                try:
+                    return self._attempt()
+                except Interrupted as interruption:
+                    self._prepare_next(interruption)
+        except BaseException:  # a timeout of Airflow's is no Exception
+            self._body.stop()
+            raise
 
     def _attempt(self) -> Downloaded:
         headers = {}

@@ -1,25 +1,14 @@
-"""The bytes of a video on their way to a sink: counted, hashed and checked as they come."""
+"""The bytes of a video on their way to a sink: counted and checked as they come."""
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
-from typing import Protocol
 
+from lemondata_provider.api.block_writer import BlockWriter, Sink
 from lemondata_provider.api.container import SIGNATURE_BYTES, ContainerReader, VideoFacts, container_of
 from lemondata_provider.api.errors import NotAVideoError, VideoTooLargeError
 
 PAID = "The video is paid for; a retry stores it at no cost."
-
-
-class Sink(Protocol):
-    """Where the bytes go; nothing is to be seen of them before the caller publishes them."""
-
-    def write(self, block: bytes) -> None:
-        """Take the next bytes."""
-
-    def restart(self) -> None:
-        """Forget all bytes: the file begins again."""
 
 
 @dataclass(frozen=True)
@@ -54,21 +43,20 @@ class VideoBody:
     """
 
     def __init__(self, sink: Sink, max_bytes: int | None) -> None:
-        self._sink = sink
+        self._writer = BlockWriter(sink)
         self._max_bytes = max_bytes
-        self.received = 0  # and written
+        self.received = 0
         self.most = 0  # before any restart
         self._begin()
 
     def _begin(self) -> None:
-        self._digest = hashlib.sha256()
         self._head = b""
         self._reader: ContainerReader | None = None
 
     def restart(self) -> None:
         """Begin with the first byte again."""
         if self.received:
-            self._sink.restart()
+            self._writer.restart()
         self.received = 0
         self._begin()
 
@@ -97,7 +85,11 @@ class VideoBody:
             raise Interrupted("the answer is empty")
         if self._reader.is_whole is False:
             raise Interrupted("the file is cut: its boxes run past its end, or its index is missing")
-        return Downloaded(self.received, self._digest.hexdigest(), self._reader.facts)
+        return Downloaded(self.received, self._writer.finish(), self._reader.facts)
+
+    def stop(self) -> None:
+        """Let a write under way end, before the file is given up."""
+        self._writer.stop()
 
     def _recognize(self, content_type: str) -> bytes:
         head, self._head = self._head, b""
@@ -109,8 +101,7 @@ class VideoBody:
 
     def _store(self, block: bytes) -> None:
         self.check_size(self.received + len(block))
-        self._sink.write(block)
-        self._digest.update(block)
+        self._writer.write(block)
         if self._reader:
             self._reader.feed(block)
         self.received += len(block)

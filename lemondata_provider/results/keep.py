@@ -22,7 +22,6 @@ from lemondata_provider.api.errors import (
 from lemondata_provider.api.task import Task
 from lemondata_provider.api.video_body import PAID, Downloaded
 from lemondata_provider.results.outputs import Kept, Output, describe, find_usable
-from lemondata_provider.results.overlapping import OverlappingSink
 from lemondata_provider.results.paths import numbered
 from lemondata_provider.results.poster import find_poster, remove_poster, store_poster
 from lemondata_provider.results.sidecar import (
@@ -158,7 +157,7 @@ class _Keeping:
         return None if found is None else describe(self.target, found)
 
     def _write(self, url: str, exclusive: bool) -> Output:
-        sink = OverlappingSink(self.target.sink(exclusive))
+        sink = self.target.sink(exclusive)
         try:
             downloaded = self.downloader.download(url, sink, self._new_link, self.keeper.max_bytes)
             sidecar = Sidecar.of(self.origin, downloaded, self.number, self.videos)

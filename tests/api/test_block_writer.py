@@ -1,12 +1,13 @@
-"""A sink that writes while the next bytes arrive."""
+"""Blocks that are hashed and written while the next bytes arrive."""
 
 from __future__ import annotations
 
+import hashlib
 import threading
 
 import pytest
 
-from lemondata_provider.results.overlapping import OverlappingSink
+from lemondata_provider.api.block_writer import BlockWriter
 
 BLOCK = 4
 
@@ -33,79 +34,72 @@ class FakeSink:
         self.content = b""
         self.calls.append("restart")
 
-    def commit(self) -> None:
-        self.calls.append("commit")
 
-    def abandon(self) -> None:
-        self.calls.append("abandon")
-
-
-def overlapped(sink: FakeSink) -> OverlappingSink:
-    return OverlappingSink(sink, BLOCK)
+def writer_to(sink: FakeSink) -> BlockWriter:
+    return BlockWriter(sink, BLOCK)
 
 
 @pytest.mark.parametrize("sizes", [[1], [BLOCK], [3, 3, 3], [BLOCK] * 5, [1] * 17, [3 * BLOCK + 1, 1]])
 def test_write_blocks_of_any_size_arrive_whole_and_in_order(sizes):
     inner = FakeSink()
-    sink = overlapped(inner)
+    writer = writer_to(inner)
     blocks = [bytes([65 + number]) * size for number, size in enumerate(sizes)]
     for block in blocks:
-        sink.write(block)
-    sink.commit()
+        writer.write(block)
+    assert writer.finish() == hashlib.sha256(inner.content).hexdigest()
     assert inner.content == b"".join(blocks)
-    assert inner.calls == ["commit"]
 
 
 def test_write_sink_is_slow_next_block_is_taken_meanwhile():
     inner = FakeSink()
     inner.let_go.clear()
-    sink = overlapped(inner)
-    sink.write(b"aaaa")
-    sink.write(b"bbb")  # returns although nothing is written
+    writer = writer_to(inner)
+    writer.write(b"aaaa")
+    writer.write(b"bbb")  # returns although nothing is written
     assert inner.content == b""
     inner.let_go.set()
-    sink.commit()
+    writer.finish()
     assert inner.content == b"aaaabbb"
 
 
 def test_write_less_than_a_block_needs_no_thread():
     inner = FakeSink()
-    sink = overlapped(inner)
-    sink.write(b"a")
-    sink.commit()
+    writer = writer_to(inner)
+    writer.write(b"a")
+    writer.finish()
     assert inner.threads == {threading.get_ident()}
 
 
-@pytest.mark.parametrize("call", ["write", "commit", "restart"])
-def test_write_fails_next_call_raises_and_nothing_is_published(call):
+@pytest.mark.parametrize("call", ["write", "finish", "restart"])
+def test_write_fails_next_call_raises(call):
     inner = FakeSink(error=OSError("disk full"))
-    sink = overlapped(inner)
-    sink.write(b"aaaa")
+    writer = writer_to(inner)
+    writer.write(b"aaaa")
     with pytest.raises(OSError, match="disk full"):
-        sink.write(b"bbbb") if call == "write" else getattr(sink, call)()
-    sink.abandon()
-    assert inner.calls == ["abandon"]
+        writer.write(b"bbbb") if call == "write" else getattr(writer, call)()
+    writer.stop()
+    assert inner.content == b""
 
 
 def test_restart_after_some_blocks_forgets_them_all():
     inner = FakeSink()
-    sink = overlapped(inner)
-    sink.write(b"aaaa")
-    sink.write(b"bb")
-    sink.restart()
-    sink.write(b"cc")
-    sink.commit()
+    writer = writer_to(inner)
+    writer.write(b"aaaa")
+    writer.write(b"bb")
+    writer.restart()
+    writer.write(b"cc")
+    writer.finish()
     assert inner.content == b"cc"
 
 
-def test_abandon_write_hangs_file_is_given_up_all_the_same():
+def test_stop_write_hangs_returns_all_the_same():
     inner = FakeSink()
     inner.let_go.clear()
-    sink = overlapped(inner)
-    sink.abandon_seconds = 0.01
-    sink.write(b"aaaa")
-    sink.abandon()
-    assert inner.calls == ["abandon"]
+    writer = writer_to(inner)
+    writer.stop_seconds = 0.01
+    writer.write(b"aaaa")
+    writer.stop()
+    assert inner.content == b""
     inner.let_go.set()
 
 
@@ -122,10 +116,10 @@ def test_write_no_more_threads_are_allowed_blocks_are_written_all_the_same(monke
 
     monkeypatch.setattr(threading.Thread, "start", refuse)
     inner = FakeSink()
-    sink = overlapped(inner)
+    writer = writer_to(inner)
     for block in (b"aaaa", b"bbbb", b"cc"):
-        sink.write(block)
-    sink.commit()
+        writer.write(block)
+    writer.finish()
     assert inner.content == b"aaaabbbbcc"
 
 
@@ -133,28 +127,28 @@ class Timeout(BaseException):
     """As Airflow's: no Exception, and raised anywhere."""
 
 
-def test_abandon_timeout_came_before_the_thread_began_nothing_is_published(monkeypatch):
+def test_stop_timeout_came_before_the_thread_began_returns(monkeypatch):
     def time_out(_: threading.Thread) -> None:
         raise Timeout
 
     monkeypatch.setattr(threading.Thread, "start", time_out)
     inner = FakeSink()
-    sink = overlapped(inner)
-    sink.abandon_seconds = 0.01
+    writer = writer_to(inner)
+    writer.stop_seconds = 0.01
     with pytest.raises(Timeout):
-        sink.write(b"aaaa")
-    sink.abandon()
-    assert inner.calls == ["abandon"]
+        writer.write(b"aaaa")
+    writer.stop()
+    assert inner.content == b""
 
 
-def test_abandon_timeout_interrupts_the_waiting_file_is_given_up_all_the_same(mocker):
+def test_stop_timeout_interrupts_the_waiting_is_raised(mocker):
     inner = FakeSink()
     inner.let_go.clear()
-    sink = overlapped(inner)
-    sink.write(b"aaaa")
+    writer = writer_to(inner)
+    writer.write(b"aaaa")
     mocker.patch.object(threading.Event, "wait", side_effect=Timeout)
     with pytest.raises(Timeout):
-        sink.abandon()
+        writer.stop()
     mocker.stopall()
-    assert inner.calls == ["abandon"]
+    assert inner.content == b""
     inner.let_go.set()
