@@ -6,6 +6,7 @@ import hashlib
 import threading
 
 import pytest
+from pytest_mock import MockerFixture
 
 from lemondata_provider.api.block_writer import BlockWriter
 
@@ -40,7 +41,7 @@ def writer_to(sink: FakeSink) -> BlockWriter:
 
 
 @pytest.mark.parametrize("sizes", [[1], [BLOCK], [3, 3, 3], [BLOCK] * 5, [1] * 17, [3 * BLOCK + 1, 1]])
-def test_write_blocks_of_any_size_arrive_whole_and_in_order(sizes):
+def test_write_blocks_of_any_size_arrive_whole_and_in_order(sizes: list[int]) -> None:
     inner = FakeSink()
     writer = writer_to(inner)
     blocks = [bytes([65 + number]) * size for number, size in enumerate(sizes)]
@@ -50,7 +51,7 @@ def test_write_blocks_of_any_size_arrive_whole_and_in_order(sizes):
     assert inner.content == b"".join(blocks)
 
 
-def test_write_sink_is_slow_next_block_is_taken_meanwhile():
+def test_write_sink_is_slow_next_block_is_taken_meanwhile() -> None:
     inner = FakeSink()
     inner.let_go.clear()
     writer = writer_to(inner)
@@ -62,7 +63,7 @@ def test_write_sink_is_slow_next_block_is_taken_meanwhile():
     assert inner.content == b"aaaabbb"
 
 
-def test_write_less_than_a_block_needs_no_thread():
+def test_write_less_than_a_block_needs_no_thread() -> None:
     inner = FakeSink()
     writer = writer_to(inner)
     writer.write(b"a")
@@ -71,7 +72,7 @@ def test_write_less_than_a_block_needs_no_thread():
 
 
 @pytest.mark.parametrize("call", ["write", "finish", "restart"])
-def test_write_fails_next_call_raises(call):
+def test_write_fails_next_call_raises(call: str) -> None:
     inner = FakeSink(error=OSError("disk full"))
     writer = writer_to(inner)
     writer.write(b"aaaa")
@@ -81,7 +82,7 @@ def test_write_fails_next_call_raises(call):
     assert inner.content == b""
 
 
-def test_restart_after_some_blocks_forgets_them_all():
+def test_restart_after_some_blocks_forgets_them_all() -> None:
     inner = FakeSink()
     writer = writer_to(inner)
     writer.write(b"aaaa")
@@ -92,7 +93,7 @@ def test_restart_after_some_blocks_forgets_them_all():
     assert inner.content == b"cc"
 
 
-def test_stop_write_hangs_returns_all_the_same():
+def test_stop_write_hangs_returns_all_the_same() -> None:
     inner = FakeSink()
     inner.let_go.clear()
     writer = writer_to(inner)
@@ -104,7 +105,9 @@ def test_stop_write_hangs_returns_all_the_same():
 
 
 @pytest.mark.parametrize("allowed", [0, 1])
-def test_write_no_more_threads_are_allowed_blocks_are_written_all_the_same(monkeypatch, allowed):
+def test_write_no_more_threads_are_allowed_blocks_are_written_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, allowed: int
+) -> None:
     start = threading.Thread.start
     left = [allowed]
 
@@ -127,7 +130,7 @@ class Timeout(BaseException):
     """As Airflow's: no Exception, and raised anywhere."""
 
 
-def test_stop_timeout_came_before_the_thread_began_returns(monkeypatch):
+def test_stop_timeout_came_before_the_thread_began_returns(monkeypatch: pytest.MonkeyPatch) -> None:
     def time_out(_: threading.Thread) -> None:
         raise Timeout
 
@@ -141,7 +144,7 @@ def test_stop_timeout_came_before_the_thread_began_returns(monkeypatch):
     assert inner.content == b""
 
 
-def test_stop_timeout_interrupts_the_waiting_is_raised(mocker):
+def test_stop_timeout_interrupts_the_waiting_is_raised(mocker: MockerFixture) -> None:
     inner = FakeSink()
     inner.let_go.clear()
     writer = writer_to(inner)
