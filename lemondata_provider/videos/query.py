@@ -24,7 +24,7 @@ from sqlalchemy.orm import Session, aliased
 from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.videos.entry import ENTRY_KEY, EntryState, VideoEntry
 from lemondata_provider.videos.progress import PROGRESS_KEY, Progress
-from lemondata_provider.videos.spending import Charge, as_number, read_charges
+from lemondata_provider.videos.spending import Charge, PaidFields, as_number, read_charges
 from lemondata_provider.videos.states import WAITING, VideoState
 
 MAX_LIST = 20_000  # characters of a list of earlier videos
@@ -139,11 +139,11 @@ def typical_seconds(session: Session, filters: Filters, models: Collection[str])
 
 def charges(session: Session, filters: Filters) -> Iterator[Charge]:
     """Return what was paid for, of entries that were written since then, those of earlier videos included."""
-    names = ("video_task", "model", "state", "estimated_cost", "settled_cost", "created", "completed", "skipped")
-    columns = (XComModel.dag_id, XComModel.timestamp, *map(_text, (*names, "earlier")))
-    for dag_id, written, *texts, earlier in session.execute(_matching(replace(filters, until=None), *columns)):
-        videos = _list(earlier) if earlier else ()
-        yield from read_charges(dag_id, written, dict(zip(names, texts, strict=True)), videos)
+    columns = (XComModel.dag_id, XComModel.timestamp, *map(_text, PaidFields._fields[2:]))
+    statement = _matching(replace(filters, until=None), *columns)
+    for row in session.connection().execute(statement):  # loading by the session takes a tenth longer
+        fields = PaidFields._make(row)
+        yield from read_charges(fields, _list(fields.earlier) if fields.earlier else ())
 
 
 def _list(text: str) -> Any:

@@ -23,6 +23,8 @@ class Charge(NamedTuple):  # of which there are thousands: a dataclass takes sev
     """
     A video that was paid for.
 
+    :param created: when, in seconds since 1970, as it is stored: few sums need it as a time.
+    :param written: stands in for a time that is not there.
     :param estimated: USD at submit time, as text.
     :param settled: USD that were charged, as text.
     """
@@ -30,9 +32,34 @@ class Charge(NamedTuple):  # of which there are thousands: a dataclass takes sev
     video_task: str
     dag_id: str
     model: str
-    at: datetime
+    created: Any
+    written: datetime
     estimated: str | None = None
     settled: str | None = None
+
+    @property
+    def at(self) -> datetime:
+        """Return when it was paid for."""
+        return _instant(self.created) or self.written
+
+
+class PaidFields(NamedTuple):
+    """
+    What is read of a task instance's entry to know what it paid for: its fields as text.
+
+    :param written: when the entry was.
+    """
+
+    dag_id: str
+    written: datetime
+    video_task: str | None
+    model: str | None
+    state: str | None
+    estimated_cost: str | None
+    settled_cost: str | None
+    created: str | None
+    skipped: str | None
+    earlier: str | None
 
 
 class By(str, Enum):
@@ -102,31 +129,36 @@ def spending(
         known = videos.get(charge.video_task)
         videos[charge.video_task] = charge if known is None else _merged(known, charge)
     rows: defaultdict[str, Sum] = defaultdict(Sum)
-    total, key_of = Sum(), _KEYS[by]
+    key_of = _KEYS[by]
     for charge in videos.values():
         if (since is None or charge.at >= since) and (until is None or charge.at < until):
             rows[key_of(charge)].add(charge)
-            total.add(charge)
-    return Spending(by, dict(sorted(rows.items())), total)
+    return Spending(by, dict(sorted(rows.items())), _total(rows.values()))
 
 
-def read_charges(dag_id: str, written: datetime, entry: Mapping[str, str | None], earlier: Any) -> Iterator[Charge]:
+def _total(rows: Iterable[Sum]) -> Sum:
+    total = Sum()
+    for row in rows:
+        total.videos += row.videos
+        total.estimated += row.estimated
+        total.settled += row.settled
+    return total
+
+
+def read_charges(row: PaidFields, earlier: Any) -> Iterator[Charge]:
     """
-    Return what a task instance paid for, from the fields of its entry as text.
+    Return what a task instance paid for.
 
-    :param written: when the entry was; stands in for a time that it does not have.
-    :param earlier: the entry's list of videos that were paid for before.
+    :param row: its entry.
+    :param earlier: the entry's list of videos that were paid for before, as JSON values.
     """
-    model = str(entry["model"] or "")
-    task = entry["video_task"]
-    if task and not _is_free(entry):
-        at = _instant(entry["created"]) or written
-        yield Charge(task, dag_id, model, at, entry["estimated_cost"], entry["settled_cost"])
+    model = row.model or ""
+    if row.video_task and not _is_free(row):
+        yield Charge(row.video_task, row.dag_id, model, row.created, row.written, row.estimated_cost, row.settled_cost)
     for video in earlier if isinstance(earlier, list) else ():
         if isinstance(video, Mapping) and isinstance(task := video.get("video_task"), str):
             cost = video.get("cost")
-            at = _instant(video.get("at")) or written
-            yield Charge(task, dag_id, model, at, cost if isinstance(cost, str) else None)
+            yield Charge(task, row.dag_id, model, video.get("at"), row.written, cost if isinstance(cost, str) else None)
 
 
 def as_number(value: Any) -> float | None:
@@ -138,11 +170,11 @@ def as_number(value: Any) -> float | None:
     return number if math.isfinite(number) else None
 
 
-def _is_free(entry: Mapping[str, str | None]) -> bool:
+def _is_free(row: PaidFields) -> bool:
     """Return whether nothing was charged: the file of another task instance was there, or the generation failed."""
-    if entry["estimated_cost"] or entry["settled_cost"]:
+    if row.estimated_cost or row.settled_cost:
         return False
-    return entry["skipped"] in _TRUE or entry["state"] == EntryState.FAILED.value
+    return row.skipped in _TRUE or row.state == EntryState.FAILED.value
 
 
 def _merged(one: Charge, other: Charge) -> Charge:

@@ -6,20 +6,15 @@ from typing import Any
 
 import pytest
 
-from lemondata_provider.videos.spending import By, Charge, read_charges, spending
+from lemondata_provider.videos.spending import By, Charge, PaidFields, read_charges, spending
 from tests.videos.database import NOW
 
-ENTRY: dict[str, Any] = {
-    **dict.fromkeys(("settled_cost", "created", "completed", "skipped")),
-    "video_task": "ldtask_1",
-    "model": "m",
-    "state": "completed",
-    "estimated_cost": "0.60",
-}
+PAID = PaidFields("d", NOW, "ldtask_1", "m", "completed", "0.60", None, None, None, None)
 
 
 def charge(task: str, estimated: str | None = None, settled: str | None = None, **fields: Any) -> Charge:
-    return Charge(task, **{"dag_id": "d", "model": "m", "at": NOW, **fields}, estimated=estimated, settled=settled)
+    fields = {"dag_id": "d", "model": "m", "created": None, "written": NOW, **fields}
+    return Charge(task, **fields, estimated=estimated, settled=settled)
 
 
 def test_spending_keeps_estimates_and_settled_costs_apart():
@@ -38,7 +33,7 @@ def test_spending_keeps_estimates_and_settled_costs_apart():
 def test_spending_by_any_key_adds_up_to_the_total(by, keys):
     charges = [
         charge("1", "0.1", dag_id="b", model="n"),
-        charge("2", "0.2", dag_id="a", at=NOW - timedelta(days=1)),
+        charge("2", "0.2", dag_id="a", written=NOW - timedelta(days=1)),
         charge("3", "0.4", "0.3", dag_id="c"),
     ]
     result = spending(charges, by)
@@ -49,14 +44,14 @@ def test_spending_by_any_key_adds_up_to_the_total(by, keys):
 
 def test_spending_counts_a_video_of_two_task_instances_once_for_the_one_that_submitted():
     submitted = charge("1", "0.60", dag_id="submit")
-    waited = charge("1", None, "0.50", dag_id="wait", at=NOW + timedelta(days=1))
+    waited = charge("1", None, "0.50", dag_id="wait", written=NOW + timedelta(days=1))
     for both in ([submitted, waited], [waited, submitted]):
         result = spending(both, By.DAG).to_json()
         assert result["rows"] == [{"key": "submit", "videos": 1, "estimated": "0.00", "settled": "0.50"}]
 
 
 def test_spending_of_a_time_leaves_out_what_was_paid_before_or_then():
-    charges = [charge(str(hour), "1", at=NOW + timedelta(hours=hour)) for hour in range(4)]
+    charges = [charge(str(hour), "1", written=NOW + timedelta(hours=hour)) for hour in range(4)]
     result = spending(charges, since=NOW + timedelta(hours=1), until=NOW + timedelta(hours=3))
     assert result.total.videos == 2
 
@@ -92,15 +87,15 @@ def test_spending_with_an_edited_cost_counts_the_video_without_it(cost):
     ],
 )
 def test_read_charges_takes_what_was_charged_only(fields, paid):
-    assert len(list(read_charges("d", NOW, {**ENTRY, **fields}, None))) == paid
+    assert len(list(read_charges(PAID._replace(**fields), None))) == paid
 
 
 @pytest.mark.parametrize("created", [None, "soon", "NaN", "1e300", "-1e300"])
 def test_read_charges_without_a_time_takes_that_of_the_row(created):
-    (found,) = read_charges("d", NOW, {**ENTRY, "created": created}, [])
+    (found,) = read_charges(PAID._replace(created=created), [])
     assert found.at == NOW
 
 
 @pytest.mark.parametrize("earlier", ["x", 5, {}, [5], [{}], [{"video_task": 5}], [None]])
 def test_read_charges_of_an_edited_list_takes_the_video_itself(earlier):
-    assert [found.video_task for found in read_charges("d", NOW, ENTRY, earlier)] == ["ldtask_1"]
+    assert [found.video_task for found in read_charges(PAID, earlier)] == ["ldtask_1"]
