@@ -98,7 +98,8 @@ async def _burst(url: str, size: int, progress: str, seed: int) -> Outcome:
 
     async def wait_for(task: Created) -> None:
         trigger = trigger_of(task, name, last_request_at=task.created)
-        cast(Any, trigger).task_instance = SimpleNamespace(dag_id="d", run_id=name, task_id=str(task.number), map_index=-1)
+        key = {"dag_id": "burst", "run_id": name, "task_id": str(task.number), "map_index": -1}
+        cast(Any, trigger).task_instance = SimpleNamespace(**key)
         event = await event_of(trigger)
         if event["error"] is None:
             detected[task.number] = time.time()
