@@ -10,11 +10,11 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page
 
 ROOT = Path(__file__).parents[2]
-FOLDERS = [ROOT / "build/screenshots"] + ([ROOT / "docs"] if os.environ.get("LEMONDATA_DOCS") else [])
+FOLDERS = [ROOT / "build/screenshots"] + ([ROOT / "docs/images"] if os.environ.get("LEMONDATA_DOCS") else [])
 
 
 def picture(page: Page, name: str, in_docs: bool = False) -> None:
-    """Write a screenshot to build/, and with LEMONDATA_DOCS=1 in the environment also those for the docs to docs/."""
+    """Write a screenshot to build/, and with LEMONDATA_DOCS=1 in the environment those for the docs to docs/images/."""
     page.evaluate("document.fonts.ready")
     content = page.screenshot(animations="disabled")
     for folder in FOLDERS[: 2 if in_docs else 1]:
