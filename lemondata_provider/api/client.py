@@ -35,6 +35,18 @@ class Client:
     """
     A client for tasks, command lines and notebooks; use it as a context manager, and one in each thread.
 
+    ``api_key`` and ``base_url`` are yours:
+
+    >>> from lemondata_provider.api import calls
+    >>> from lemondata_provider.api.client import Client
+    >>> from lemondata_provider.api.request import VideoRequest
+    >>> request = VideoRequest.checked(model="veo3.1-fast", prompt="A cat.", duration=4)
+    >>> with Client(api_key, base_url) as client:
+    ...     submitted = client.send(calls.submit_video(request))  # this costs money
+    ...     polled = client.send(calls.get_task(submitted.poll_url))
+    >>> polled.id == submitted.id
+    True
+
     :param base_url: with or without scheme, ``/v1`` and a slash at the end; default ``https://api.tokenlab.sh``.
     :param api_key: the LemonData key, sent to the base URL's origin only.
     :param sleep: how to wait between two attempts.
@@ -102,7 +114,16 @@ class AsyncClient:
     """
     The same client for an event loop; see :class:`Client`.
 
-    Making one with a certificate setting that the process has not used yet loads certificates: do that in a thread.
+    >>> import asyncio
+    >>> from lemondata_provider.api import calls
+    >>> from lemondata_provider.api.client import AsyncClient
+    >>> async def names() -> list[str]:
+    ...     async with AsyncClient(api_key, base_url) as client:
+    ...         return [model.id for model in await client.send(calls.list_models())]
+    >>> "veo3.1-fast" in asyncio.run(names())
+    True
+
+    The first client of a process with new certificate settings loads certificates: build it in a thread.
     """
 
     def __init__(

@@ -158,7 +158,7 @@ class Task(Answer):
         """
         Return the result of an Airflow task: plain JSON values, always with the same keys.
 
-        ``operation`` and ``estimated_cost_usd`` come from :class:`~lemondata_provider.api.submit_facts.SubmitFacts`.
+        ``operation`` and ``estimated_cost_usd`` are ``None``: the operator fills them in.
         """
         result: dict[str, Any] = storable(
             {

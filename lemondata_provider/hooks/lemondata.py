@@ -45,11 +45,21 @@ class LemonDataHook(BaseHook):
     """
     Talk to LemonData with an Airflow connection.
 
+    >>> from lemondata_provider.api.request import VideoRequest
+    >>> from lemondata_provider.hooks.lemondata import LemonDataHook
+    >>> hook = LemonDataHook("lemondata_default")
+    >>> request = VideoRequest.checked(model="veo3.1-fast", prompt="A cat.", duration=4)
+    >>> hook.estimate_cost(request)
+    Decimal('0.60')
+    >>> hook.get_model("veo3.1-fast").owned_by
+    'Google'
+
     Source: https://docs.lemondata.cc (authentication).
 
     :param lemondata_conn_id: connection of type ``lemondata``: Password = API key, Host = base URL (default
         ``https://api.tokenlab.sh``), extras ``timeout`` (seconds, default 60), ``requests_per_minute`` (default 1000),
-        ``triggerers`` (how many share it, default 1) and ``verify`` (a CA file).
+        ``triggerers`` (how many share it, default 1), ``user_agent``, ``management_token`` (for balance and usage) and
+        ``verify`` (a CA file).
     :raises ConfigurationError: from every call, if the connection is missing or cannot be used.
     """
 
@@ -70,12 +80,12 @@ class LemonDataHook(BaseHook):
         return Client(**settings.client_arguments())
 
     async def get_async_conn(self) -> AsyncClient:
-        """Return a client for this connection and event loop, without ever blocking the loop."""
+        """Return a client for this connection and event loop, without blocking the loop."""
         settings = await self.aget_settings()
         return AsyncClient(**settings.client_arguments())
 
     async def aget_settings(self) -> ConnectionSettings:
-        """Look up what the connection says, and load its certificates, without ever blocking the loop."""
+        """Read the connection and load its certificates, without blocking the event loop."""
         with self._translate_lookup_errors():
             connection = await self.aget_connection(self.lemondata_conn_id)
         settings = self._read(connection)
@@ -83,7 +93,7 @@ class LemonDataHook(BaseHook):
         return settings
 
     def test_connection(self) -> tuple[bool, str]:
-        """Poll a task that cannot exist, which costs nothing and needs the key: the button "Test" of the form."""
+        """Poll a task that cannot exist: the form's *Test* button. It costs nothing and needs the key."""
         try:
             with self.get_conn() as client:
                 client.send_once(calls.get_task(None, NO_TASK_ID))
@@ -111,7 +121,7 @@ class LemonDataHook(BaseHook):
         Look up one model with its public contract.
 
         :param model: its name.
-        :param patient: ask again on passing trouble, for at most a minute; otherwise ask once and quickly.
+        :param patient: retry transient errors for at most a minute; otherwise send one request with a short timeout.
         :raises ModelNotFoundError: if the service does not know it.
         :raises LemonDataError: if the service cannot be asked.
         """
@@ -121,11 +131,13 @@ class LemonDataHook(BaseHook):
 
     def get_prices(self, model: str, patient: bool = True) -> list[ModelPrice]:
         """
-        Look up what a model costs, at most once in some minutes; no prices if the service tells none.
+        Look up the prices of a model; the list is empty if the service publishes none.
+
+        Prices are cached for five minutes, the answer "no price" for one.
 
         :param model: its name.
-        :param patient: ask again on passing trouble, and raise what remains; otherwise ask once and quickly, and take
-            trouble for an unknown price, which is not asked for again in the next minute.
+        :param patient: retry transient errors for at most a minute, and raise the last one; otherwise send one request
+            with a short timeout, and return no prices after an error.
         :raises LemonDataError: if the service cannot be asked, and ``patient``.
         """
         settings = self._look_up()
@@ -145,12 +157,12 @@ class LemonDataHook(BaseHook):
         return prices or []
 
     def estimate(self, request: VideoRequest, patient: bool = True) -> Estimate:
-        """Say what a request would cost, and why; see :meth:`get_prices`."""
+        """Return what a request would cost, and how that comes about; see :meth:`get_prices`."""
         return estimate(self.get_prices(request.model, patient), seconds_of(request))
 
     def estimate_cost(self, request: VideoRequest) -> Decimal | None:
         """
-        Return what a request would cost in USD, or nothing where that is unknown.
+        Return what a request would cost in USD, or ``None`` if that is unknown.
 
         :param request: what would be submitted; nothing is.
         :raises LemonDataError: if the service cannot be asked.
@@ -211,7 +223,7 @@ class LemonDataHook(BaseHook):
 
     def cancel(self, task_id: str) -> str:
         """
-        Cancel a task, from a worker, and say what came of it.
+        Cancel a task, from a worker, and return the outcome as a sentence.
 
         :param task_id: LemonData's id of the task.
         """
@@ -223,7 +235,7 @@ class LemonDataHook(BaseHook):
             return outcome(task_id, error)
 
     async def acancel(self, task_id: str) -> str:
-        """Do the same from a trigger, without ever blocking the loop."""
+        """Cancel a task, from a trigger, without blocking the event loop; see :meth:`cancel`."""
         try:
             async with await self.get_async_conn() as client:
                 answer = await client.send(calls.cancel_task(task_id))

@@ -37,12 +37,12 @@ class _Server(uvicorn.Server):
 
 
 class Sandbox:
-    """A LemonData double that listens while the `with` block runs.
+    """A LemonData double that listens while the ``with`` block runs.
 
-    :param settings: how it behaves; `reset` comes back to these.
+    :param settings: how it behaves; ``reset`` comes back to these.
     :param host: the address to listen on.
     :param port: the port to listen on; 0 takes a free one.
-    :param files: the folder that keeps the videos; None: a temporary one, removed at the end.
+    :param files: the folder that keeps the videos; ``None``: a temporary one, removed at the end.
     :param clock: tells the time as Unix seconds; a test can pass one that it moves itself.
     :param log: called with each API request after it.
     """
@@ -121,7 +121,7 @@ class Sandbox:
 
     @property
     def connection_uri(self) -> str:
-        """An Airflow connection, as AIRFLOW_CONN_… takes it."""
+        """An Airflow connection, as ``AIRFLOW_CONN_LEMONDATA_DEFAULT`` takes it."""
         return json.dumps({"conn_type": "lemondata", "host": self.url, "password": self.api_key})
 
     @property
@@ -134,7 +134,7 @@ class Sandbox:
         return self.service.configure(changes)
 
     def fault(self, kind: str, on: str = "create", **details: Any) -> None:
-        """Let the next request of a kind go wrong; `times=-1` for all of them."""
+        """Let the next request of a kind go wrong; ``times=-1`` for all of them."""
         self.service.faults.add(Fault.from_mapping({"kind": kind, "on": on, **details}))
 
     @property
