@@ -11,12 +11,13 @@ READY := .ready-$(shell "$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_
 # The tests that `make unit` selects; `make unit T=tests/api` runs one folder.
 T = tests
 
-.PHONY: help demo unit fmt test test-distributed test-hostile lint bench pins clean
+.PHONY: help demo unit fmt test test-distributed test-hostile lint docs bench pins clean
 help:
 	@echo "make demo   generate two clips and upscale them with a real Airflow (local sandbox: no key, no cost)"
 	@echo "make unit   the fast tests, on Airflow $(AIRFLOW); make unit T=tests/api runs one folder"
 	@echo "make fmt    fix what ruff can fix, and format"
 	@echo "make lint   style, types and import layers"
+	@echo "make docs   the docs site, in build/docs; a warning or a dead link fails it"
 	@echo "make test   lint and all tests, on Airflow $(FLOOR) and $(AIRFLOW)"
 	@echo "make test-distributed"
 	@echo "            two triggerers and two workers on PostgreSQL and Redis; the tests kill one of each"
@@ -48,6 +49,9 @@ test-hostile: .venv-distributed/$(READY)
 
 lint: .venv/$(READY)
 	@.ci/lint
+
+docs: .venv/$(READY)
+	@.ci/docs
 
 bench: .venv/$(READY) .venv-distributed/$(READY)
 	@env -u LEMONDATA_API_KEY .ci/bench

@@ -1,4 +1,4 @@
-"""Report waits to Airflow's statistics; docs/scaling.md lists names, kinds and tags."""
+"""Report waits to Airflow's statistics; docs/reference/metrics.md lists names, kinds and tags."""
 
 from __future__ import annotations
 

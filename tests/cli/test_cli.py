@@ -115,7 +115,7 @@ def test_plan_command_documented_example_prints_what_the_page_shows(home, sandbo
     shutil.copy(ROOT / "dags" / "lemondata_daily_clip.py", home / "dags")
     prepared = PREPARED.replace('"planned"', '"lemondata_daily_clip"').replace("2026, 2, 3", "2026, 11, 3")
     run(home, sys.executable, "-c", prepared)
-    (block,) = [block for block in blocks("docs/models.md", "console") if "lemondata plan" in block]
+    (block,) = [block for block in blocks("docs/reference/cli.md", "console") if "lemondata plan" in block]
     command, _, output = block.partition("\n")
     assert lemondata(home, *shlex.split(command)[3:]).strip() == output.strip()
     assert sandbox.ledger.requests("create") == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 
@@ -14,7 +15,8 @@ def main(folder: Path) -> None:
         old.unlink()
     for page in PAGES:
         for number, block in enumerate(blocks(page, "python")):
-            (folder / f"{Path(page).stem.lower()}_{number}.py").write_text(block)
+            name = re.sub(r"\W", "_", page.removesuffix(".md").lower())
+            (folder / f"{name}_{number}.py").write_text(block)
 
 
 if __name__ == "__main__":

@@ -1,8 +1,10 @@
-"""The output of commands in docs/cli.md is what they print."""
+"""docs/reference/cli.md has each command, with the output that it prints."""
 
 from __future__ import annotations
 
 import io
+import json
+import re
 from argparse import Namespace
 from datetime import timedelta
 from pathlib import Path
@@ -10,13 +12,20 @@ from typing import Any
 
 import pytest
 from airflow.cli.simple_table import AirflowConsole
+from rich.console import Console
 from sqlalchemy.orm import Session
 
+from lemondata_provider.api.polling import PollResult, TaskPoller
+from lemondata_provider.api.task import Task, TaskStatus, Video
+from lemondata_provider.cli import get_commands
+from lemondata_provider.cli.costs import balance
 from lemondata_provider.cli.videos import spend, tasks
+from lemondata_provider.cli.watch import watch
+from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.videos.entry import EntryError, EntryState
 from tests.videos.database import NOW, Rows, create_tables, sqlite
 
-PAGE = (Path(__file__).parents[2] / "docs/cli.md").read_text()
+PAGE = (Path(__file__).parents[2] / "docs/reference/cli.md").read_text()
 
 
 @pytest.fixture
@@ -73,3 +82,43 @@ def test_tasks_as_yaml_prints_what_the_page_shows(new_session):
 
 def test_spend_prints_what_the_page_shows(new_session):
     assert printed(spend(asked(by="model"), new_session), "table") in PAGE
+
+
+class WatchedHook:
+    """A hook that polls a task until it is completed."""
+
+    def __init__(self, conn_id: str) -> None:
+        task = Task(id="ldtask_1", poll_url="/v1/tasks/ldtask_1", created=NOW, updated=NOW + timedelta(seconds=41.5))
+        video = Video(url="https://files.example/ldtask_1.mp4")
+        self.tasks = iter(
+            task.model_copy(update=update)
+            for update in (
+                {"status": TaskStatus.PENDING, "progress": 0.0},
+                {"status": TaskStatus.PROCESSING, "progress": 40.0},
+                {"status": TaskStatus.COMPLETED, "progress": 100.0, "videos": (video,)},
+            )
+        )
+
+    def poll(self, poller: TaskPoller) -> PollResult:
+        return poller.on_task(next(self.tasks), NOW.timestamp())
+
+
+def test_watch_prints_what_the_page_shows():
+    shown = io.StringIO()
+    args = Namespace(task="ldtask_1", conn_id="lemondata_default", poll_interval=5.0)
+    hook: Any = WatchedHook
+    answer = watch(args, sleep=lambda _: None, console=Console(file=shown), new_hook=hook)
+    assert f"$ airflow lemondata watch ldtask_1\n{shown.getvalue()}{answer}\n" in PAGE
+
+
+def test_balance_prints_what_the_page_shows(sandbox, context, monkeypatch):
+    connection = {**json.loads(sandbox.connection_uri), "extra": {"management_token": "mt-sandbox"}}
+    monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", json.dumps(connection))
+    SubmitVideoOperator(task_id="clip", model="veo3.1-fast", prompt="a cat", duration=4).execute(context)
+    assert f"$ airflow lemondata balance\n{balance(asked(conn_id='lemondata_default'))}\n" in PAGE
+
+
+def test_page_has_a_section_with_the_options_of_each_command():
+    group: Any = get_commands()[0]
+    names = [command.name for command in group.subcommands]
+    assert sorted(re.findall(r"^## (\w+)\n\n```{generated} options \1\n", PAGE, re.MULTILINE)) == sorted(names)

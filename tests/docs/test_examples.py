@@ -64,7 +64,7 @@ def test_readme_dag_uses_a_model_that_is_listed_today(example: Any) -> None:
 
 
 def test_documented_catalog_expressions_have_their_documented_values() -> None:
-    (source,) = [block for block in blocks("docs/models.md", "python") if "recommend(" in block]
+    (source,) = [block for block in blocks("docs/reference/models.md", "python") if "recommend(" in block]
     names: dict[str, Any] = {}
     lines = [line.partition("  # ") for line in source.splitlines() if line]
     for code, _, value in lines:

@@ -51,6 +51,33 @@ def test_relative_link_leads_to_a_file_and_a_heading(page: str) -> None:
         assert not anchor or anchor in anchors(str(linked.resolve().relative_to(ROOT))), target
 
 
+OWN = re.compile(
+    r"https://(?:github\.com/[\w-]+/airflow-provider-lemondata/(?:blob|tree|raw)/main|"
+    r"raw\.githubusercontent\.com/[\w-]+/airflow-provider-lemondata/main)/([\w./-]+)"
+    r"|https://[\w.-]+/airflow-provider-lemondata/([\w./-]*)(?=[#)\s>\"'`]|$)",
+    re.MULTILINE,
+)
+
+
+def own_files(part: str) -> list[str]:
+    """Return the files of the repository that the absolute links of a text lead to."""
+    return [file or f"docs/{page or 'index.html'}".replace(".html", ".md") for file, page in OWN.findall(part)]
+
+
+def test_own_files_are_those_of_the_repository_and_of_the_site() -> None:
+    repository = "https://github.com/me/airflow-provider-lemondata"
+    assert own_files(f"[a]({repository}/blob/main/dags/a.py#L1), {repository} and {repository}/issues") == ["dags/a.py"]
+    assert own_files("https://me.github.io/airflow-provider-lemondata/reference/cli.html#plan") == [
+        "docs/reference/cli.md"
+    ]
+    assert own_files("(https://me.github.io/airflow-provider-lemondata/)") == ["docs/index.md"]
+
+
+@pytest.mark.parametrize("page", [*PAGES, "CHANGELOG.md", "pyproject.toml", "lemondata_provider/get_provider_info.py"])
+def test_absolute_link_into_repository_or_site_leads_to_a_file(page: str) -> None:
+    assert [file for file in own_files(text(page)) if not (ROOT / file).exists()] == []
+
+
 def parser_of(name: str) -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog=name, exit_on_error=False)
     for argument in COMMANDS[name].args:
@@ -66,9 +93,9 @@ def test_documented_command_has_only_existing_options(page: str, line: str) -> N
 
 
 def documented(command: str) -> tuple[list[str], str]:
-    """Return the arguments and the output of a command that docs/models.md shows."""
+    """Return the arguments and the output of a command that docs/reference/cli.md shows."""
     prompt = f"$ airflow lemondata {command}"
-    (shown,) = [block for block in blocks("docs/models.md", "console") if block.startswith(prompt)]
+    (shown,) = [block for block in blocks("docs/reference/cli.md", "console") if block.startswith(prompt)]
     line, _, output = shown.partition("\n")
     return shlex.split(line)[3:], output.strip()
 
@@ -116,7 +143,7 @@ def test_contributing_glossary_has_at_most_twenty_words() -> None:
 
 
 def test_documented_recommendations_are_in_the_catalog_in_the_same_order() -> None:
-    table = rows(between("docs/models.md", "## Choosing a model", "Another data file"))
+    table = rows(between("docs/reference/models.md", "## The catalog in code", "The guide's two upscalers"))
     documented = {words(purpose)[0]: tuple(models.split(", ")) for purpose, models in table}
     recommended = load().recommendations
     assert documented.keys() == recommended.keys()
