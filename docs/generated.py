@@ -148,6 +148,17 @@ TABLES: dict[str, Callable[..., str]] = {
 }
 
 
+TYPES = {
+    "Text": "str",
+    "Texts": "list[str]",
+    "Object": "dict[str, Any]",
+    "Objects": "list[dict[str, Any]]",
+    "Switch": "bool",
+    "Integer": "int",
+    "Number": "float",
+}
+
+
 class Generated(SphinxDirective):
     """Put a table of the code into a page."""
 
@@ -161,7 +172,22 @@ class Generated(SphinxDirective):
         return self.parse_text_to_nodes(TABLES[name](*arguments))
 
 
+def name_types() -> None:
+    """Name the types of templated parameters: a reader of the page does not know our aliases of them."""
+    from lemondata_provider.operators.video import SubmitVideoOperator  # noqa: PLC0415 # the path is set by then
+    from lemondata_provider.sensors.task import TaskSensor  # noqa: PLC0415 # the same
+    from lemondata_provider.transfers.video_to_object_storage import (  # noqa: PLC0415 # the same
+        VideoToObjectStorageOperator,
+    )
+
+    for operator in (SubmitVideoOperator, TaskSensor, VideoToObjectStorageOperator):
+        annotations = inspect.unwrap(operator.__init__).__annotations__
+        for name, annotation in annotations.items():
+            annotations[name] = re.sub(r"\b[A-Z]\w+\b", lambda match: TYPES.get(match[0], match[0]), annotation)
+
+
 def setup(app: Sphinx) -> dict[str, Any]:
     """Let Sphinx know the directive."""
+    name_types()
     app.add_directive("generated", Generated)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

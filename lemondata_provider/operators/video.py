@@ -51,12 +51,14 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
     """
     Submit a video to LemonData, and wait for it if asked to.
 
-    All request fields are templated, also inside lists and dicts; what is left out is not sent, so that the service's
-    own default holds. Inline media (``data:`` URLs) are sent, and shown nowhere. Media fields also take files:
-    ``s3://[conn@]bucket/key``, ``gs://``, ``abfs://``, ``file:///path`` or an absolute path. Returns a dict with
+    All request fields are templated, also inside lists and dicts. Fields that you leave out are not sent: the service's
+    default holds. Inline media (``data:`` URLs) are sent, and shown nowhere. Media fields also take files:
+    ``s3://[conn@]bucket/key``, ``gs://``, ``abfs://``, ``file:///path`` or an absolute path.
+
+    Returns a dict with
     ``task_id``, ``poll_url``, ``status``, ``model``, ``operation``, ``progress``, ``video_url``, ``videos``,
     ``billing_transaction_id``, ``estimated_cost_usd``, ``created``, ``updated``, ``generation_seconds``,
-    ``output_path``, ``output_uri``, ``outputs``, ``poster_path`` and ``skipped``; what is not known is ``None``.
+    ``output_path``, ``output_uri``, ``outputs``, ``poster_path`` and ``skipped``; an unknown value is ``None``.
     ``video_url``, ``output_path`` and ``output_uri`` are XComs of their own: the next task takes
     ``video_url=this.output["video_url"]``.
 
@@ -65,8 +67,8 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
     :param model: the model that generates, for example ``veo3.1-fast``.
     :param prompt: what the video shows.
     :param operation: ``text-to-video``, ``image-to-video``, ``reference-to-video``, ``start-end-to-video``,
-        ``video-to-video``, ``motion-control``, ``audio-to-video`` or ``video-extension``; default: what the inputs
-        mean to the model, which is sent and returned.
+        ``video-to-video``, ``motion-control``, ``audio-to-video`` or ``video-extension``. Default: inferred from the
+        inputs and the model, sent and returned.
     :param image_url: URL of the first image, the most portable image input.
     :param image: the image itself as a ``data:`` URL; some models take a URL here.
     :param image_urls: URLs of 1 to 9 images, for models that take several.
@@ -80,7 +82,7 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
     :param audio_urls: URLs of 1 to 3 reference audios, by model.
     :param source_task_id: LemonData's id of an earlier task, to upscale or extend its video; sent as ``task_id``.
     :param kling_elements: 1 to 3 of ``{"name", "description", "element_input_urls"}``, named ``@name`` in the prompt.
-    :param output_audio: whether the video has sound; left out, the Veo 3 family has it on.
+    :param output_audio: whether the video has sound. Default: the service's, which is sound for the Veo 3 family.
     :param duration: length in seconds; -1 lets some models choose.
     :param aspect_ratio: for example ``16:9``, ``9:16`` or ``1:1``.
     :param resolution: ``720p``, ``1080p`` or ``4k``; more by model.
@@ -88,58 +90,56 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
     :param negative_prompt: what the video should not show.
     :param seed: the same seed and prompt give a similar video.
     :param cfg_scale: how closely the prompt is followed.
-    :param motion_strength: how much moves.
+    :param motion_strength: amount of motion.
     :param watermark: whether the video has a watermark, by model.
     :param return_last_frame: whether the result has ``last_frame_url``, by model.
-    :param user: your own name for who asked, passed on to the service.
-    :param extra_params: more fields to send along, for what is newer than this package.
+    :param user: your own name of the user, passed on to the service.
+    :param extra_params: more fields to send, for those that are newer than this package.
     :param lemondata_conn_id: connection of type ``lemondata``, default ``lemondata_default``.
     :param output_path: where the finished video is stored: ``s3://``, ``gs://``, ``abfs://``, ``file://`` or an
         absolute path, with a connection as ``s3://conn@bucket/…``, or an ``ObjectStoragePath``. One that ends in ``/``
         is a folder, in which the file is ``<task_id>[-<map_index>].mp4``. More videos become ``clip-2.mp4`` and so on.
-        Waits for completion. Default: the video is stored nowhere.
-    :param if_exists: what happens if the file is there: ``skip`` returns it and submits nothing, unless it is the
-        video of another request, which fails (default); ``overwrite`` replaces it; ``fail`` accepts only the file of
-        this very task.
+        The operator waits for completion then. Default: the video is not stored.
+    :param if_exists: what to do with a file that exists. ``skip`` (default) returns it and submits nothing, and fails
+        for the video of another request; ``overwrite`` replaces it; ``fail`` accepts only the file of this task.
     :param max_bytes: refuse to store a larger video, default 2 GiB.
     :param asset_partition: ``file`` gives the events of ``outlets`` the file's path as partition key (3.3 and newer),
         so that each file starts a run of a DAG with a ``PartitionedAssetTimetable``; default: no key.
     :param expect: what the stored video must be: ``{"duration": (3.5, 4.5), "min_height": 720, "audio": True}``, also
         ``min_width``, ``width``, ``height``, ``container`` and ``aspect_ratio``; ``"request"`` compares it with the
-        request. Default: nothing is compared.
-    :param on_mismatch: ``warn`` if it is not (default), or ``fail``; the file stays.
+        request. Default: no comparison.
+    :param on_mismatch: for a video that is not as expected, ``warn`` (default) or ``fail``; the file stays.
     :param wait_for_completion: return the finished video instead of the submitted task, default ``False``.
-    :param deferrable: wait in the triggerer, where minutes of waiting hold no worker; default ``True``, whatever
-        Airflow's own default is.
-    :param poll_interval: the pause aimed at between two polls, in seconds, default 5.
-    :param timeout: how long to wait for the video, in seconds or as a timedelta, default 3600; over all retries where
-        the submit is durable.
-    :param durable: store the submit in Airflow's task state store (Airflow 3.3 and newer), so that a retry finds its
-        task instead of paying for another one; default ``True``.
-    :param on_unknown_submit: what a retry does if the answer to an earlier submit got lost: ``fail`` (default), or
-        ``resubmit`` it, which may pay twice.
-    :param on_clear: what a new try does after a person cleared the task: ``reuse`` the video while it is there
-        (default), or ``regenerate`` it.
-    :param resubmit_failed: whether an Airflow retry submits a failed generation again; default ``False``.
-    :param cancel_on_kill: whether the task at LemonData is cancelled when a user ends the Airflow task (marks it or
-        its run, or clears it with ``on_clear="regenerate"``); default ``True``. Only queued tasks of some models can
-        be; the log says what came of it.
+    :param deferrable: wait in the triggerer, and hold no worker; default ``True``, whatever Airflow's own default is.
+    :param poll_interval: target pause between two polls, in seconds, default 5.
+    :param timeout: maximum wait for the video, in seconds or as a timedelta, default 3600; over all retries if the
+        submit is durable.
+    :param durable: store the submit in Airflow's task state store (Airflow 3.3 and newer): a retry finds its task, and
+        does not pay for another one; default ``True``.
+    :param on_unknown_submit: what a retry does if the answer to an earlier submit was lost: ``fail`` (default), or
+        ``resubmit``, which may pay twice.
+    :param on_clear: what a new try does after a user cleared the task: ``reuse`` the video while it exists (default),
+        or ``regenerate`` it.
+    :param resubmit_failed: let an Airflow retry submit a failed generation again; default ``False``.
+    :param cancel_on_kill: cancel the task at LemonData when a user ends the Airflow task (marks it or its run, or
+        clears it with ``on_clear="regenerate"``); default ``True``. LemonData cancels only queued tasks of some models;
+        the log has the outcome.
     :param on_timeout: at the deadline, ``leave`` the task at LemonData alone (default), or ``cancel`` it.
     :param fallback_models: models to try in this order if one is not found, not allowed or without channels.
-    :param validation: what is checked against the catalog of models before a submit, and as far as it is literal when
-        the DAG is read: ``strict`` refuses what the documentation does not give the model (default), ``warn`` logs it,
-        ``off`` checks nothing. A model that is not in the catalog is always allowed.
-    :param check_live: check the request against what the service says of the model today; default ``False``.
-    :param max_cost_usd: refuse, before submitting, what would cost more USD at today's price; default: no limit.
-    :param unknown_cost: with a maximum, ``refuse`` what cannot be priced beforehand (default), or ``allow`` it.
-    :param blank_as_none: leave out what an empty cell or a template makes of nothing (``""``, ``"None"``, ``None``),
-        also inside lists and dicts; default ``False``: such a rendered or mapped value is refused.
-    :param retry_policy: Airflow's (3.3 and newer), default and for ``None``
+    :param validation: check of the request against the catalog of models, before the submit, and of literal values when
+        the DAG is parsed: ``strict`` (default) refuses a request that the model cannot do, ``warn`` logs it, ``off``
+        checks nothing. A model that is not in the catalog is always allowed.
+    :param check_live: check the request against the service's contract of the model today; default ``False``.
+    :param max_cost_usd: refuse, before the submit, a request that costs more USD at today's price; default: no limit.
+    :param unknown_cost: with ``max_cost_usd``, ``refuse`` (default) or ``allow`` a request whose price is unknown.
+    :param blank_as_none: leave out blank values of templates and mapped cells (``""``, ``"None"``, ``None``), also
+        inside lists and dicts; default ``False``: such a value is refused.
+    :param retry_policy: Airflow's retry policy (3.3 and newer). Default:
         :class:`~lemondata_provider.hooks.retry_policy.LemonDataRetryPolicy`.
-    :raises InvalidRequestError: when the DAG is read: what is literal cannot be right.
-    :raises LemonDataFailException: bad input (before anything is sent), a request refused for good, a submit whose
-        outcome is unknown, a failed generation, a deadline that passed: failed at once, without a retry.
-    :raises LemonDataError: what a retry may mend while nothing was submitted: no connection, too many requests.
+    :raises InvalidRequestError: a literal argument is invalid; raised when the DAG is parsed.
+    :raises LemonDataFailException: an invalid request (nothing was sent), a permanently refused request, a submit with
+        an unknown outcome, a failed generation or a passed deadline. The task fails at once, without a retry.
+    :raises LemonDataError: nothing was submitted, and a retry may succeed: no connection, too many requests.
     """
 
     template_fields: Sequence[str] = (*FIELDS, "lemondata_conn_id", "output_path")

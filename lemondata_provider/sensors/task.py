@@ -46,24 +46,24 @@ class TaskSensor(EntryMixin, LemonDataMixin, BaseSensorOperator):
     """
     Wait for a task at LemonData and return its result, the same dict as ``SubmitVideoOperator``.
 
-    It only polls: ending the sensor cancels nothing at LemonData. It fails, and does not go on waiting, when the task
-    failed, was cancelled or is not known, with the API's reason.
+    It only polls: ending the sensor cancels nothing at LemonData. It fails at once, with the API's reason, if the task
+    failed, was cancelled or is unknown.
     ``soft_fail``, ``never_fail`` and ``silent_fail`` mean the same in all modes.
 
     Source: https://docs.lemondata.cc (get-task-status).
 
     :param poll_url: the poll URL, or the whole result of ``SubmitVideoOperator``; templated.
     :param lemondata_conn_id: connection of type ``lemondata``, default ``lemondata_default``; templated.
-    :param poke_interval: the pause aimed at between two polls, in seconds or as a timedelta, default 5.
-    :param timeout: how long to wait, in seconds or as a timedelta, default 3600; then ``AirflowSensorTimeout``.
-    :param deferrable: wait in the triggerer, where minutes of waiting hold no worker; default ``True``, whatever
-        Airflow's own default is. With ``False``, ``mode`` says how: ``poke`` or ``reschedule``.
-    :param retry_policy: Airflow's (3.3 and newer), default and for ``None``
+    :param poke_interval: target pause between two polls, in seconds or as a timedelta, default 5.
+    :param timeout: maximum wait, in seconds or as a timedelta, default 3600; then ``AirflowSensorTimeout``.
+    :param deferrable: wait in the triggerer, and hold no worker; default ``True``, whatever Airflow's own default is.
+        With ``False`` the sensor waits in its ``mode``: ``poke`` or ``reschedule``.
+    :param retry_policy: Airflow's retry policy (3.3 and newer). Default:
         :class:`~lemondata_provider.hooks.retry_policy.LemonDataRetryPolicy`.
-    :raises InvalidRequestError: when the DAG is read: a literal argument cannot be right.
-    :raises LemonDataFailException: the task failed, was cancelled or is not known, or the key was refused for long.
+    :raises InvalidRequestError: a literal argument is invalid; raised when the DAG is parsed.
+    :raises LemonDataFailException: the task failed, was cancelled or is unknown, or the key was refused too long.
     :raises AirflowSensorTimeout: the task was not finished in time; it may still finish, and is not paid for again.
-    :raises LemonDataError: what a retry may mend, such as a connection that is not defined.
+    :raises LemonDataError: a retry may succeed, for example once a missing connection is defined.
     """
 
     template_fields: Sequence[str] = ("poll_url", "lemondata_conn_id")

@@ -56,13 +56,13 @@ class VideoToObjectStorageOperator(EntryMixin, LineageMixin, LemonDataMixin, Bas
         ``<task_id>[-<map_index>].mp4``. More videos of the task become ``clip-2.mp4`` and so on. Templated.
     :param poll_url: the poll URL of a finished task, or the whole result of ``SubmitVideoOperator``; templated.
     :param video_url: the link of a video, instead of ``poll_url``; it cannot be renewed. Templated.
-    :param if_exists: ``skip`` uses a file that is there, unless it is the video of another task (default);
-        ``overwrite`` replaces it; ``fail`` accepts only a file of this very task.
+    :param if_exists: what to do with a file that exists. ``skip`` (default) uses it, and fails for the video of another
+        task; ``overwrite`` replaces it; ``fail`` accepts only a file of this task.
     :param max_bytes: refuse a larger video; default 2 GiB.
     :param asset_partition: ``file`` gives the events of ``outlets`` the path of the file as partition key (3.3 and
         newer); default: no key.
     :param lemondata_conn_id: connection of type ``lemondata``, default ``lemondata_default``; templated.
-    :param retry_policy: Airflow's (3.3 and newer), default and for ``None``
+    :param retry_policy: Airflow's retry policy (3.3 and newer). Default:
         :class:`~lemondata_provider.hooks.retry_policy.LemonDataRetryPolicy`.
     :raises LemonDataFailException: the path holds something else, the video is too large, or the task failed.
     :raises LemonDataError: the task is not finished, the download broke off, or the path cannot be written; a retry
