@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 if TYPE_CHECKING:
     from lemondata_provider.sandbox.ledger import Request
+    from lemondata_provider.sandbox.server import Sandbox
 
 _LOOPBACK = {"127.0.0.1", "::1", "localhost"}
 
@@ -39,21 +40,26 @@ def main(arguments: list[str] | None = None) -> int:
         _complain(f"{options.host} can be reached from other machines; the sandbox is made for this one only.")
     try:
         with sandbox:
-            _serve(
-                f"LemonData sandbox: {sandbox.url} (API key {sandbox.api_key})\n"
-                f"AIRFLOW_CONN_LEMONDATA_DEFAULT={shlex.quote(sandbox.connection_uri)}\n"
-            )
+            _serve(ready(sandbox))
     except OSError as refused:
         return _complain(f"Cannot listen on {options.host}:{options.port}: {refused.strerror}.")
     return 0
 
 
-def _serve(ready: str) -> None:
+def ready(sandbox: Sandbox) -> str:
+    """Return what is printed once the sandbox listens."""
+    return (
+        f"LemonData sandbox: {sandbox.url} (API key {sandbox.api_key})\n"
+        f"AIRFLOW_CONN_LEMONDATA_DEFAULT={shlex.quote(sandbox.connection_uri)}\n"
+    )
+
+
+def _serve(text: str) -> None:
     ended = threading.Event()
     before = {number: signal.signal(number, lambda *_: ended.set()) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
         # The parent process waits for this line, and may end the sandbox right after it.
-        sys.stdout.write(ready)
+        sys.stdout.write(text)
         sys.stdout.flush()
         while not ended.wait(1.0):
             """A signal that comes right before the wait begins is handled only when the wait ends."""

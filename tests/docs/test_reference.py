@@ -16,8 +16,10 @@ from lemondata_provider.api.request import REQUEST_FIELDS
 from lemondata_provider.get_provider_info import get_provider_info
 from lemondata_provider.hooks import exceptions
 from lemondata_provider.operators.video import SubmitVideoOperator
+from lemondata_provider.sandbox.__main__ import ready
 from lemondata_provider.sandbox.app import create_app
 from lemondata_provider.sandbox.faults import AFTER, BEFORE, KINDS
+from lemondata_provider.sandbox.server import Sandbox
 from lemondata_provider.sandbox.service import Service
 from lemondata_provider.sandbox.settings import Settings
 from tests.docs.markdown import ROOT, between, blocks, rows, text, words
@@ -131,6 +133,18 @@ def test_route_table_has_exactly_the_controls_of_the_sandbox() -> None:
         if route.path.startswith(("/sandbox", "/healthz"))
     }
     assert {name.strip("`") for name, _ in rows(between(SANDBOX, "## Routes", "## Faults"))} == controls
+
+
+def test_sandbox_output_is_what_the_command_prints() -> None:
+    (output, *_) = [block for block in blocks(SANDBOX, "console") if "sandbox --port 8089" in block]
+    assert output.partition("\n")[2] == ready(Sandbox(port=8089))
+
+
+def test_refused_request_example_is_what_the_operator_raises() -> None:
+    with pytest.raises(errors.InvalidRequestError) as refused:
+        SubmitVideoOperator(task_id="clip", model="sora-2", prompt="a cat", video_url="https://x.example/a.mp4")
+    (example,) = blocks("docs/reference/models.md", "text")
+    assert " ".join(example.split()) == f"InvalidRequestError: {refused.value}"
 
 
 def test_generated_tables_have_each_setting_and_option() -> None:
