@@ -25,7 +25,6 @@ extensions = [
     "sphinx.ext.graphviz",
     "sphinx_copybutton",
 ]
-exclude_patterns = [f"{name}.md" for name in ("guide", "scaling", "models", "videos", "cli", "gallery")]
 smartquotes = False  # quotes of code are copied from the prose, too
 
 myst_heading_anchors = 3
