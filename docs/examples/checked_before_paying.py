@@ -1,4 +1,4 @@
-"""All checks before a submit: the catalog, the model's contract of today, and the price."""
+"""Check catalog, contract and price before the submit."""
 
 from airflow.sdk import dag
 

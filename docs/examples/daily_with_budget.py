@@ -1,4 +1,4 @@
-"""A clip a day, safe to backfill: a price limit for each video, and a limit for the videos in flight."""
+"""A clip a day, safe to backfill."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from lemondata_provider.operators.video import SubmitVideoOperator
 
 
 def day_of(dag_run: Any) -> pendulum.DateTime:
-    """Return the day of a run. A manual run may have no data interval; it uses its own day."""
+    """Return the day of a run; a manual run may have no data interval."""
     return pendulum.DateTime.instance(dag_run.data_interval_start or dag_run.run_after)
 
 
@@ -25,7 +25,7 @@ def daily_with_budget() -> None:
     SubmitVideoOperator(
         task_id="clip",
         model="veo3.1-fast",
-        prompt="A small harbour on a {{ day_of(dag_run).format('dddd [in] MMMM') }}, slow camera.",
+        prompt="A harbour on a {{ day_of(dag_run).format('dddd [in] MMMM') }}, slow pan.",
         seed="{{ day_of(dag_run) | ds_nodash }}",
         duration=4,
         max_cost_usd="0.60",

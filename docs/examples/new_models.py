@@ -17,8 +17,9 @@ def new_models() -> None:
 
     @task
     def names(triggering_asset_events: Any = None) -> list[str]:
-        payloads = [event.extra["payload"] for event in triggering_asset_events[released]]
-        return sorted({model["model"] for payload in payloads for model in payload["models"]})
+        events = triggering_asset_events[released]
+        payloads = [event.extra["payload"] for event in events]
+        return sorted({new["model"] for payload in payloads for new in payload["models"]})
 
     names()
 

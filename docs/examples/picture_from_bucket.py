@@ -8,7 +8,7 @@ from lemondata_provider.operators.video import SubmitVideoOperator
 @dag(
     schedule=None,
     default_args={"retries": 2},
-    params={"name": Param("kettle", type="string", description="The picture pictures/<name>.png.")},
+    params={"name": Param("kettle", type="string")},
 )
 def picture_from_bucket() -> None:
     """Animate the picture, and store the video."""

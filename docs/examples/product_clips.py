@@ -8,7 +8,7 @@ from airflow.sdk import Param, dag, task
 @dag(
     schedule=None,
     default_args={"retries": 2},
-    params={"picture": Param("https://shop.example/kettle.jpg", type="string", description="The first frame.")},
+    params={"picture": Param("https://shop.example/kettle.jpg", type="string")},
 )
 def product_clips() -> None:
     """Generate the clips, and store them in a folder."""
@@ -17,12 +17,13 @@ def product_clips() -> None:
         model="veo3.1-fast",
         duration=4,
         max_cost_usd="1.00",
-        output_path="s3://aws_default@my-bucket/products/{{ dag_run.run_after | ts_nodash }}/",
+        output_path="s3://aws_default@my-bucket/{{ dag_run.run_after | ts_nodash }}/",
     )
     def clip(product: str, picture: str) -> dict[str, Any]:
         return {"prompt": f"A slow pan over {product}.", "image_url": picture}
 
-    clip.partial(picture="{{ params.picture }}").expand(product=["a red kettle", "a blue kettle"])
+    kettles = ["a red kettle", "a blue kettle"]
+    clip.partial(picture="{{ params.picture }}").expand(product=kettles)
 
 
 product_clips()

@@ -1,4 +1,4 @@
-"""Store the video of a task that was submitted elsewhere or earlier. Nothing is submitted."""
+"""Store the video of a task that was submitted elsewhere or earlier."""
 
 from airflow.sdk import Param, dag
 
@@ -9,7 +9,7 @@ from lemondata_provider.transfers.video_to_object_storage import VideoToObjectSt
 @dag(
     schedule=None,
     default_args={"retries": 2},
-    params={"poll_url": Param("/v1/tasks/ldtask_…", type="string", description="From a log, an error or an XCom.")},
+    params={"poll_url": Param("/v1/tasks/ldtask_…", type="string")},
 )
 def store_finished_video() -> None:
     """Wait for the task, and store its video."""

@@ -1,10 +1,10 @@
-"""A batch over two keys: each key has its own connection, rate limit and pool."""
+"""A batch over two keys, each with its connection and its pool."""
 
 from airflow.sdk import dag
 
 from lemondata_provider.operators.video import SubmitVideoOperator
 
-KEYS = ["red", "blue"]  # the connections lemondata_red and lemondata_blue, and pools of the same names
+KEYS = ["red", "blue"]  # connections and pools: lemondata_red, lemondata_blue
 PROMPTS = {
     "cat": "A cat in a sunlit garden.",
     "city": "A paper city at dawn.",
@@ -16,10 +16,8 @@ PROMPTS = {
 @dag(schedule=None, default_args={"retries": 2})
 def two_keys() -> None:
     """Generate half of the clips with each key."""
-    clips = [
-        {"prompt": prompt, "output_path": f"s3://aws_default@my-bucket/batch/{name}.mp4"}
-        for name, prompt in sorted(PROMPTS.items())
-    ]
+    folder = "s3://aws_default@my-bucket/batch"
+    clips = [{"prompt": text, "output_path": f"{folder}/{name}.mp4"} for name, text in PROMPTS.items()]
     for number, key in enumerate(KEYS):
         SubmitVideoOperator.partial(
             task_id=f"clips_{key}",

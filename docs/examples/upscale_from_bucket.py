@@ -8,7 +8,7 @@ from lemondata_provider.operators.video import SubmitVideoOperator
 @dag(
     schedule=None,
     default_args={"retries": 2},
-    params={"name": Param("harbour", type="string", description="The video clips/<name>.mp4.")},
+    params={"name": Param("harbour", type="string")},
 )
 def upscale_from_bucket() -> None:
     """Upscale the video, and store the larger one beside it."""
@@ -16,7 +16,7 @@ def upscale_from_bucket() -> None:
         task_id="upscale",
         model="topaz-video-upscale",
         operation="video-to-video",
-        prompt="Upscale this clip while preserving the original motion.",
+        prompt="Upscale this clip, keep its motion.",
         video_url="s3://aws_default@my-bucket/clips/{{ params.name }}.mp4",
         output_path="s3://aws_default@my-bucket/clips/{{ params.name }}-upscaled.mp4",
     )

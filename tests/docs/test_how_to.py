@@ -17,8 +17,10 @@ from airflow.cli.cli_parser import get_parser
 from airflow.dag_processing.dagbag import DagBag
 from airflow.sdk.exceptions import TaskDeferred
 
+from lemondata_provider.api.prices import Estimate
 from lemondata_provider.cli.backfill import lines
 from lemondata_provider.cli.plan import Pace, Plan, Row
+from lemondata_provider.operators.guards import over_budget
 from lemondata_provider.sandbox.videos import READY_MADE_CLIP
 from tests.docs.markdown import ROOT
 from tests.results.stores import Bucket
@@ -26,7 +28,9 @@ from tests.results.stores import Bucket
 EXAMPLES = [path for path in sorted((ROOT / "docs/examples").glob("*.py")) if "@dag" in path.read_text()]
 PAGES = sorted(path.relative_to(ROOT).as_posix() for path in (ROOT / "docs/how-to").glob("*.md"))
 COMMANDS = [
-    (page, line) for page in PAGES for line in re.findall(r"\$ (airflow (?!lemondata ).*)", (ROOT / page).read_text())
+    (page, line)
+    for page in PAGES
+    for line in re.findall(r"\$ (airflow (?!lemondata ).*)", (ROOT / page).read_text().replace("\\\n", ""))
 ]
 PIXEL = base64.b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAQAAAC1HAwCAAAAC0lEQVR42mNkYAAAAAYAAjCB0C8AAAAASUVORK5CYII=")
 NOW = datetime(2026, 11, 26, 12, tzinfo=timezone.utc)
@@ -119,6 +123,12 @@ def test_backfill_page_shows_what_the_plan_of_its_dag_prints() -> None:
     assert "\n".join(lines(plan)) in (ROOT / "docs/how-to/backfill.md").read_text()
 
 
+def test_models_page_shows_the_refusal_of_a_price() -> None:
+    estimate = Estimate(Decimal("0.80"), "8 s at 0.10 a second", Decimal("0.10"))
+    refusal = over_budget("sora-2", estimate, Decimal("0.5"), "refuse")
+    assert f"```text\n{refusal}\n```" in (ROOT / "docs/how-to/models-and-prices.md").read_text()
+
+
 def test_clip_to_bucket_second_run_of_a_day_pays_for_nothing(
     dag_bag: Any, sandbox: Any, context: Any, bucket: Bucket
 ) -> None:
@@ -199,7 +209,7 @@ def test_product_clips_sends_what_the_function_returns(
     (create,) = sandbox.ledger.creates
     assert create.body["prompt"] == "A slow pan over a red kettle."
     assert create.body["image_url"] == "https://shop.example/kettle.jpg"
-    assert result["output_uri"] == "s3://my-bucket/products/20261126T120000/clip.mp4"
+    assert result["output_uri"] == "s3://my-bucket/20261126T120000/clip.mp4"
 
 
 def test_upscale_mapped_clips_second_task_reads_the_file_of_the_first_one(
