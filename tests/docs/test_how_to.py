@@ -15,14 +15,16 @@ from typing import Any
 import pytest
 from airflow.cli.cli_parser import get_parser
 from airflow.dag_processing.dagbag import DagBag
+from airflow.sdk import Connection
 from airflow.sdk.exceptions import TaskDeferred
 
 from lemondata_provider.api.prices import Estimate
 from lemondata_provider.cli.backfill import lines
 from lemondata_provider.cli.plan import Pace, Plan, Row
+from lemondata_provider.hooks.settings import ConnectionSettings
 from lemondata_provider.operators.guards import over_budget
 from lemondata_provider.sandbox.videos import READY_MADE_CLIP
-from tests.docs.markdown import ROOT
+from tests.docs.markdown import ROOT, blocks
 from tests.results.stores import Bucket
 
 EXAMPLES = [path for path in sorted((ROOT / "docs/examples").glob("*.py")) if "@dag" in path.read_text()]
@@ -121,6 +123,14 @@ def test_backfill_page_shows_what_the_plan_of_its_dag_prints() -> None:
         paces=(Pace("lemondata_default", 1000, 44, 2.64, 264),),
     )
     assert "\n".join(lines(plan)) in (ROOT / "docs/how-to/backfill.md").read_text()
+
+
+def test_gateways_page_shows_a_connection_that_can_be_read() -> None:
+    (connection,) = blocks("docs/how-to/gateways.md", "json")
+    connection = connection.replace("sk-…", "sk-x")  # a reader puts the key there
+    settings = ConnectionSettings.read(Connection.from_json(connection, conn_id="lemondata_default"))
+    assert settings.base_url.startswith("https://gateway.example:8443/lemon")
+    assert (settings.verify, settings.timeout) == ("/etc/ssl/company-ca.pem", 120)
 
 
 def test_models_page_shows_the_refusal_of_a_price() -> None:
