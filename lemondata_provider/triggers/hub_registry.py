@@ -12,10 +12,10 @@ from collections.abc import Awaitable, Callable
 from lemondata_provider.api.errors import ConnectionFailedError, LemonDataError
 from lemondata_provider.api.polling import Completed, Failed, PollAgain, TaskPoller, TaskWait
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.metrics import Metrics, Stats
 from lemondata_provider.hooks.settings import ConnectionSettings
 from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.hooks.version_compat import airflow_stats
-from lemondata_provider.triggers.metrics import Metrics, Stats
 from lemondata_provider.triggers.poll_hub import OnTask, PollHub
 from lemondata_provider.triggers.progress import ProgressWriter, WatchedTask
 

@@ -31,8 +31,8 @@ from lemondata_provider.api.polling import (
 )
 from lemondata_provider.api.rate_limiter import WINDOW, RateLimit, RateLimiter
 from lemondata_provider.api.task import Task
+from lemondata_provider.hooks.metrics import Metrics, Stats
 from lemondata_provider.hooks.settings import ConnectionSettings
-from lemondata_provider.triggers.metrics import Metrics, Stats
 from lemondata_provider.triggers.schedule import Entry, Schedule
 from lemondata_provider.triggers.shared_client import SharedClient
 
