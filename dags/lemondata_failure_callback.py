@@ -21,7 +21,9 @@ def money_of(exception: BaseException | None) -> str:
     if type(getattr(exception, "error", exception)).__name__ == "SubmitUnknownError":
         return "LemonData may have charged this submit: the error says how to find out."
     if getattr(exception, "task_id", None):
-        return "LemonData accepted the task. It charges a finished video, and no generation that failed: see the poll URL."
+        return (
+            "LemonData accepted the task. It charges a finished video, and no generation that failed: see the poll URL."
+        )
     return "LemonData accepted no task, so nothing was charged."
 
 

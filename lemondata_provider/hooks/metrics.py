@@ -1,4 +1,4 @@
-"""Report waits to Airflow's statistics; docs/reference/metrics.md lists names, kinds and tags."""
+"""Report submits and waits to Airflow's statistics; docs/reference/metrics.md lists names, kinds and tags."""
 
 from __future__ import annotations
 
@@ -7,13 +7,15 @@ from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any, Protocol
 
+from lemondata_provider.api.errors import LemonDataError
+from lemondata_provider.api.submit_outcome import SubmitOutcome, classify_submit_error
 from lemondata_provider.api.task import Task
 
 
 class Stats(Protocol):
-    """The part of Airflow's statistics that the triggers use."""
+    """The part of Airflow's statistics that is used here."""
 
-    def incr(self, stat: str, count: int = 1, *, tags: Any = None) -> Any:
+    def incr(self, stat: str, count: float = 1, *, tags: Any = None) -> Any:
         """Increment a counter."""
 
     def gauge(self, stat: str, value: float, *, tags: Any = None) -> Any:
@@ -25,13 +27,28 @@ class Stats(Protocol):
 
 class Metrics:
     """
-    Report polls and waits; errors of the statistics never end a wait.
+    Report submits, polls and waits; errors of the statistics end none of them.
 
     :param stats: Airflow's statistics.
     """
 
     def __init__(self, stats: Stats) -> None:
         self._stats = stats
+
+    def submitted(self, model: str, estimated_cost_usd: str | None) -> None:
+        """Count a submit that LemonData accepted, and its price if that is known."""
+        tags = {"model": model}
+        _report(self._stats.incr, "lemondata.submits", tags=tags)
+        if estimated_cost_usd is not None:
+            _report(self._stats.incr, "lemondata.estimated_cost_usd", float(estimated_cost_usd), tags=tags)
+
+    def submit_failed(self, error: LemonDataError, model: str) -> None:
+        """Count a submit that LemonData refused, or may have accepted; none that was not sent."""
+        outcome, tags = classify_submit_error(error), {"model": model}
+        if outcome is SubmitOutcome.REFUSED:
+            _report(self._stats.incr, "lemondata.submits_refused", tags=tags)
+        if outcome is SubmitOutcome.UNKNOWN:
+            _report(self._stats.incr, "lemondata.submits_unknown", tags=tags)
 
     def waiting(self, tasks: int) -> None:
         """Set the number of tasks in flight."""

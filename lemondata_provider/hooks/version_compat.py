@@ -38,12 +38,20 @@ __all__ = [
     "task_state_database",
     "task_state_store",
     "task_state_table",
+    "task_stats",
 ]
 
 
 def airflow_stats() -> Any:
     """Return Airflow's statistics, as a triggerer sets them up."""
     from airflow.observability.stats import Stats  # noqa: PLC0415 # not to parse a DAG
+
+    return Stats
+
+
+def task_stats() -> Any:
+    """Return Airflow's statistics, as the process of a task sets them up."""
+    from airflow.sdk.observability.stats import Stats  # noqa: PLC0415 # not to parse a DAG
 
     return Stats
 

@@ -37,8 +37,10 @@ from lemondata_provider.api.task import Task
 from lemondata_provider.catalog.media import is_local
 from lemondata_provider.hooks.exceptions import KilledError, LemonDataFailException
 from lemondata_provider.hooks.lemondata import LemonDataHook
+from lemondata_provider.hooks.metrics import Metrics
 from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.hooks.tracing import span
+from lemondata_provider.hooks.version_compat import task_stats
 from lemondata_provider.operators.record import (
     Options,
     Record,
@@ -75,6 +77,7 @@ class Submission:
     :param find_file: called with a record before its task is polled or submitted; it raises if the file of the video
         is there already.
     :param price: checks a request right before it is submitted, and returns what it will cost in USD.
+    :param metrics: counts submits and their cost.
     :param record: what is known by now; with the task's id once there is a task.
     :param lost: the error of a request that may have been accepted.
     :param before: the record that the intent of this try replaces; it comes back if nothing is submitted.
@@ -95,6 +98,7 @@ class Submission:
     find_file: Callable[[Record], None] = lambda _: None
     price: Callable[[VideoRequest], str | None] = lambda _: None
     is_killed: Callable[[], bool] = lambda: False
+    metrics: Metrics = field(default_factory=lambda: Metrics(task_stats()))
     record: Record = field(init=False)
     lost: LemonDataError | None = None
     before: Record | None = None
@@ -267,7 +271,9 @@ class Submission:
                     with attempt:
                         task = self._attempt(client, call)
         except LemonDataError as error:
+            self.metrics.submit_failed(error, request.model)
             raise self._error(error) from error
+        self.metrics.submitted(request.model, self.record.estimated_cost_usd)
         poller = self._poller(self.record, created=time.time())
         return poller, poller.on_task(task, time.time())
 

@@ -69,8 +69,9 @@ def test_backfill_runs_private_functions_have_their_names(mocker):
     assert query.call_args.kwargs == {"dag_id": "d", "info": "info"}
 
 
-def test_airflow_stats_have_the_methods_of_the_metrics():
-    assert all(hasattr(compat.airflow_stats(), name) for name in ("incr", "gauge", "timing"))
+@pytest.mark.parametrize("stats", [compat.airflow_stats, compat.task_stats])
+def test_airflow_stats_have_the_methods_of_the_metrics(stats):
+    assert all(hasattr(stats(), name) for name in ("incr", "gauge", "timing"))
 
 
 def test_task_state_table_has_the_columns_that_are_read():

@@ -85,7 +85,7 @@ class Metrics:
         self.levels: list[tuple[str, float]] = []
         self.times: list[tuple[str, float, Any]] = []
 
-    def incr(self, stat: str, count: int = 1, *, tags: Any = None) -> None:
+    def incr(self, stat: str, count: Any = 1, *, tags: Any = None) -> None:
         self.counts[stat] += count
 
     def gauge(self, stat: str, value: float, *, tags: Any = None) -> None:
