@@ -64,7 +64,7 @@ clean:
 
 # Make rebuilds an environment if one of its inputs changed, and reuses it otherwise.
 INPUTS := Makefile pyproject.toml setup.cfg .ci/venv
-SOURCES := $(shell find lemondata_provider -type f -not -name '*.pyc')
+SOURCES := $(shell find lemondata_provider dags -type f -not -name '*.pyc')
 
 .venv/$(READY): .ci/airflow-$(AIRFLOW).txt $(INPUTS)
 	@.ci/venv "$(PYTHON)" .venv $< --editable $(READY)

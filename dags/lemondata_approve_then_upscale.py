@@ -3,6 +3,8 @@ Make a cheap clip, ask a person, and pay for the upscale after "Approve" only.
 
 The clip is in your bucket before anybody is asked, so an answer may take days: LemonData's links would have ended by
 then. The upscale reads the clip from the bucket. "Reject", or no answer in a week, skips it.
+
+Needs: a key, a bucket or a folder.
 """
 
 from datetime import timedelta

@@ -4,6 +4,8 @@ Let a picture speak: `audio-to-video`.
 The sound drives the picture's mouth. LemonData's pages document no model for this operation yet. `wan2.2-s2v` makes
 video of speech by its name, and the package does not check its operations: ask `airflow lemondata models --live`
 first.
+
+Needs: a key, a bucket or a folder, a picture, sound, a model for it.
 """
 
 from datetime import timedelta

@@ -7,6 +7,8 @@ request.
 
 `max_cost_usd` refuses a clip that would cost more. The pool limits how many clips are made at once. Create it first:
 `airflow pools set lemondata 10 "Clips at once" --include-deferred`
+
+Needs: a key, a bucket or a folder, a CSV file, the pool `lemondata`.
 """
 
 import csv

@@ -2,7 +2,9 @@
 Make a clip for each prompt, and tell other DAGs of each file.
 
 `asset_partition="file"` gives each event of the asset the file's path as partition key. So each clip starts one run of
-`lemondata_upscale_each_clip`, also if all clips end at once. Needs Airflow 3.3: on 3.2 this DAG is left out.
+`lemondata_upscale_each_clip`, also if all clips end at once. On Airflow 3.2 this DAG is left out.
+
+Needs: a key, a bucket or a folder, Airflow 3.3.
 """
 
 from datetime import timedelta

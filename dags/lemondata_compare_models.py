@@ -3,6 +3,8 @@ One prompt, several models, and a page that shows their videos side by side.
 
 The last task writes `index.html` beside the videos, with what each took and was to cost. A model that fails is missing
 in the page, and does not keep the others from it.
+
+Needs: a key, a bucket or a folder.
 """
 
 from datetime import timedelta

@@ -1,4 +1,10 @@
-"""One upscaled clip a day. Prompt and seed depend on the day only, so a backfill of a day makes that day's clip."""
+"""
+One upscaled clip a day.
+
+Prompt and seed depend on the day only, so a backfill of a day makes that day's clip.
+
+Needs: a key.
+"""
 
 from datetime import timedelta
 from typing import Any

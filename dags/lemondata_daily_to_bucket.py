@@ -4,6 +4,8 @@ One clip a day, straight into a bucket.
 Path, prompt and seed depend on the day only. A backfill that runs again finds each day's file, and submits nothing. If
 the prompt of a day changes, its task fails before anything is paid, because the file is the video of another request:
 take another folder, or `if_exists="overwrite"`.
+
+Needs: a key, a bucket or a folder.
 """
 
 from datetime import timedelta

@@ -3,6 +3,8 @@ Report a failed clip with all that support and accounting ask for.
 
 Whatever fails a task of this provider carries `error`, `task_id` (LemonData's), `poll_url` and `request_id`, if they
 are known. Send the report to your chat instead of the log. Try it with a prompt that the model refuses.
+
+Needs: a key, a bucket or a folder.
 """
 
 import logging

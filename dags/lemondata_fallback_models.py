@@ -5,6 +5,8 @@ A model that is not found, not allowed for your key or without channels costs no
 request to the next one. A generation that fails has started, and is not repeated. Each model is held against
 `max_cost_usd` at its own price. A model that is gone has no price: without `unknown_cost="allow"` the task would end
 there.
+
+Needs: a key, a bucket or a folder.
 """
 
 from datetime import timedelta

@@ -2,6 +2,8 @@
 Generate a clip for each prompt and upscale it; both videos are stored in a folder or a bucket.
 
 A second run with the same prompts finds the files, and pays for nothing.
+
+Needs: a key, a bucket or a folder.
 """
 
 from datetime import timedelta

@@ -3,6 +3,8 @@ Let a picture move: `image-to-video`.
 
 The picture is the first frame, and the prompt says what happens. It is a public `https` link, or a file in storage
 such as `s3://aws_default@my-bucket/kettle.jpg`. Add `end_image` for the last frame, if the model takes one.
+
+Needs: a key, a bucket or a folder, a picture.
 """
 
 from datetime import timedelta

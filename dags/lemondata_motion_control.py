@@ -2,6 +2,8 @@
 Let a character move as another one does: `motion-control`.
 
 The picture shows the character, and the video has the motion, for example a dance. Both need one person, seen whole.
+
+Needs: a key, a bucket or a folder, a picture, a video.
 """
 
 from datetime import timedelta

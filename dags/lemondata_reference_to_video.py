@@ -3,6 +3,8 @@ Put a character into a scene: `reference-to-video`.
 
 The pictures show what must look the same in the video, for example a face and a coat. They are no frames of it. Most
 models take up to three pictures, some up to nine.
+
+Needs: a key, a bucket or a folder, two pictures.
 """
 
 from datetime import timedelta

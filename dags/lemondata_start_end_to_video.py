@@ -3,6 +3,8 @@ Fill in what is between two pictures: `start-end-to-video`.
 
 The video begins with one picture and ends with the other. Two pictures of one place work best, for example by day and
 by night.
+
+Needs: a key, a bucket or a folder, two pictures.
 """
 
 from datetime import timedelta

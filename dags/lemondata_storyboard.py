@@ -4,6 +4,8 @@ Three scenes in a row: each begins with the last frame of the one before.
 `return_last_frame` asks for that frame, by model; if the model sends none, the next scene fails before it is paid.
 Tasks of their own store the videos here: a scene that is cleared then polls its task again for a fresh link to its
 last frame, at no cost. With `output_path` it would find its file instead, which does not know the frame.
+
+Needs: a key, a bucket or a folder, a model that returns its last frame.
 """
 
 from datetime import timedelta

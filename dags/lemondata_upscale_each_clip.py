@@ -2,7 +2,9 @@
 Upscale each clip of `lemondata_clips_to_upscale`, in one run for each file.
 
 The partition key of a run is the path of its clip, with the connection. The upscaled video is stored beside it.
-Nothing depends on LemonData's links, which end. Needs Airflow 3.3: on 3.2 this DAG is left out.
+Nothing depends on LemonData's links, which end. On Airflow 3.2 this DAG is left out.
+
+Needs: a key, the clips of the other DAG, Airflow 3.3.
 """
 
 from datetime import timedelta

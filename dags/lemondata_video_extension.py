@@ -3,6 +3,8 @@ Let a video go on: `video-extension`.
 
 The model continues where the video ends. To extend a video of an earlier task, take `source_task_id` with LemonData's
 id of it.
+
+Needs: a key, a bucket or a folder, a video.
 """
 
 from datetime import timedelta

@@ -3,6 +3,8 @@ Change the look of a video: `video-to-video`.
 
 The motion stays, and the prompt says what becomes different. The same operation upscales with an upscaler as the
 model. The new video is as long as its source, so its price is known after the fact only.
+
+Needs: a key, a bucket or a folder, a video.
 """
 
 from datetime import timedelta

@@ -12,6 +12,7 @@ import pytest
 pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
+DAGS = sorted((ROOT / "dags").glob("*.py"))
 WITHOUT_EXTRA = """
 import importlib.abc, sys
 
@@ -28,7 +29,7 @@ sys.meta_path.insert(0, Refuse())
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel from a copy of the sources: a build in place leaves files behind."""
     copy = tmp_path_factory.mktemp("source")
-    tracked = ["pyproject.toml", "setup.cfg", "README.md", "LICENSE", "lemondata_provider"]
+    tracked = ["pyproject.toml", "setup.cfg", "README.md", "LICENSE", "lemondata_provider", "dags"]
     subprocess.run(["cp", "-r", *(str(ROOT / name) for name in tracked), str(copy)], check=True)
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(copy / "dist"), str(copy)]
     built = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -61,6 +62,7 @@ def test_wheel_contains_the_package_with_its_data_and_nothing_else(wheel: Path) 
         if path.is_file() and path.suffix != ".pyc"
     }
     assert sources <= set(names)
+    assert {f"lemondata_provider/example_dags/{path.name}" for path in DAGS} <= set(names)
     assert {"lemondata_provider/py.typed", "lemondata_provider/sandbox/models.json"} <= set(names)
 
 

@@ -18,6 +18,7 @@ _ADOPTION = "lemondata_provider.cli.adoption"
 _BACKFILL = "lemondata_provider.cli.backfill"
 _INVENTORY = "lemondata_provider.cli.models"
 _COSTS = "lemondata_provider.cli.costs"
+_EXAMPLES = "lemondata_provider.cli.examples"
 _VIDEOS = "lemondata_provider.cli.videos"
 _WATCH = "lemondata_provider.cli.watch"
 DOCUMENTS = ("json", "yaml", "plain")  # which a program reads
@@ -65,7 +66,7 @@ def get_commands() -> list[CLICommand]:
     return [
         GroupCommand(
             name="lemondata",
-            help="See videos and what they cost, choose a model, plan a backfill, repair a submit",
+            help="See videos and what they cost, choose a model, copy a DAG, plan a backfill, repair a submit",
             subcommands=[
                 ActionCommand(
                     name="tasks",
@@ -104,6 +105,17 @@ def get_commands() -> list[CLICommand]:
                     help="List the models: what each can do, and what it is recommended for",
                     func=_printing(_INVENTORY, "models"),
                     args=(*which, as_json),
+                ),
+                ActionCommand(
+                    name="examples",
+                    help="List the example DAGs: what each shows and needs; or copy them",
+                    func=_printing(_EXAMPLES, "examples"),
+                    args=(
+                        argument("names", metavar="NAME", nargs="*", help="Only these examples, default: all"),
+                        argument("--copy", metavar="DIR", help="Copy the files there, for example to your DAGs folder"),
+                        argument("--overwrite", action="store_true", help="Replace files that are there and differ"),
+                        ARG_OUTPUT,
+                    ),
                 ),
                 ActionCommand(
                     name="plan",
