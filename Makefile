@@ -11,7 +11,7 @@ READY := .ready-$(shell "$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_
 # The tests that `make unit` selects; `make unit T=tests/api` runs one folder.
 T = tests
 
-.PHONY: help demo unit fmt test test-distributed test-hostile lint docs bench pins clean
+.PHONY: help demo unit fmt test test-distributed test-hostile lint docs bench pins release-check clean
 help:
 	@echo "make demo   generate two clips and upscale them with a real Airflow (local sandbox: no key, no cost)"
 	@echo "make unit   the fast tests, on Airflow $(AIRFLOW); make unit T=tests/api runs one folder"
@@ -25,6 +25,8 @@ help:
 	@echo "            hostile answers, and outages of two minutes with 150 waits, on PostgreSQL: ten minutes"
 	@echo "make bench  the benchmarks: each prints one table, and fails if it misses a bound"
 	@echo "make pins   rewrite the pinned sets in .ci/"
+	@echo "make release-check"
+	@echo "            build sdist and wheel into dist/, and check that they can be published (QUICK=1: fewer tests)"
 	@echo "make clean  delete the environments and all build output"
 
 demo: .venv/$(READY)
@@ -58,6 +60,9 @@ bench: .venv/$(READY) .venv-distributed/$(READY)
 
 pins: .venv/$(READY)
 	@.venv/bin/pip install --quiet uv && PATH="$(CURDIR)/.venv/bin:$$PATH" .ci/pins
+
+release-check: .venv/$(READY)
+	@env -u LEMONDATA_API_KEY .ci/release-check $(AIRFLOW)
 
 clean:
 	rm -rf .venv .venv-* .demo build dist out .coverage*

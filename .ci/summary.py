@@ -8,4 +8,4 @@ total, failures, errors, skipped = (
     sum(int(suite.get(name)) for suite in suites) for name in ("tests", "failures", "errors", "skipped")
 )
 failed = failures + errors
-print(f"{total - failed - skipped} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))  # noqa: T201 # its purpose
+print(f"{total - failed - skipped} passed, {failed} failed" + (f", {skipped} skipped" if skipped else ""))
