@@ -137,24 +137,23 @@ class LemonDataHook(BaseHook):
 
         :param model: its name.
         :param patient: retry transient errors for at most a minute, and raise the last one; otherwise send one request
-            with a short timeout, and return no prices after an error.
-        :raises LemonDataError: if the service cannot be asked, and ``patient``.
+            with a short timeout, and none for a minute after an error.
+        :raises LemonDataError: the service cannot be asked.
         """
         settings = self._look_up()
         whose = (settings.base_url, settings.api_key, model)
         known = self.price_cache.get(*whose, patient)
         if known is not None:
             return known
-        prices: list[ModelPrice] | None = None
         try:
             with self._asking(settings, patient) as send:
                 prices = ask(send, model)
-        except LemonDataError as error:
-            if patient:
-                raise
-            self.log.info("The price of %s is not known: %s", model, error)
+        except LemonDataError:
+            if not patient:
+                self.price_cache.put(*whose, None)
+            raise
         self.price_cache.put(*whose, prices)
-        return prices or []
+        return prices
 
     def estimate(self, request: VideoRequest, patient: bool = True) -> Estimate:
         """Return what a request would cost, and how that comes about; see :meth:`get_prices`."""

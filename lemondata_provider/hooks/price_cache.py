@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lemondata_provider.api import calls
-from lemondata_provider.api.errors import ModelNotFoundError, NotFoundError
+from lemondata_provider.api.errors import LemonDataError, ModelNotFoundError, NotFoundError
 from lemondata_provider.api.models import ModelPrice
 
 log = logging.getLogger(__name__)
@@ -53,7 +53,8 @@ class PriceCache:
         """
         Return the prices of a model: a list, empty if the service publishes none, or ``None`` if not cached.
 
-        :param patient: return ``None`` after a failed request; otherwise return an empty list.
+        :param patient: return ``None`` after a failed request, so that it is sent again.
+        :raises LemonDataError: a request failed less than a minute ago, and not ``patient``.
         """
         name = _name(base_url, api_key, model)
         try:
@@ -65,7 +66,9 @@ class PriceCache:
         except Exception:  # noqa: BLE001 # no file, or any broken one, is a missing price
             return None
         self._entries[name] = entry
-        return [] if prices is None and not patient else prices
+        if prices is None and not patient:
+            raise LemonDataError(f"Asking for the price of {model} failed less than a minute ago")
+        return prices
 
     def put(self, base_url: str, api_key: str, model: str, prices: list[ModelPrice] | None) -> None:
         """Store the prices of a model, or ``None`` after a failed request."""

@@ -66,8 +66,7 @@ class SubmitGuards:
         except LemonDataError as error:
             if needed and self.unknown_cost == "refuse":
                 raise _not_submitted(error) from error
-            if needed:
-                hook.log.warning("The price of %s could not be asked for: %s", request.model, error)
+            hook.log.warning("The price of %s could not be asked for: %s", request.model, error)
             return Estimate(None, "its price could not be asked for")
 
 

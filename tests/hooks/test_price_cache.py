@@ -181,25 +181,28 @@ def test_estimate_cost_endpoint_missing_falls_back_to_the_price_list(sandbox, ho
 def test_get_prices_impatient_after_an_error_sends_no_request_for_a_minute(sandbox, hook, clock):
     sandbox.fault("error", on="models", status=503, times=-1)
     for _ in range(3):
-        assert hook.get_prices("sora-2", patient=False) == []
+        with pytest.raises(LemonDataError):
+            hook.get_prices("sora-2", patient=False)
     assert sandbox.ledger.requests() == 1
     clock.now += NO_PRICE_TTL + 1
-    hook.get_prices("sora-2", patient=False)
+    with pytest.raises(LemonDataError):
+        hook.get_prices("sora-2", patient=False)
     assert sandbox.ledger.requests() == 2
 
 
 def test_estimate_cost_refused_key_raises(sandbox, hook):
     sandbox.fault("error", on="models", status=401, code="invalid_api_key", times=-1)
-    assert hook.get_prices("sora-2", patient=False) == []
-    with pytest.raises(LemonDataError, match="invalid_api_key"):
-        hook.estimate_cost(CLIP)
+    for patient in (False, True):
+        with pytest.raises(LemonDataError, match="invalid_api_key"):
+            hook.get_prices("sora-2", patient=patient)
 
 
 def test_get_prices_impatient_slow_answer_times_out(monkeypatch, sandbox, hook):
     connection = json.loads(sandbox.connection_uri)
     monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", json.dumps({**connection, "extra": {"timeout": 0.2}}))
     sandbox.configure(answer_delay=2.0)
-    assert hook.get_prices("sora-2", patient=False) == []
+    with pytest.raises(LemonDataError, match=r"timeout|timed out"):
+        hook.get_prices("sora-2", patient=False)
 
 
 def test_list_models_sandbox_returns_its_models(sandbox, hook):

@@ -227,3 +227,13 @@ def test_over_budget_upper_end_of_a_range_is_said_to_be_one():
         "'veo3.1-fast' would cost at most 0.60 USD (4 s at up to 0.15 a second), and max_cost_usd is 0.5. "
         "Nothing was submitted. At most 3 s of it fit."
     )
+
+
+def test_estimate_price_could_not_be_asked_for_never_reads_as_no_price(sandbox, context):
+    sandbox.fault("error", on="models", status=401, code="invalid_api_key", times=-1)
+    with structlog.testing.capture_logs() as logs:
+        results = [operator().execute(context) for _ in range(2)]  # the second finds a failure that was cached
+    assert [result["estimated_cost_usd"] for result in results] == [None, None]
+    said = [str(line) for line in logs if "price" in str(line)]
+    assert len([line for line in said if "could not be asked for" in line]) >= 2
+    assert "publishes no price" not in " ".join(said)
