@@ -1,8 +1,9 @@
 """
-Run the example DAGs of an installed package against the sandbox: python .ci/examples.py HOME
+Run the example DAGs of an installed package against the sandbox: python .ci/examples.py HOME [NAME …]
 
-HOME is a new folder for Airflow. The files come from `airflow lemondata examples --copy`, and Airflow's `dag.test()`
-runs each DAG. DAGs that wait for a partition, or that this Airflow leaves out, are named and not run.
+HOME is a new folder for Airflow; with names, only these DAGs are run. The files come from
+`airflow lemondata examples --copy`, and Airflow's `dag.test()` runs each DAG. DAGs that wait for a partition, or that
+this Airflow leaves out, are named and not run.
 """
 
 # ruff: noqa: PLC0415 # Airflow reads its settings when it is imported
@@ -23,7 +24,7 @@ PARTITIONED = {"lemondata_upscale_each_clip"}  # dag.test() gives a run no parti
 ASKS = "approve"  # the task that waits for a person counts as answered
 
 
-def main(home: Path) -> int:
+def main(home: Path, *names: str) -> int:
     """Copy, parse and run; return 1 if a DAG did not succeed."""
     settings = {
         "AIRFLOW_HOME": str(home),
@@ -40,11 +41,11 @@ def main(home: Path) -> int:
         if done.returncode:
             print(done.stdout, done.stderr)
             return 1
-    return run_all(home)
+    return run_all(home, names)
 
 
-def run_all(home: Path) -> int:
-    """Run all DAGs of a home in this process."""
+def run_all(home: Path, names: tuple[str, ...]) -> int:
+    """Run the DAGs of a home in this process."""
     from lemondata_provider.sandbox.server import Sandbox
     from lemondata_provider.sandbox.settings import Settings
 
@@ -55,15 +56,16 @@ def run_all(home: Path) -> int:
         bag = DagBag(home / "dags")
         files = sorted(path.stem for path in (home / "dags").glob("*.py"))
         failed = [f"{path}: {error}" for path, error in bag.import_errors.items()]
-        left_out = [name for name in files if name not in bag.dags or name in PARTITIONED]
-        for name in files:
-            if name not in left_out and (why := run(bag.dags[name], home)):
+        ran = [name for name in files if name in bag.dags.keys() - PARTITIONED and name in (names or files)]
+        for name in ran:
+            if why := run(bag.dags[name], home):
                 failed.append(f"{name}: {why}")
         paid = len(sandbox.ledger.creates)
-    print(f"{len(files)} parsed, {len(files) - len(left_out)} run, {paid} videos; only parsed: {', '.join(left_out)}")
+    rest = ", ".join(name for name in files if name not in ran)
+    print(f"{len(files)} parsed, {len(ran)} run, {paid} videos; only parsed: {rest}")
     for line in failed:
         print(line)
-    return int(bool(failed) or not files)
+    return int(bool(failed) or not ran)
 
 
 def run(dag: Any, home: Path) -> str:
@@ -112,4 +114,4 @@ def png(width: int, height: int) -> bytes:
 
 
 if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1]).resolve()))
+    sys.exit(main(Path(sys.argv[1]).resolve(), *sys.argv[2:]))

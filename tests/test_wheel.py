@@ -16,6 +16,7 @@ pytestmark = pytest.mark.slow
 
 ROOT = Path(__file__).parents[1]
 DAGS = sorted((ROOT / "dags").glob("*.py"))
+THREE = ("lemondata_daily_to_bucket", "lemondata_generate_then_upscale", "lemondata_image_to_video")
 WITHOUT_EXTRA = """
 import importlib.abc, sys
 
@@ -116,9 +117,10 @@ print(ProvidersManager().providers["airflow-provider-lemondata"].data["documenta
 
 
 def test_example_dags_of_the_wheel_parse_and_run_against_the_sandbox(installed: Path, tmp_path: Path) -> None:
-    """About 45 s. tests/distributed/test_gallery.py runs the one that is left out."""
+    """All but the one that waits for a partition; three on Airflow 3.2, which takes 2 s to start a task in this way."""
+    names = () if has_partitions() else THREE
     done = subprocess.run(
-        [sys.executable, str(ROOT / ".ci/examples.py"), str(tmp_path)],
+        [sys.executable, str(ROOT / ".ci/examples.py"), str(tmp_path), *names],
         env={**os.environ, "PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
@@ -127,5 +129,4 @@ def test_example_dags_of_the_wheel_parse_and_run_against_the_sandbox(installed: 
         timeout=300,
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-    left_out = 1 if has_partitions() else 2
-    assert f"{len(DAGS)} parsed, {len(DAGS) - left_out} run" in done.stdout
+    assert f"{len(DAGS)} parsed, {len(names) or len(DAGS) - 1} run" in done.stdout
