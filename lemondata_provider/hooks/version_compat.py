@@ -7,6 +7,9 @@ upgrade of Airflow fails in one module; ``tests/hooks/test_version_compat.py`` n
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -26,19 +29,24 @@ __all__ = [
     "RetryPolicy",
     "airflow_stats",
     "backfill_runs",
+    "copy_for_run",
     "expansion_types",
+    "has_task_state_store",
     "init_kwargs",
     "is_from_mapped",
     "map_key",
     "mapped_source",
     "mask_secrets",
+    "merge_params",
     "never_expire",
+    "running_task",
     "task_group_expansion",
     "task_instance_state",
     "task_state_database",
     "task_state_store",
     "task_state_table",
     "task_stats",
+    "template_accessors",
 ]
 
 
@@ -59,6 +67,13 @@ def task_stats() -> Any:
 def task_state_store(context: Context) -> Any | None:
     """Return the task state store of a task instance, or ``None`` if this Airflow has none."""
     return context.get("task_state_store")
+
+
+def has_task_state_store() -> bool:
+    """Return whether tasks have a task state store (3.3 and newer)."""
+    import airflow.sdk  # noqa: PLC0415 # for tests only
+
+    return hasattr(airflow.sdk, "NEVER_EXPIRE")
 
 
 def never_expire() -> Any:
@@ -162,3 +177,49 @@ def task_group_expansion(group: Any) -> Any:
 def map_key(argument: Any) -> Any:
     """Return the name that a task group's mapped argument refers to."""
     return argument._key
+
+
+def template_accessors() -> dict[str, Any]:
+    """Return what a task's context has in every run: variables, connections, macros and outlet events."""
+    from airflow.sdk.execution_time import context  # noqa: PLC0415 # for tests only
+
+    return {
+        "var": {
+            "value": context.VariableAccessor(deserialize_json=False),
+            "json": context.VariableAccessor(deserialize_json=True),
+        },
+        "conn": context.ConnectionAccessor(),
+        "macros": context.MacrosAccessor(),
+        "outlet_events": context.OutletEventAccessors(),
+    }
+
+
+def copy_for_run(operator: Any) -> tuple[Any, Any]:
+    """Return copies of an operator and its DAG with params of their own: Airflow writes a run's values into them."""
+    dag = copy(operator.get_dag())
+    if dag is not None:
+        dag.params = deepcopy(dag.params)
+    task = copy(operator) if operator.is_mapped else operator.prepare_for_execution()
+    task.params = deepcopy(operator.params)
+    return task, dag
+
+
+def merge_params(dag: Any, task: Any, conf: dict[str, Any]) -> dict[str, Any]:
+    """Return the params of a task in a run with this configuration, checked."""
+    from airflow.sdk.definitions.param import process_params  # noqa: PLC0415 # for tests only
+
+    return process_params(dag, task, conf, suppress_exception=False)
+
+
+@contextmanager
+def running_task(task: Any, context: Any) -> Iterator[None]:
+    """Let Airflow know which task runs, with which context, as its task runner does."""
+    from airflow.sdk.bases.operator import ExecutorSafeguard  # noqa: PLC0415 # for tests only
+    from airflow.sdk.execution_time.context import set_current_context  # noqa: PLC0415 # for tests only
+
+    token = ExecutorSafeguard.tracker.set(task)
+    try:
+        with set_current_context(context):
+            yield
+    finally:
+        ExecutorSafeguard.tracker.reset(token)

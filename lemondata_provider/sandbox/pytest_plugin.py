@@ -1,7 +1,8 @@
-"""A pytest fixture with a running sandbox, for the tests of the provider's users."""
+"""pytest fixtures with a running sandbox, for the tests of the provider's users."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -30,3 +31,16 @@ def lemondata_sandbox(_lemondata_sandbox_server: Sandbox) -> Sandbox:
     """A local LemonData double in its first state: no tasks, no faults, an empty ledger, quick generation."""
     _lemondata_sandbox_server.reset()
     return _lemondata_sandbox_server
+
+
+@pytest.fixture
+def lemondata_connection(lemondata_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """
+    Return the sandbox, with the connection ``lemondata_default`` pointing to it.
+
+    A test that needs another connection sets ``AIRFLOW_CONN_<ID>`` to ``lemondata_sandbox.connection_uri``.
+    """
+    monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", lemondata_sandbox.connection_uri)
+    for name in ("NO_PROXY", "no_proxy"):  # no proxy reaches the sandbox
+        monkeypatch.setenv(name, ",".join(filter(None, (os.environ.get(name), "127.0.0.1"))))
+    return lemondata_sandbox

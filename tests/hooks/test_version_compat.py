@@ -81,3 +81,31 @@ def test_task_state_table_has_the_columns_that_are_read():
         return
     columns = {column.name for column in inspect_table(table).columns}
     assert {"dag_id", "task_id", "run_id", "map_index", "key", "value", "updated_at"} <= columns
+
+
+def test_template_accessors_and_merged_params_have_what_a_run_has():
+    from airflow.sdk import DAG, BaseOperator, Param  # noqa: PLC0415 # to merge the params of one
+
+    assert set(compat.template_accessors()) == {"var", "conn", "macros", "outlet_events"}
+    with DAG("params", schedule=None, params={"a": Param(1, type="integer"), "b": 2}) as dag:
+        operator = BaseOperator(task_id="t")
+    task, own_dag = compat.copy_for_run(operator)
+    assert compat.merge_params(own_dag, task, {"a": 3}) == {"a": 3, "b": 2}
+    assert (dict(dag.params), dict(operator.params)) == ({"a": 1, "b": 2}, {"a": 1, "b": 2})
+
+
+def test_running_task_context_is_current_and_execute_does_not_warn(caplog):
+    from airflow.sdk import BaseOperator, get_current_context  # noqa: PLC0415 # to run one
+
+    class Current(BaseOperator):
+        def execute(self, context):
+            return get_current_context() is context
+
+    operator, context = Current(task_id="t"), {"run_id": "manual__1"}
+    with compat.running_task(operator, context):
+        assert operator.execute(context)
+    assert "Task Runner" not in caplog.text
+
+
+def test_has_task_state_store_agrees_with_the_table():
+    assert compat.has_task_state_store() is (compat.task_state_table() is not None)
