@@ -92,13 +92,12 @@ def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
 
 
 @pytest.fixture
-def sandbox(lemondata_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+def sandbox(lemondata_connection: Sandbox) -> Sandbox:
     """A running sandbox that ``lemondata_default`` points to, and an empty price cache."""
     from lemondata_provider.hooks.lemondata import LemonDataHook  # noqa: PLC0415 # few tests need it
 
-    monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", lemondata_sandbox.connection_uri)
     LemonDataHook.price_cache.clear()
-    return lemondata_sandbox
+    return lemondata_connection
 
 
 @pytest.fixture(scope="session")

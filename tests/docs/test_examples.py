@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import ast
-import asyncio
 import sys
 import types
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
 
 from lemondata_provider.catalog import load
+from lemondata_provider.testing import run
 from tests.docs.markdown import blocks
 from tests.results.stores import Bucket
 
@@ -37,24 +35,16 @@ def bucket(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
 
 
 def test_readme_dag_against_the_sandbox_stores_a_video_in_the_bucket(
-    example: Any, sandbox: Any, context: Any, bucket: Bucket
+    example: Any, sandbox: Any, bucket: Bucket
 ) -> None:
     sandbox.configure(generation_seconds=0.5)
-    dag = example.my_first_clip()
-    clip = dag.get_task("clip")
-    with pytest.raises(TaskDeferred) as deferral:
-        clip.execute(context)
-    event = asyncio.run(_first(deferral.value.trigger.run()))
-    result = getattr(clip, deferral.value.method_name)(context, event.payload, **(deferral.value.kwargs or {}))
+    clip = example.my_first_clip().get_task("clip")
+    result = run(clip)
     assert (result["status"], result["model"]) == ("completed", clip.model)
     stored = bucket.client.get_object(Bucket="my-bucket", Key="clips/cat.mp4")["Body"].read()
     assert stored == bytes(sandbox.service.video(result["task_id"]).read_bytes())
-    assert clip.execute(context)["skipped"]
+    assert run(clip)["skipped"]
     assert len(sandbox.ledger.creates) == 1
-
-
-async def _first(events: AsyncIterator[Any]) -> Any:
-    return await anext(events)
 
 
 def test_readme_dag_uses_a_model_that_is_listed_today(example: Any) -> None:
