@@ -9,7 +9,6 @@ temporary name, no copy, and no right to delete is needed.
 from __future__ import annotations
 
 import logging
-import mimetypes
 from functools import cached_property
 from typing import Any, BinaryIO, cast
 
@@ -19,6 +18,7 @@ from airflow.sdk.io import get_fs
 
 from lemondata_provider.api.http_logs import quiet_http_logs
 from lemondata_provider.api.signed_links import is_link
+from lemondata_provider.results.s3_upload import S3Sink
 from lemondata_provider.results.target import OutputSink, Target
 
 log = logging.getLogger(__name__)
@@ -114,6 +114,8 @@ class ObjectTarget(Target):
 
     def sink(self, exclusive: bool) -> OutputSink:
         """Begin an upload."""
+        if self.protocol == "s3":
+            return S3Sink(self.fs, self.key, exclusive, self.errors_as_output_errors)
         return ObjectSink(self, exclusive)
 
     def remove(self) -> None:
@@ -160,11 +162,9 @@ class ObjectSink:
 
     def _begin(self) -> None:
         target = self._target
-        kind = mimetypes.guess_type(target.key)[0]
-        more = {"ContentType": kind} if kind and target.protocol == "s3" else {}  # other stores name it differently
         with target.errors_as_output_errors("written"):
             mode = "xb" if self._exclusive else "wb"
-            self._file: Any = target.fs.open(target.key, mode, block_size=BLOCK_SIZE, **more)
+            self._file: Any = target.fs.open(target.key, mode, block_size=BLOCK_SIZE)
 
     def write(self, block: bytes) -> None:
         """Take the next bytes; upload a part when enough are there."""
