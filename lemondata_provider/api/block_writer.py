@@ -6,7 +6,7 @@ import hashlib
 import threading
 from typing import Protocol
 
-BLOCK_SIZE = 8 * 1024 * 1024  # bytes; one block is hashed and written while the next one arrives
+BLOCK_SIZE = 4 * 1024 * 1024  # bytes; one block is hashed and written while the next one arrives
 PIECES_AT_ONCE = 8  # a copy that the processor's cache holds; one of a whole block takes as long as hashing it
 STOP_SECONDS = 5.0  # for a write under way, when the file is given up
 

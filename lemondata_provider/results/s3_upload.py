@@ -16,8 +16,8 @@ from typing import Any
 
 log = logging.getLogger(__name__)
 
-PART_SIZE = 8 * 1024 * 1024  # bytes; S3 takes 5 MiB at least, and 10,000 parts: 80 GB
-PARTS_AT_ONCE = 3  # each is held in memory
+PART_SIZE = 5 * 1024 * 1024  # bytes: the least that S3 takes; 10,000 parts are 50 GB
+PARTS_AT_ONCE = 2  # each takes three times its size of memory on its way
 
 
 class S3Sink:
@@ -43,14 +43,16 @@ class S3Sink:
         self._begin()
 
     def _begin(self) -> None:
-        self._collected = bytearray()
+        self._pieces: list[bytes] = []
+        self._collected = 0  # bytes
         self._upload: dict[str, str] = {}  # its id, once there is one
         self._parts: list[Future[dict[str, Any]]] = []
 
     def write(self, block: bytes) -> None:
         """Take the next bytes; send a part when enough are there."""
-        self._collected += block
-        if len(self._collected) >= PART_SIZE:
+        self._pieces.append(block)
+        self._collected += len(block)
+        if self._collected >= PART_SIZE:
             with self._errors("written"):
                 self._send_part()
 
@@ -68,7 +70,7 @@ class S3Sink:
                 upload = {"MultipartUpload": {"Parts": parts}, **self._object, **self._upload}
                 self._fs.call_s3("complete_multipart_upload", **upload, **self._condition)
             else:
-                content = bytes(self._collected)
+                content = self._take()
                 self._fs.call_s3("put_object", self._headers, Body=content, **self._object, **self._condition)
             self._begin()
 
@@ -91,10 +93,13 @@ class S3Sink:
             self._upload = {"UploadId": created["UploadId"]}
         if len(self._parts) >= PARTS_AT_ONCE:
             self._parts[-PARTS_AT_ONCE].result()
-        content, self._collected = bytes(self._collected), bytearray()
         names = {"PartNumber": len(self._parts) + 1, **self._object, **self._upload}
-        sending = self._fs._call_s3("upload_part", Body=content, **names)  # fsspec names its coroutines so
+        sending = self._fs._call_s3("upload_part", Body=self._take(), **names)  # fsspec names its coroutines so
         self._parts.append(asyncio.run_coroutine_threadsafe(sending, self._fs.loop))
+
+    def _take(self) -> bytes:
+        pieces, self._pieces, self._collected = self._pieces, [], 0
+        return b"".join(pieces)
 
 
 def _description(number: int, answer: dict[str, Any]) -> dict[str, Any]:
