@@ -19,6 +19,7 @@ _BACKFILL = "lemondata_provider.cli.backfill"
 _INVENTORY = "lemondata_provider.cli.models"
 _COSTS = "lemondata_provider.cli.costs"
 _EXAMPLES = "lemondata_provider.cli.examples"
+_SETTLE = "lemondata_provider.cli.settle"
 _VIDEOS = "lemondata_provider.cli.videos"
 _WATCH = "lemondata_provider.cli.watch"
 DOCUMENTS = ("json", "yaml", "plain")  # which a program reads
@@ -97,6 +98,16 @@ def get_commands() -> list[CLICommand]:
                     args=(
                         *when,
                         argument("--by", choices=("day", "dag", "model"), default="day", help="Default: day (UTC)"),
+                        ARG_OUTPUT,
+                    ),
+                ),
+                ActionCommand(
+                    name="settle",
+                    help="Store what LemonData charged; the connections need the extra management_token",
+                    func=_printing(_SETTLE, "settle"),
+                    args=(
+                        *when,
+                        argument("--conn-id", help="Only videos of this connection. Default: of all connections"),
                         ARG_OUTPUT,
                     ),
                 ),

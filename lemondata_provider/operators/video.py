@@ -43,7 +43,7 @@ from lemondata_provider.results.paths import checked_path, target_for
 from lemondata_provider.results.target import Target
 from lemondata_provider.triggers.events import read_event
 from lemondata_provider.triggers.task import TaskTrigger
-from lemondata_provider.videos.entry import VideoEntry
+from lemondata_provider.videos.entry import VideoEntry, read_transaction
 from lemondata_provider.videos.mixin import EntryMixin
 
 
@@ -244,6 +244,7 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
         self._submission: Submission | None = None
         self._entry: VideoEntry | None = None  # of an earlier stretch
         self._first_progress: float | None = None
+        self._transaction: str | None = None
         self.is_killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -314,7 +315,7 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
             fields = {name: getattr(self, name) for name in REQUEST_FIELDS}
             self._entry = self.asked_entry(fields)
         entry = entry_of(self._submission, self._entry) if self._submission else self._entry
-        return replace(entry, first_progress=self._first_progress)
+        return replace(entry, first_progress=self._first_progress, billing_transaction=self._transaction)
 
     def on_kill(self) -> None:
         """Cancel the task at LemonData if a user ended the task instance; a drained worker and a retry keep it."""
@@ -345,6 +346,7 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
         return self._end(context, file, facts.complete(end.task.result()))
 
     def _end(self, context: Context, file: OutputFile | None, result: dict[str, Any]) -> dict[str, Any]:
+        self._transaction = read_transaction(result.get("billing_transaction_id"))  # paid, whatever comes of the file
         return self._succeed(context, store_file(self, context, file, result) if file else result)
 
     def _succeed(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:

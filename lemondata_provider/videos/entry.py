@@ -20,6 +20,7 @@ MAX_PROMPT = 500  # characters
 MAX_SHOWN = 4000  # characters of an error that a person edited
 MAX_FIELDS = 30  # of a request
 MAX_EARLIER = 10  # videos that a task instance paid for before
+MAX_TRANSACTION = 100  # characters of LemonData's id of a charge
 MAX_NUMBER = 1e15  # of anything
 
 
@@ -80,7 +81,8 @@ class VideoEntry:
     :param height: pixels.
     :param size: bytes of the file.
     :param estimated_cost: the price at submit time; none if another task instance paid.
-    :param settled_cost: what LemonData charged, if the connection may ask for it.
+    :param settled_cost: what LemonData charged; ``airflow lemondata settle`` stores it.
+    :param billing_transaction: LemonData's id of the charge of a finished task; none if another task instance paid.
     :param file: the stored file with its connection; for the server only.
     :param poster: the stored poster with its connection; for the server only.
     :param remote_url: the video at LemonData, if its link is not signed.
@@ -109,6 +111,7 @@ class VideoEntry:
     size: int | None = None
     estimated_cost: str | None = None
     settled_cost: str | None = None
+    billing_transaction: str | None = None
     file: str | None = None
     poster: str | None = None
     remote_url: str | None = None
@@ -156,6 +159,11 @@ def read_number(value: Any) -> float | None:
     return value if is_number and abs(value) <= MAX_NUMBER else None  # NaN is not smaller
 
 
+def read_transaction(value: Any) -> str | None:
+    """Return LemonData's id of a charge; ``None`` if this is none, or an endless one."""
+    return _TRANSACTION(value) or None
+
+
 def _whole(value: Any) -> int | None:
     return value if isinstance(value, int) and read_number(value) is not None else None
 
@@ -174,12 +182,13 @@ def _is_short(value: Any) -> bool:
     return isinstance(value, bool) or read_number(value) is not None or _NAME(value) is not None
 
 
-_NAME, _PATH, _SENTENCES = _text(300), _text(2048), _text(4000)
+_NAME, _PATH, _SENTENCES, _TRANSACTION = _text(300), _text(2048), _text(4000), _text(MAX_TRANSACTION)
 _READ: dict[str, Callable[[Any], Any]] = {
     **dict.fromkeys(("video_task", "conn_id", "model", "operation", "estimated_cost", "settled_cost"), _NAME),
     **dict.fromkeys(("poll_url", "file", "poster", "remote_url"), _PATH),
     **dict.fromkeys(("created", "ended", "seconds", "duration", "first_progress", "completed", "stored"), read_number),
     **dict.fromkeys(("width", "height", "size"), _whole),
+    "billing_transaction": read_transaction,
     "prompt": _SENTENCES,
     "request": _request,
     "skipped": lambda value: value is True,

@@ -1,5 +1,5 @@
 """
-Entries of videos in Airflow's database: the only module that knows its tables.
+Entries of videos in Airflow's database: with :mod:`~lemondata_provider.videos.settling` all that knows its tables.
 
 Pages sort and limit primary keys, and read values for one page only, since values are what makes sorting slow. Values
 are compared as text: a person may have edited an XCom, and a number that is none would fail a whole page.
@@ -105,6 +105,12 @@ def page(session: Session, filters: Filters, limit: int = 24, after: str | None 
         keys = keys.where(tuple_(*_ORDER) < tuple_(*(literal(value, column.type) for value, column in last)))
     rows = _with_values(session, keys.order_by(*(column.desc() for column in _ORDER)).limit(limit + 1))
     return Page([*_videos(rows[:limit])], _cursor(rows[limit - 1]) if len(rows) > limit else None)
+
+
+def unsettled(session: Session, filters: Filters) -> list[Any]:
+    """Return the rows of entries that name a charge and no settled cost: their keys and values."""
+    is_open = (_text("billing_transaction").is_not(None), _text("settled_cost").is_(None))
+    return [*session.execute(_matching(filters, *_ORDER, XComModel.value).where(*is_open).order_by(*_ORDER))]
 
 
 def count(session: Session, filters: Filters) -> int:

@@ -6,7 +6,7 @@ import io
 import json
 import re
 from argparse import Namespace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +15,12 @@ from airflow.cli.simple_table import AirflowConsole
 from rich.console import Console
 from sqlalchemy.orm import Session
 
+from lemondata_provider.api.management import UsageRow
 from lemondata_provider.api.polling import PollResult, TaskPoller
 from lemondata_provider.api.task import Task, TaskStatus, Video
 from lemondata_provider.cli import get_commands
 from lemondata_provider.cli.costs import balance
+from lemondata_provider.cli.settle import settle
 from lemondata_provider.cli.videos import spend, tasks
 from lemondata_provider.cli.watch import watch
 from lemondata_provider.operators.video import SubmitVideoOperator
@@ -82,6 +84,28 @@ def test_tasks_as_yaml_prints_what_the_page_shows(new_session):
 
 def test_spend_prints_what_the_page_shows(new_session):
     assert printed(spend(asked(by="model"), new_session), "table") in PAGE
+
+
+class ManagedHook:
+    """A hook whose usage list has one of two charges."""
+
+    def __init__(self, conn_id: str) -> None:
+        self.conn_id = conn_id
+
+    def get_usage(self, since: datetime, until: datetime | None = None) -> list[UsageRow]:
+        return [UsageRow.read({"billing_transaction_id": "txn_1", "cost_decimal": "0.58"})]
+
+
+def test_settle_prints_what_the_page_shows():
+    with sqlite() as engine:
+        create_tables(engine)
+        with Session(engine) as session:
+            for name in ("1", "2"):
+                charge: dict[str, Any] = {"billing_transaction": f"txn_{name}", "estimated_cost": "0.60"}
+                Rows(session).add(f"daily/2026-11-20/clip#{name}", conn_id="lemondata_default", **charge)
+            session.commit()
+        rows = settle(asked(conn_id=None), lambda: Session(engine), ManagedHook)
+    assert printed(rows, "table") in PAGE
 
 
 class WatchedHook:

@@ -18,6 +18,7 @@ from tests.videos.entries import Entries
 
 ANSWER = {
     "status": "completed",
+    "billing_transaction_id": "txn_1",
     "video_url": "https://cdn.example/v.mp4",
     "videos": [{"url": "https://cdn.example/v.mp4"}],
 }
@@ -85,6 +86,7 @@ def test_execute_deferral_writes_one_entry_and_the_resumed_process_another_with_
     before, after = entries
     for name in ("prompt", "request", "video_task", "created", "estimated_cost", "model", "operation"):
         assert getattr(before, name) == getattr(after, name)
+    assert (before.billing_transaction, after.billing_transaction) == (None, "txn_1")
     assert (after.first_progress, after.remote_url) == (1e9, "https://cdn.example/v.mp4")
     assert after.ended
 
@@ -131,6 +133,7 @@ def test_execute_output_error_after_paying_keeps_task_and_cost(sandbox, context,
         op.execute(context)
     assert entries.states == ["submitted", "failed"]
     assert entries[-1].video_task
+    assert (entries[-1].billing_transaction or "").startswith("txn_")
     assert entries[-1].estimated_cost == entries[0].estimated_cost is not None
 
 
@@ -141,6 +144,8 @@ def test_execute_stored_video_then_its_file_of_another_run_costs_once(sandbox, c
     stored, skipped = entries[-2:]
     assert stored.state is skipped.state is EntryState.COMPLETED
     assert (stored.skipped, skipped.skipped) == (False, True)
+    assert stored.billing_transaction
+    assert skipped.billing_transaction is None
     assert stored.estimated_cost
     assert skipped.estimated_cost is None
     assert (stored.file, stored.size) == (skipped.file, skipped.size)
