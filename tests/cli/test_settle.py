@@ -42,13 +42,17 @@ def transaction(managed, context):
     return op.execute(context)["billing_transaction_id"]
 
 
-def add(new_session, name, **fields):
-    at = fields.pop("at", NOW)
+@pytest.fixture
+def add(new_session):
+    """Adds a video of the connection."""
     with new_session() as session:
         rows = Rows(session)
-        rows._runs = {("taken", str(number)): number for number in range(len(name))}  # another run than others
-        rows.add(name, at=at, **{"conn_id": CONN_ID, "created": NOW.timestamp(), "estimated_cost": "0.70", **fields})
-        session.commit()
+
+        def add_one(name, **fields):
+            rows.add(name, **{"conn_id": CONN_ID, "created": NOW.timestamp(), "estimated_cost": "0.70", **fields})
+            session.commit()
+
+        yield add_one
 
 
 def settled(new_session, **fields):
@@ -64,8 +68,8 @@ def usage_requests(sandbox):
     return sum("/usage" in call.path for call in sandbox.ledger.calls)
 
 
-def test_settle_stores_what_was_charged_and_keeps_time_and_fields_of_the_entry(managed, transaction, new_session):
-    add(new_session, "a/r/clip", billing_transaction=transaction, prompt="a cat")
+def test_settle_stores_what_was_charged_and_keeps_time_and_fields_of_the_entry(managed, transaction, new_session, add):
+    add("a/r/clip", billing_transaction=transaction, prompt="a cat")
     (before,) = stored(new_session)
     row = {"connection": CONN_ID, "videos_settled": 1, "estimated_usd": "0.70", "settled_usd": "0.60"}
     assert settled(new_session) == [{**row, "still_open": 0, "reason": ""}]
@@ -74,41 +78,41 @@ def test_settle_stores_what_was_charged_and_keeps_time_and_fields_of_the_entry(m
     assert (after.entry.prompt, after.entry.estimated_cost) == ("a cat", "0.70")
 
 
-def test_settle_twice_asks_once_and_settles_once(managed, transaction, new_session):
-    add(new_session, "a/r/clip", billing_transaction=transaction)
+def test_settle_twice_asks_once_and_settles_once(managed, transaction, new_session, add):
+    add("a/r/clip", billing_transaction=transaction)
     settled(new_session)
     assert settled(new_session) == []
     assert usage_requests(managed) == 1
 
 
 def test_settle_many_videos_of_a_connection_ask_once_and_charges_that_are_missing_stay_open(
-    managed, transaction, new_session
+    managed, transaction, new_session, add
 ):
-    add(new_session, "a/r/clip", billing_transaction=transaction)
-    add(new_session, "a/rr/other", billing_transaction="txn_not_yet")
-    add(new_session, "a/rrr/pending")
+    add("a/r/clip", billing_transaction=transaction)
+    add("a/r/other", billing_transaction="txn_not_yet")
+    add("a/r/pending")
     (row,) = settled(new_session)
     assert (row["videos_settled"], row["still_open"], row["estimated_usd"]) == (1, 1, "0.70")
     assert usage_requests(managed) == 1
 
 
 @pytest.mark.parametrize("period", [{"since": minutes(1)}, {"until": NOW}, {"conn_id": "other"}])
-def test_settle_other_period_or_connection_sends_no_request(managed, transaction, new_session, period):
-    add(new_session, "a/r/clip", billing_transaction=transaction)
+def test_settle_other_period_or_connection_sends_no_request(managed, transaction, new_session, add, period):
+    add("a/r/clip", billing_transaction=transaction)
     assert settled(new_session, **period) == []
     assert usage_requests(managed) == 0
 
 
-def test_settle_connection_without_token_is_reported_and_the_others_are_settled(managed, transaction, new_session):
-    add(new_session, "a/r/clip", billing_transaction=transaction)
-    add(new_session, "a/rr/other", billing_transaction="txn_2", conn_id="missing")
+def test_settle_connection_without_token_is_reported_and_the_others_are_settled(managed, transaction, new_session, add):
+    add("a/r/clip", billing_transaction=transaction)
+    add("a/r/other", billing_transaction="txn_2", conn_id="missing")
     done, skipped = settled(new_session)
     assert (done["connection"], done["videos_settled"], done["reason"]) == (CONN_ID, 1, "")
     assert (skipped["connection"], skipped["videos_settled"], skipped["still_open"]) == ("missing", 0, 1)
     assert "is not defined" in skipped["reason"]
 
 
-def test_settle_no_connection_can_be_asked_exits_with_the_reason(sandbox, new_session):
-    add(new_session, "a/r/clip", billing_transaction="txn_1")
+def test_settle_no_connection_can_be_asked_exits_with_the_reason(sandbox, new_session, add):
+    add("a/r/clip", billing_transaction="txn_1")
     with pytest.raises(SystemExit, match="has no extra management_token"):
         settled(new_session)

@@ -71,7 +71,7 @@ def test_store_cost_entry_that_was_written_in_between_is_left_alone(session, row
 def test_store_cost_entry_that_was_deleted_in_between_is_not_made(session, rows):
     rows.add("clip", conn_id="c", billing_transaction="txn_1")
     (video,) = is_open(session)
-    session.execute(XComModel.__table__.delete())  # type: ignore[attr-defined] # it is a table
+    session.execute(XComModel.__table__.delete())
     assert not store_cost(session, video, COST)
     assert entries(session) == {}
 
