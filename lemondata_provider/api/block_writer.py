@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import threading
+from _thread import allocate_lock, start_new_thread
 from typing import Protocol
 
 BLOCK_SIZE = 4 * 1024 * 1024  # bytes; one block is hashed and written while the next one arrives
@@ -73,7 +73,7 @@ class BlockWriter:
     def stop(self) -> None:
         """Let a write under way end, before the file is given up; one that hangs is not waited for."""
         if self._writing:
-            self._writing.done.wait(self.stop_seconds)
+            self._writing.running.acquire(timeout=self.stop_seconds)
 
     def store(self, pieces: list[bytes]) -> None:
         """Hash and write one block."""
@@ -89,8 +89,9 @@ class BlockWriter:
     def _finish_writing(self) -> None:
         if self._writing is None:
             return
-        self._writing.done.wait()
-        error, self._writing = self._writing.error, None
+        with self._writing.running:
+            error = self._writing.error
+        self._writing = None
         if error:
             raise error
 
@@ -99,19 +100,20 @@ class _Write:
     """
     The write of one block in a thread of its own.
 
-    It is waited for by an event: a timeout of Airflow's that interrupts ``Thread.join`` makes Python take a thread that
-    runs for one that has ended (python/cpython#90882).
+    Its end is the release of a lock. A timeout of Airflow's that interrupts ``Event.wait``, ``Thread.start`` or
+    ``Thread.join`` may leave a lock of theirs held for ever, or make them raise something else (python/cpython#90882).
     """
 
     def __init__(self, writer: BlockWriter, pieces: list[bytes]) -> None:
         self._writer = writer
         self._pieces = pieces
-        self.done = threading.Event()
+        self.running = allocate_lock()
+        self.running.acquire()
         self.error: BaseException | None = None
 
     def start(self) -> None:
         """Begin; a store that hangs does not keep the process alive."""
-        threading.Thread(target=self._run, name="lemondata-write", daemon=True).start()
+        start_new_thread(self._run, ())
 
     def _run(self) -> None:
         try:
@@ -119,4 +121,4 @@ class _Write:
         except BaseException as error:  # noqa: BLE001 # it is raised where the bytes come from
             self.error = error
         finally:
-            self.done.set()
+            self.running.release()

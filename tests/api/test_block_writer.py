@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import threading
+from _thread import start_new_thread
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
 
 import pytest
 from pytest_mock import MockerFixture
 
+from lemondata_provider.api import block_writer
 from lemondata_provider.api.block_writer import BlockWriter
 
 BLOCK = 4
@@ -108,16 +115,15 @@ def test_stop_write_hangs_returns_all_the_same() -> None:
 def test_write_no_more_threads_are_allowed_blocks_are_written_all_the_same(
     monkeypatch: pytest.MonkeyPatch, allowed: int
 ) -> None:
-    start = threading.Thread.start
     left = [allowed]
 
-    def refuse(thread: threading.Thread) -> None:
+    def refuse(*arguments: Any) -> None:
         left[0] -= 1
         if left[0] < 0:
             raise RuntimeError("can't start new thread")
-        start(thread)
+        start_new_thread(*arguments)
 
-    monkeypatch.setattr(threading.Thread, "start", refuse)
+    monkeypatch.setattr(block_writer, "start_new_thread", refuse)
     inner = FakeSink()
     writer = writer_to(inner)
     for block in (b"aaaa", b"bbbb", b"cc"):
@@ -130,11 +136,30 @@ class Timeout(BaseException):
     """As Airflow's: no Exception, and raised anywhere."""
 
 
-def test_stop_timeout_came_before_the_thread_began_returns(monkeypatch: pytest.MonkeyPatch) -> None:
-    def time_out(_: threading.Thread) -> None:
-        raise Timeout
+@contextmanager
+def interrupted_at(number: int) -> Iterator[None]:
+    """Raise a timeout at this line, or end of a call, of what the writer does in this thread."""
+    left = number
 
-    monkeypatch.setattr(threading.Thread, "start", time_out)
+    def trace(frame: FrameType, event: str, _: Any) -> Any:
+        nonlocal left
+        if frame.f_code.co_filename not in (block_writer.__file__, threading.__file__):
+            return None
+        left -= event != "call"
+        if left == 0:
+            raise Timeout
+        return trace
+
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+def test_stop_timeout_came_before_the_thread_began_returns(mocker: MockerFixture) -> None:
+    mocker.patch.object(block_writer, "start_new_thread", side_effect=Timeout)
     inner = FakeSink()
     writer = writer_to(inner)
     writer.stop_seconds = 0.01
@@ -144,14 +169,23 @@ def test_stop_timeout_came_before_the_thread_began_returns(monkeypatch: pytest.M
     assert inner.content == b""
 
 
-def test_stop_timeout_interrupts_the_waiting_is_raised(mocker: MockerFixture) -> None:
-    inner = FakeSink()
-    inner.let_go.clear()
-    writer = writer_to(inner)
-    writer.write(b"aaaa")
-    mocker.patch.object(threading.Event, "wait", side_effect=Timeout)
-    with pytest.raises(Timeout):
-        writer.stop()
-    mocker.stopall()
-    assert inner.content == b""
-    inner.let_go.set()
+def test_stop_after_a_timeout_at_any_line_returns_and_no_block_is_written_twice() -> None:
+    line = 0
+    while True:
+        line += 1
+        writer = writer_to(inner := FakeSink())
+        writer.stop_seconds = 0.01
+        try:
+            with interrupted_at(line):
+                writer.write(b"aaaa")
+                writer.write(b"bbbb")
+                writer.finish()
+        except Timeout:
+            stopping = threading.Thread(target=writer.stop, daemon=True)
+            stopping.start()
+            stopping.join(5)
+            assert not stopping.is_alive(), f"stop() hangs after a timeout at line {line}"
+        else:
+            break
+    assert line > 20
+    assert inner.content == b"aaaabbbb"
