@@ -180,6 +180,7 @@ def run(
     if operator.is_mapped and map_index < 0:
         raise TypeError(f"{operator.task_id} is a mapped task: pass map_index=0 to run its first instance.")
     ti = RunTaskInstance(operator, context, map_index)
+    context.xcoms.pop(ti.key, None)  # Airflow deletes those of the try before
     resume: tuple[str, dict[str, Any]] | None = None
     while True:
         task, task_context = _prepare(operator, context, ti)

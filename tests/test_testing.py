@@ -168,6 +168,14 @@ def test_run_again_with_the_same_context_is_the_next_try(dag):
     assert (first["task_id"] == second["task_id"]) is has_task_state_store()
 
 
+def test_run_again_the_xcoms_of_the_try_before_are_gone(dag, tmp_path):
+    clip, context = submit(output_path=str(tmp_path / "clip.mp4")), RunContext()
+    run(clip, context=context)
+    assert "video_url" in context.xcoms["clip"]
+    assert run(clip, context=context)["skipped"]
+    assert "video_url" not in context.xcoms["clip"]  # a file that is there has no link
+
+
 def test_run_operator_that_defers_again_resumes_each_time():
     assert run(TwiceOperator(task_id="twice")) == [1, 2]
 
