@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,9 +22,11 @@ def examples(args: Namespace) -> str | list[dict[str, Any]]:
     """
     files = _named(args.names)
     if args.copy:
-        return _copy(files, Path(args.copy).expanduser(), overwrite=args.overwrite)
+        return _copy(files, _folder(args.copy), overwrite=args.overwrite)
     if args.overwrite:
         raise SystemExit("--overwrite needs --copy DIR.")
+    if args.copy is not None:  # a variable of the shell that is not set
+        raise SystemExit("--copy needs a folder, and got an empty text.")
     return [_row(file) for file in files]
 
 
@@ -37,6 +40,13 @@ def _named(names: Sequence[str]) -> list[Path]:
     if unknown := sorted({*names} - {*found}):
         raise SystemExit(f"There is no example {', '.join(unknown)}; there are: {', '.join(found)}")
     return [file for name, file in found.items() if name in names or not names]
+
+
+def _folder(path: str) -> Path:
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # ~name
+        raise SystemExit(f"{path} cannot be written: there is no such user.") from None
 
 
 def _row(file: Path) -> dict[str, Any]:
@@ -54,7 +64,7 @@ def _copy(files: Sequence[Path], folder: Path, *, overwrite: bool) -> str:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         new = [file for file in files if not _is_copied(file, folder)]
-        taken = [file.name for file in new if (folder / file.name).exists()]
+        taken = [file.name for file in new if os.path.lexists(folder / file.name)]  # a dangling link, too
         if taken and not overwrite:
             raise SystemExit(
                 f"Nothing was copied: {folder} has other files named {', '.join(taken)}. "

@@ -79,6 +79,21 @@ def test_examples_copy_below_a_file_says_what_cannot_be_written(tmp_path, overwr
         run(copy=tmp_path / "file" / "dags", overwrite=overwrite)
 
 
+def test_examples_copy_writes_through_no_dangling_link(tmp_path):
+    (tmp_path / f"{ONE}.py").symlink_to(tmp_path / "elsewhere.py")
+    with pytest.raises(SystemExit, match=r"^Nothing was copied"):
+        run(copy=tmp_path)
+    assert not (tmp_path / "elsewhere.py").exists()
+
+
+@pytest.mark.parametrize(
+    ("folder", "why"), [("", "--copy needs a folder"), ("~no-such-user/dags", "^~no-such-user/dags cannot be written")]
+)
+def test_examples_copy_to_no_folder_is_refused(folder, why):
+    with pytest.raises(SystemExit, match=why):
+        examples(Namespace(names=[], copy=folder, overwrite=False))
+
+
 def test_examples_unknown_name_is_refused_with_those_that_exist():
     with pytest.raises(SystemExit, match=f"^There is no example storyboard; there are: .*{ONE}"):
         run("storyboard")
