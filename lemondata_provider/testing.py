@@ -19,7 +19,6 @@ import os
 import time
 import uuid
 from collections.abc import Iterable
-from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -219,8 +218,8 @@ def _prepare(operator: Any, context: RunContext, ti: RunTaskInstance) -> tuple[A
 def _adapt(task: Any, ti: RunTaskInstance) -> None:
     """Let a task poll fast, remember prices in memory only, and push its entry of the page of videos."""
     for name in ("poll_interval", "poke_interval"):
-        with suppress(AttributeError):
-            setattr(task, name, min(getattr(task, name), POLL_SECONDS))
+        if isinstance(seconds := getattr(task, name, None), (int, float)):
+            setattr(task, name, min(seconds, POLL_SECONDS))
     if isinstance(task, LemonDataMixin):
         task.hook.price_cache = PriceCache(Path(os.devnull))  # type: ignore[misc] # of this task alone
 

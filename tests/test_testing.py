@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import date
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
@@ -178,6 +178,17 @@ def test_run_again_the_xcoms_of_the_try_before_are_gone(dag, tmp_path):
 
 def test_run_operator_that_defers_again_resumes_each_time():
     assert run(TwiceOperator(task_id="twice")) == [1, 2]
+
+
+@pytest.mark.parametrize("poll_interval", [None, timedelta(seconds=1), "5"])
+def test_run_operator_of_another_package_keeps_a_poll_interval_that_is_no_number(poll_interval):
+    class Other(BaseOperator):
+        def execute(self, context: Any) -> None:
+            assert self.poll_interval == poll_interval
+
+    operator = Other(task_id="other")
+    operator.poll_interval = poll_interval
+    run(operator)
 
 
 def test_run_trigger_without_an_event_fails_the_task():
