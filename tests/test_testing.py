@@ -183,6 +183,8 @@ def test_run_operator_that_defers_again_resumes_each_time():
 @pytest.mark.parametrize("poll_interval", [None, timedelta(seconds=1), "5"])
 def test_run_operator_of_another_package_keeps_a_poll_interval_that_is_no_number(poll_interval):
     class Other(BaseOperator):
+        poll_interval: Any
+
         def execute(self, context: Any) -> None:
             assert self.poll_interval == poll_interval
 

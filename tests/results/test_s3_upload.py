@@ -47,6 +47,11 @@ class FakeS3:
         return {"ETag": f"etag-{number}", "ChecksumCRC32": "x"}
 
     def close(self) -> None:
+        async def end() -> None:
+            pending = asyncio.all_tasks() - {asyncio.current_task()}
+            await asyncio.gather(*pending, return_exceptions=True)
+
+        asyncio.run_coroutine_threadsafe(end(), self.loop).result(10)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join(10)
 
