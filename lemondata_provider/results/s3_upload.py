@@ -10,7 +10,7 @@ import asyncio
 import logging
 import mimetypes
 from collections.abc import Callable
-from concurrent.futures import Future
+from concurrent.futures import CancelledError, Future
 from contextlib import AbstractContextManager
 from typing import Any
 
@@ -40,6 +40,7 @@ class S3Sink:
         kind = mimetypes.guess_type(name)[0]
         self._headers = {"ContentType": kind} if kind else {}
         self._errors = errors
+        self._is_abandoned = False
         self._begin()
 
     def _begin(self) -> None:
@@ -58,7 +59,7 @@ class S3Sink:
 
     def restart(self) -> None:
         """Forget all bytes."""
-        self.abandon()
+        self._drop()
 
     def commit(self) -> None:
         """Publish the object."""
@@ -76,6 +77,10 @@ class S3Sink:
 
     def abandon(self) -> None:
         """Leave nothing behind, not even the parts."""
+        self._is_abandoned = True
+        self._drop()
+
+    def _drop(self) -> None:
         upload, parts = self._upload, self._parts
         self._begin()
         for part in parts:
@@ -91,6 +96,9 @@ class S3Sink:
         if not self._upload:
             created = self._fs.call_s3("create_multipart_upload", self._headers, **self._object)
             self._upload = {"UploadId": created["UploadId"]}
+            if self._is_abandoned:  # while this request hung: nobody else knows of the upload
+                self._drop()
+                raise CancelledError("The upload was given up.")
         if len(self._parts) >= PARTS_AT_ONCE:
             self._parts[-PARTS_AT_ONCE].result()
         names = {"PartNumber": len(self._parts) + 1, **self._object, **self._upload}

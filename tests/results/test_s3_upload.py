@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, nullcontext
+from concurrent.futures import CancelledError
+from contextlib import AbstractContextManager, nullcontext, suppress
 from typing import Any
 
 import pytest
@@ -140,3 +141,28 @@ def test_restart_begins_a_new_upload(s3):
     assert s3.parts[1] == content
     assert [part["PartNumber"] for part in s3.completed["MultipartUpload"]["Parts"]] == [1]
     assert s3.calls.count("create_multipart_upload") == 2
+
+
+def test_abandon_while_the_first_request_hangs_leaves_no_upload(s3, monkeypatch):
+    entered, let_go, call_s3 = threading.Event(), threading.Event(), s3.call_s3
+
+    def hang(method: str, *others: Any, **arguments: Any) -> Any:
+        if method == "create_multipart_upload":
+            entered.set()
+            let_go.wait(10)
+        return call_s3(method, *others, **arguments)
+
+    def write_in_a_thread() -> None:
+        with suppress(CancelledError):
+            write(sink, 2)
+
+    monkeypatch.setattr(s3, "call_s3", hang)
+    sink = sink_of(s3)
+    writing = threading.Thread(target=write_in_a_thread, daemon=True)
+    writing.start()
+    assert entered.wait(10)
+    sink.abandon()  # Airflow's timeout came, and the write was waited for long enough
+    let_go.set()
+    writing.join(10)
+    assert s3.calls == ["create_multipart_upload", "abort_multipart_upload"]
+    assert (s3.parts, s3.running) == ({}, 0)
