@@ -140,7 +140,14 @@ class OutputFile:
 
         task = Task.read(result, task_id, poll_url)
         kept = self._keeper.keep(task, Origin.of(task, SubmitFacts.from_result(result), self.fingerprint), renew)
-        return {**result, **kept.result()}
+        if kept.skipped:
+            log.warning(
+                "%s was stored by another task or try in the meantime, and stays. Task %s is paid for all the same: "
+                "tasks that run at the same time need paths of their own",
+                kept.outputs[0].uri,
+                task_id,
+            )
+        return {**result, **kept.result(), "skipped": False}
 
     @property
     def _keeper(self) -> ResultKeeper:

@@ -11,11 +11,13 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowTaskTimeout, TaskDeferred
 
+from lemondata_provider.api.download import Downloader
 from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, LinkEndedError, OutputTakenError
 from lemondata_provider.hooks.exceptions import LemonDataFailException
 from lemondata_provider.operators.output import OutputFile
 from lemondata_provider.operators.record import KEY
 from lemondata_provider.operators.video import SubmitVideoOperator
+from lemondata_provider.testing import run
 from lemondata_provider.triggers.events import TaskEvent
 from tests.operators.helpers import rendered
 
@@ -46,6 +48,22 @@ def clear(context: dict[str, Any]) -> None:
     """Clear the task instance, as far as an operator sees of it."""
     context["ti"].max_tries += 3
     context["ti"].try_number += 1
+
+
+def test_execute_file_of_another_task_came_meanwhile_says_that_both_are_paid_for(sandbox, context, path, caplog):
+    slower = submit(path)
+
+    def new_downloader() -> Downloader:
+        run(submit(path))  # a whole other task, after the check and the submit of this one
+        return Downloader()
+
+    slower.new_downloader = new_downloader
+    with caplog.at_level(logging.INFO):
+        result = slower.execute(context)
+    assert creates(sandbox) == 2
+    assert not result["skipped"]
+    assert f"Task {result['task_id']} is paid for all the same" in caplog.text
+    assert "nothing paid" not in caplog.text
 
 
 def test_execute_output_path_stores_the_video_and_names_it_in_the_result(sandbox, context, path, caplog):
