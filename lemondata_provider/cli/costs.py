@@ -63,7 +63,8 @@ def unknown(args: Namespace, find: Callable[[], Iterable[UnknownSubmit]] | None 
         usage, note = [], f"\n\nThe usage of LemonData is missing: {error.message}"
     rows = [row for submit in submits for row in _rows(submit, usage)]
     help_text = (
-        "\n\nA submit with a charge has a video: find its task in LemonData's dashboard by the request id, then run\n"
+        "\n\nA submit with a charge has a video: find its task in LemonData's dashboard by the request id, or by model "
+        "and time, then run\n"
         "  airflow lemondata adopt TASK-INSTANCE --lemondata-task-id ID\n"
         "Charges appear when a video has ended. If none has appeared by then, nothing was made:\n"
         "  airflow lemondata forget TASK-INSTANCE"

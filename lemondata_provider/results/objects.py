@@ -59,7 +59,7 @@ class ObjectTarget(Target):
             getattr(fs, "config_kwargs", {}).setdefault("signature_version", "s3v4")
             return fs
         except (ImportError, ValueError) as error:
-            extra = f"pip install 'airflow-provider-lemondata[{EXTRAS[self.protocol]}]'"
+            extra = f"pip install 'airflow-provider-lemondata[{EXTRAS[self.protocol]}]', and restart Airflow"
             raise self.unwritable(f"needs a package that is not installed ({error}): {extra}") from error
         except Exception as error:
             raise self.unwritable(f"cannot be reached: {type(error).__name__}: {error}") from error
