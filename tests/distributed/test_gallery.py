@@ -155,7 +155,7 @@ def test_failure_callback_reports_the_task_and_the_money(gallery: Gallery) -> No
     log = gallery.airflow.log(REPORT, run_id, "clip", 1)
     (create,) = [create for create in gallery.sandbox.ledger.creates if "too dark" in create.body["prompt"]]
     assert f"task_id: {create.id}" in log
-    assert "LemonData accepted the task and charged it." in log
+    assert "It charges a finished video, and no generation that failed" in log
 
 
 def test_fallback_models_missing_model_is_replaced_and_paid_once(gallery: Gallery) -> None:
