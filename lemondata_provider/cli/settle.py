@@ -13,8 +13,8 @@ from airflow.utils.session import create_session
 from lemondata_provider.api.errors import LemonDataError
 from lemondata_provider.api.management import UsageRow
 from lemondata_provider.cli.hook import CommandLineHook
-from lemondata_provider.videos.query import Filters
-from lemondata_provider.videos.settling import NewSession, OpenVideo, charged, open_videos, store_costs
+from lemondata_provider.videos.query import Filters, NewSession
+from lemondata_provider.videos.settling import OpenVideo, charged, open_videos, store_costs
 from lemondata_provider.videos.spending import Charge, Sum
 
 WINDOW = timedelta(minutes=10)  # between the clocks of a worker and of LemonData

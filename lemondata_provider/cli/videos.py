@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 from argparse import Namespace
-from collections.abc import Callable
-from contextlib import AbstractContextManager
 from typing import Any
 
 from airflow.utils.session import create_session
-from sqlalchemy.orm import Session
 
 from lemondata_provider.videos.card import iso
-from lemondata_provider.videos.query import Filters, StoredVideo, charges, page
+from lemondata_provider.videos.query import Filters, NewSession, StoredVideo, charges, page
 from lemondata_provider.videos.spending import By, spending
 from lemondata_provider.videos.states import VideoState, video_state
 
 PAGE = 100  # videos of one statement
 
-NewSession = Callable[[], AbstractContextManager[Session]]
 Rows = list[dict[str, Any]]
 
 

@@ -96,7 +96,7 @@ class S3Sink:
         if not self._upload:
             created = self._fs.call_s3("create_multipart_upload", self._headers, **self._object)
             self._upload = {"UploadId": created["UploadId"]}
-            if self._is_abandoned:  # while this request hung: nobody else knows of the upload
+            if self._is_abandoned:  # while this request hung, so this is the only place that knows the upload
                 self._drop()
                 raise CancelledError("The upload was given up.")
         if len(self._parts) >= PARTS_AT_ONCE:

@@ -11,19 +11,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import BinaryIO, Protocol
 
+from lemondata_provider.api.block_writer import Sink
 from lemondata_provider.api.errors import LemonDataError, OutputTakenError, OutputUnwritableError
 
 MAX_SMALL_FILE = 1024 * 1024  # bytes that a sidecar may have
 
 
-class OutputSink(Protocol):
+class OutputSink(Sink, Protocol):
     """A file on its way: it cannot be seen before ``commit``, and nothing is left of it after ``abandon``."""
-
-    def write(self, block: bytes) -> None:
-        """Take the next bytes."""
-
-    def restart(self) -> None:
-        """Forget all bytes: the file begins again."""
 
     def commit(self) -> None:
         """

@@ -10,7 +10,8 @@ from __future__ import annotations
 import base64
 import json
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, fields, replace
 from datetime import datetime, timezone
 from statistics import median
@@ -32,6 +33,9 @@ FINISHED = 500  # last videos of all models that are asked for
 MAX_CHOICE = 300  # characters of a name to filter by
 LARGEST = 2**31 - 1  # of an integer column
 LAST = 20  # videos of a model that its typical duration is taken from
+
+NewSession = Callable[[], AbstractContextManager[Session]]
+"""Opens Airflow's database."""
 
 _ORDER = (XComModel.timestamp, XComModel.dag_run_id, XComModel.task_id, XComModel.map_index)
 _KEY = ("dag_run_id", "task_id", "map_index")

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime, timezone
+from datetime import datetime
 from decimal import Decimal
 
 from airflow.models.xcom import XComModel
@@ -15,9 +14,8 @@ from sqlalchemy.orm import Session
 
 from lemondata_provider.api.management import UsageRow
 from lemondata_provider.videos.entry import ENTRY_KEY, VideoEntry
-from lemondata_provider.videos.query import Filters, unsettled
-
-NewSession = Callable[[], AbstractContextManager[Session]]
+from lemondata_provider.videos.query import Filters, NewSession, unsettled
+from lemondata_provider.videos.spending import as_time
 
 
 @dataclass(frozen=True)
@@ -41,10 +39,7 @@ class OpenVideo:
     @property
     def created(self) -> datetime | None:
         """Return when it was submitted, if that is a time."""
-        try:
-            return datetime.fromtimestamp(self.entry.created or 0, timezone.utc) if self.entry.created else None
-        except (ValueError, OverflowError, OSError):
-            return None
+        return as_time(self.entry.created)
 
 
 def open_videos(session: Session, filters: Filters) -> dict[str, list[OpenVideo]]:

@@ -40,7 +40,7 @@ class Charge(NamedTuple):  # of which there are thousands: a dataclass takes sev
     @property
     def at(self) -> datetime:
         """Return when it was paid for."""
-        return _instant(self.created) or self.written
+        return as_time(self.created) or self.written
 
 
 class PaidFields(NamedTuple):
@@ -183,7 +183,8 @@ def _merged(one: Charge, other: Charge) -> Charge:
     return payer._replace(estimated=payer.estimated or second.estimated, settled=payer.settled or second.settled)
 
 
-def _instant(value: Any) -> datetime | None:
+def as_time(value: Any) -> datetime | None:
+    """Return seconds since 1970 as a time, or ``None`` if they are none."""
     try:
         return datetime.fromtimestamp(as_number(value) or math.nan, timezone.utc)
     except (ValueError, OverflowError, OSError):

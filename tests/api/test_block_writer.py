@@ -21,7 +21,7 @@ BLOCK = 4
 
 
 class FakeSink:
-    """Remembers what happens to it, and can be told to wait or to fail."""
+    """Remembers what happens to it, and waits or fails on demand."""
 
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
