@@ -59,7 +59,7 @@ bench: .venv/$(READY) .venv-distributed/$(READY)
 	@env -u LEMONDATA_API_KEY .ci/bench
 
 pins: .venv/$(READY)
-	@.venv/bin/pip install --quiet uv && PATH="$(CURDIR)/.venv/bin:$$PATH" .ci/pins
+	@PATH="$(CURDIR)/.venv/bin:$$PATH" .ci/pins
 
 release-check: .venv/$(READY)
 	@env -u LEMONDATA_API_KEY .ci/release-check $(AIRFLOW)
