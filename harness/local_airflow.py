@@ -226,6 +226,7 @@ def _settings(home: Path, dags: Path, port: int) -> dict[str, str]:
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",  # a new file is seen after 5 s, not after 300 s
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "300",  # a file that did not change: not every 30 s
         # No process listens there: better than the log server of another Airflow on the default ports.
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": "9",
         "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": "9",

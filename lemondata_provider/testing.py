@@ -19,6 +19,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterable
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,6 +29,7 @@ import pendulum
 from airflow.sdk import XComArg
 from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralError, TaskDeferred
 
+from lemondata_provider.api.download import Downloader
 from lemondata_provider.hooks.mixin import LemonDataMixin
 from lemondata_provider.hooks.price_cache import PriceCache
 from lemondata_provider.hooks.task_instance import TaskInstanceKey
@@ -215,11 +217,19 @@ def _prepare(operator: Any, context: RunContext, ti: RunTaskInstance) -> tuple[A
     return task, task_context
 
 
+def _sleep_briefly(seconds: float) -> None:
+    time.sleep(min(seconds, POLL_SECONDS))
+
+
 def _adapt(task: Any, ti: RunTaskInstance) -> None:
-    """Let a task poll fast, remember prices in memory only, and push its entry of the page of videos."""
+    """Let a task poll and retry fast, remember prices in memory only, and push its entry of the page of videos."""
     for name in ("poll_interval", "poke_interval"):
         if isinstance(seconds := getattr(task, name, None), (int, float)):
             setattr(task, name, min(seconds, POLL_SECONDS))
+    if hasattr(task, "sleep"):
+        task.sleep = _sleep_briefly
+    if hasattr(task, "new_downloader"):
+        task.new_downloader = partial(Downloader, sleep=_sleep_briefly)
     if isinstance(task, LemonDataMixin):
         task.hook.price_cache = PriceCache(Path(os.devnull))  # type: ignore[misc] # of this task alone
 

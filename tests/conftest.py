@@ -23,6 +23,7 @@ if threading.current_thread() is threading.main_thread():
 os.environ["NO_PROXY"] = os.environ["no_proxy"] = "127.0.0.1,localhost"  # the sandbox is no machine behind a proxy
 
 import pytest
+from hypothesis import is_hypothesis_test
 
 from tests.task_state import TaskStateStore
 
@@ -110,6 +111,14 @@ def moto_server() -> Iterator[str]:
     host, port = server.get_host_and_port()
     yield f"http://{host}:{port}"
     server.stop()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what explores with Hypothesis, and what stores in a bucket."""
+    for item in items:
+        explores = isinstance(item, pytest.Function) and is_hypothesis_test(item.obj)
+        if explores or "moto_server" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

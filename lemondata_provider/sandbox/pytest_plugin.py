@@ -22,7 +22,7 @@ def _lemondata_sandbox_server() -> Iterator[Sandbox]:
         wanted = "pip install 'airflow-provider-lemondata[sandbox]'"
         # On a user's machine that has the provider without the extra.
         pytest.skip(f"lemondata_sandbox needs {wanted}: {missing.name} is missing.")
-    with Sandbox(Settings(pending_seconds=0.05, generation_seconds=0.2)) as server:
+    with Sandbox(Settings(pending_seconds=0.05, generation_seconds=0.2, scale_down=16, fps=4)) as server:
         yield server
 
 

@@ -43,6 +43,7 @@ def client_of(backend: LookupBackend, base_url: str) -> AsyncClient:
     return AsyncClient(KEY, base_url, transport=lookup_transport(options, backend))
 
 
+@pytest.mark.slow
 def test_poll_name_server_hangs_leaves_the_default_threads_free():
     answered = threading.Event()
 

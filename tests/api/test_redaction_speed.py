@@ -50,6 +50,7 @@ def seconds(read: Callable[[str], Any], text: str) -> float:
     return time.thread_time() - begun
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("read", READERS.values(), ids=READERS.keys())
 @pytest.mark.parametrize("unit", UNITS)
 def test_reading_ten_times_the_text_takes_at_most_fifteen_times_as_long(read: Callable[[str], Any], unit: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from airflow.sdk import DAG
@@ -9,10 +10,16 @@ from airflow.sdk import DAG
 from lemondata_provider.operators.video import SubmitVideoOperator
 
 
+def briefly(seconds: float) -> None:
+    """Sleep for a twentieth of a second at the most."""
+    time.sleep(min(seconds, 0.05))
+
+
 def operator(**fields: Any) -> SubmitVideoOperator:
-    return SubmitVideoOperator(
-        task_id="submit", **{"model": "sora-2", "prompt": "a cat", "poll_interval": 0.05, **fields}
-    )
+    fields = {"model": "sora-2", "prompt": "a cat", "poll_interval": 0.05, **fields}
+    op = SubmitVideoOperator(task_id="submit", **fields)
+    op.sleep = briefly
+    return op
 
 
 def rendered(op: SubmitVideoOperator, native: bool = False, **values: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -13,6 +12,7 @@ from lemondata_provider.operators.ending import success
 from lemondata_provider.operators.output import NO_FILE
 from lemondata_provider.operators.record import ENDED_KEY
 from lemondata_provider.operators.video import SubmitVideoOperator
+from tests.operators.helpers import briefly
 
 RESULT = {"task_id": "ldtask_1", "poll_url": "/v1/tasks/ldtask_1", "video_url": "https://x.test/v.mp4"}
 
@@ -33,8 +33,8 @@ class Outage:
         self.xcoms[key] = value
 
 
-def operator(sleep: Callable[[float], None] = time.sleep, **fields: Any) -> SubmitVideoOperator:
-    op = SubmitVideoOperator(task_id="submit", model="sora-2", prompt="a cat", **fields)
+def operator(sleep: Callable[[float], None] = briefly, prompt: str = "a cat", **fields: Any) -> SubmitVideoOperator:
+    op = SubmitVideoOperator(task_id="submit", model="sora-2", prompt=prompt, **fields)
     op.sleep = sleep
     return op
 
@@ -73,7 +73,7 @@ def test_execute_retries_lowered_clear_with_another_prompt_submits_it(sandbox, c
     operator(**fields).execute(context)
     assert task_state_store[ENDED_KEY]["clear_number"] == 0
     context["ti"].try_number, context["dag_run"] = 2, Run(1)
-    SubmitVideoOperator(task_id="submit", model="sora-2", prompt="a dog", **fields).execute(context)
+    operator(prompt="a dog", **fields).execute(context)
     assert len(sandbox.ledger.creates) == 2
 
 

@@ -19,7 +19,8 @@ from lemondata_provider.operators.record import KEY
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.testing import run
 from lemondata_provider.triggers.events import TaskEvent
-from tests.operators.helpers import rendered
+from tests.operators.helpers import briefly, rendered
+from tests.results.keeping import quick
 
 CLIP = "clip.mp4"
 
@@ -33,7 +34,9 @@ def path(tmp_path: Path) -> Path:
 def submit(path: Any, **fields: Any) -> SubmitVideoOperator:
     """Build an operator that waits in the worker."""
     fields = {"model": "veo3.1-fast", "prompt": "a cat", "duration": 4, "deferrable": False, **fields}
-    return SubmitVideoOperator(task_id="submit", output_path=str(path), poll_interval=0.05, **fields)
+    operator = SubmitVideoOperator(task_id="submit", output_path=str(path), poll_interval=0.05, **fields)
+    operator.sleep, operator.new_downloader = briefly, quick
+    return operator
 
 
 def creates(sandbox: Any) -> int:

@@ -147,6 +147,7 @@ def test_video_path_is_a_folder_or_a_pipe_nothing_is_opened(page, tmp_path):
         assert (page.get().status_code, page.get("poster").status_code) == (404, 404)
 
 
+@pytest.mark.slow  # the client of the store tries again and again
 def test_video_store_is_away_says_nothing_of_it(page, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_AWAY", '{"conn_type": "aws", "extra": {"endpoint_url": "http://127.0.0.1:1"}}')
     page.roots = MediaRoots.read('{"s3://clips": "away"}')

@@ -80,6 +80,7 @@ def test_entry_addresses_name_files_of_this_version(field: str) -> None:
         assert (STATIC / name).is_file()
 
 
+@pytest.mark.slow
 def test_entry_addresses_begin_with_the_base_path() -> None:
     code = "import json; from lemondata_provider.plugins.plugin import entries; print(json.dumps(entries()))"
     made = fresh(code, AIRFLOW__API__BASE_URL="https://example.com/team/airflow/")
@@ -92,6 +93,7 @@ def test_tab_applies_to_every_operator_of_ours_by_the_name_that_airflow_stores()
     assert names <= set(ENTRIES["Video"]["applies_to"]["task_instance.operator_name"])
 
 
+@pytest.mark.slow
 def test_plugin_module_imports_nothing_that_airflow_has_not_loaded() -> None:
     code = f"""
 import json, sys

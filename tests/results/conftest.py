@@ -39,7 +39,7 @@ def bucket(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
     return bucket
 
 
-@pytest.fixture(params=["folder", "bucket"])
+@pytest.fixture(params=["folder", pytest.param("bucket", marks=pytest.mark.slow)])
 def store(request: pytest.FixtureRequest, tmp_path: Path) -> Any:
     """A place to write to, of each kind."""
     if request.param == "bucket":
