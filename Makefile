@@ -2,7 +2,8 @@
 PYTHON ?= python3
 AIRFLOW := 3.3.2
 FLOOR := 3.2.2
-unexport PYTHONPATH
+# Without bytecode each process of Airflow compiles all that it imports.
+unexport PYTHONPATH PYTHONDONTWRITEBYTECODE
 # Two installs at the same time would write the same files.
 .NOTPARALLEL:
 # The Python version is part of the stamp's name, so another Python rebuilds the environments.
