@@ -6,9 +6,9 @@ Source: https://docs.tokenlab.sh (management API), editions since 2026-07.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 from pydantic import Field
@@ -17,7 +17,9 @@ from lemondata_provider.api.calls import Call, read_items
 from lemondata_provider.api.fields import Price, Text, Time, read_price, read_text
 from lemondata_provider.api.task import Answer
 
+T = TypeVar("T")
 PAGE_SIZE = 100
+MAX_PAGES = 100  # an answer that ignores the page must not go on for ever
 
 
 class Balance(Answer):
@@ -75,6 +77,22 @@ def get_usage(key_id: str, since: datetime, until: datetime | None = None, page:
     params |= {"endDate": until.isoformat()} if until else {}
     url = f"/v1/management/api-keys/{quote(key_id, safe='')}/usage"
     return Call("GET", url, lambda payload: read_items(payload, UsageRow.read, "items"), params=params)
+
+
+def all_pages(send: Callable[[Call[list[T]]], list[T]], get_page: Callable[..., Call[list[T]]]) -> list[T]:
+    """
+    Return the items of all pages of a list.
+
+    :param send: sends a call, as a client does.
+    :param get_page: makes the call for a ``page``.
+    """
+    items: list[T] = []
+    for page in range(1, MAX_PAGES + 1):
+        found = send(get_page(page=page))
+        items += found
+        if len(found) < PAGE_SIZE:
+            break
+    return items
 
 
 def _first_price(payload: Mapping[str, Any], *names: str) -> Any:

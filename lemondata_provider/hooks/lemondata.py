@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar
 
 from airflow.sdk import BaseHook, Connection
 from airflow.sdk.exceptions import AirflowNotFoundException
@@ -36,9 +36,7 @@ from lemondata_provider.api.urls import BaseUrl
 from lemondata_provider.hooks.price_cache import QUICK_TIMEOUT, PriceCache, ask
 from lemondata_provider.hooks.settings import ConnectionSettings
 
-T = TypeVar("T")
 NO_TASK_ID = f"ldtask_{0:032}"  # no task has it
-MAX_PAGES = 100  # of usage rows or keys: an answer that ignores the page must not go on for ever
 
 
 class LemonDataHook(BaseHook):
@@ -190,8 +188,9 @@ class LemonDataHook(BaseHook):
         :raises LemonDataError: the service cannot be asked.
         """
         with self._management_client() as client:
-            keys = _all_pages(client, management.list_api_keys)
-            return [row for key in keys for row in _all_pages(client, partial(management.get_usage, key, since, until))]
+            keys = management.all_pages(client.send, management.list_api_keys)
+            pages = [partial(management.get_usage, key, since, until) for key in keys]
+            return [row for get_page in pages for row in management.all_pages(client.send, get_page)]
 
     def poll(self, poller: TaskPoller) -> PollResult:
         """
@@ -294,13 +293,3 @@ class LemonDataHook(BaseHook):
                 settings.base_url,
             )
         return settings
-
-
-def _all_pages(client: Client, get_page: Callable[..., calls.Call[list[T]]]) -> list[T]:
-    items: list[T] = []
-    for page in range(1, MAX_PAGES + 1):
-        found = client.send(get_page(page=page))
-        items += found
-        if len(found) < management.PAGE_SIZE:
-            break
-    return items

@@ -6,7 +6,6 @@ What a try finds in the store, and what follows from it, is said in :mod:`lemond
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -35,12 +34,13 @@ from lemondata_provider.api.submit_outcome import (
 )
 from lemondata_provider.api.task import Task
 from lemondata_provider.catalog.media import is_local
-from lemondata_provider.hooks.exceptions import KilledError, LemonDataFailException
+from lemondata_provider.hooks.exceptions import KilledError
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.metrics import Metrics
 from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.hooks.tracing import span
 from lemondata_provider.hooks.version_compat import task_stats
+from lemondata_provider.operators.canceller import Canceller
 from lemondata_provider.operators.record import (
     Options,
     Record,
@@ -82,6 +82,7 @@ class Submission:
     :param lost: the error of a request that may have been accepted.
     :param before: the record that the intent of this try replaces; it comes back if nothing is submitted.
     :param replaced: the task that is to be cancelled, because another one takes its place.
+    :param canceller: cancels the task of the record.
     :param is_killed: whether Airflow is ending this process, which must not begin a create then.
     """
 
@@ -100,13 +101,14 @@ class Submission:
     is_killed: Callable[[], bool] = lambda: False
     metrics: Metrics = field(default_factory=lambda: Metrics(task_stats()))
     record: Record = field(init=False)
+    canceller: Canceller = field(init=False)
     lost: LemonDataError | None = None
     before: Record | None = None
     replaced: Record | None = None
 
     def __post_init__(self) -> None:
         self.record = self.new_record
-        self._cancelling, self._cancellation = threading.Lock(), ""
+        self.canceller = Canceller(self.hook, self.task_instance)
 
     def submit_or_reattach(self) -> tuple[TaskPoller, PollResult]:
         """
@@ -137,48 +139,6 @@ class Submission:
             message = "execution_timeout came after the submit: the video is paid for."
             return TaskTimeoutError(message, task_id=self.record.task_id, poll_url=self.record.poll_url)
         return self._error(self.lost) if self.store is None and self.lost else None
-
-    def cancel_if_ended_by_user(self, timeout: float) -> None:
-        """
-        Cancel the task if a user ended the task instance; a drained worker and a retry keep it.
-
-        :param timeout: maximum seconds to wait for the answers of Airflow and LemonData.
-        """
-        task_id = self.record.task_id
-        if task_id is None:
-            return
-        # In a thread: the signal may interrupt a request to Airflow, which has to end before another one.
-        cancelling = threading.Thread(target=self._cancel_if_ended_by_user, args=(task_id,))
-        cancelling.start()
-        cancelling.join(timeout)
-        if cancelling.is_alive():
-            self.hook.log.warning("Cancelling task %s timed out: it may go on, and be charged", task_id)
-
-    def raise_if_ended_by_user(self) -> None:
-        """
-        Cancel the task if a user ended the task instance while its create was under way.
-
-        Airflow tells a process of that with its next heartbeat only, and a task that defers has none any more.
-
-        :raises LemonDataFailException: a user ended the task instance.
-        """
-        if self.task_instance.reason_to_keep() is None:
-            task_id, poll_url = self.record.task_id or "", self.record.poll_url
-            message = f"A user ended this task instance while its video was submitted. {self._cancel(task_id)}"
-            raise LemonDataFailException(LemonDataError(message, task_id=task_id, poll_url=poll_url))
-
-    def _cancel_if_ended_by_user(self, task_id: str) -> None:
-        if reason := self.task_instance.reason_to_keep():
-            self.hook.log.info("Task %s is not cancelled: %s", task_id, reason)
-        else:
-            self.hook.log.warning(self._cancel(task_id))
-
-    def _cancel(self, task_id: str) -> str:
-        """Cancel the task once, and say what came of it: the signal to end may come while that is under way."""
-        with self._cancelling:
-            if not self._cancellation:
-                self._cancellation = self.hook.cancel(task_id)
-            return self._cancellation
 
     def _repair(self) -> str:
         if self.options.on_unknown_submit == "resubmit":

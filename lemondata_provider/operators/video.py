@@ -263,7 +263,7 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
                 with submit_errors_as_airflow_errors(getattr(self, "retry_policy", None)):
                     poller, result = submission.submit_or_reattach()
                 if isinstance(result, PollAgain) and self.cancel_on_kill:
-                    submission.raise_if_ended_by_user()
+                    submission.canceller.raise_if_ended_by_user(submission.record)
                 file = output and output.of_record(submission.record)
                 return self._finish(context, submission.record, file, poller, result)
         except OutputFound as found:
@@ -321,7 +321,7 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
         """Cancel the task at LemonData if a user ended the task instance; a drained worker and a retry keep it."""
         self.is_killed = True  # no create begins any more
         if self.cancel_on_kill and (submission := self._submission):
-            submission.cancel_if_ended_by_user(self.on_kill_seconds)
+            submission.canceller.cancel_if_ended_by_user(submission.record, self.on_kill_seconds)
 
     def _finish(
         self, context: Context, record: Record, file: OutputFile | None, poller: TaskPoller, result: PollResult

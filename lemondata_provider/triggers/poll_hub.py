@@ -21,14 +21,7 @@ from lemondata_provider.api.client import AsyncClient
 from lemondata_provider.api.errors import LemonDataError, RateLimitError
 from lemondata_provider.api.forecast import Forecast
 from lemondata_provider.api.pauses import MAX_RETRY_AFTER
-from lemondata_provider.api.polling import (
-    Completed,
-    Failed,
-    PollAgain,
-    PollResult,
-    TaskPoller,
-    TaskWait,
-)
+from lemondata_provider.api.polling import Completed, Failed, PollAgain, PollResult, TaskPoller, TaskWait
 from lemondata_provider.api.rate_limiter import WINDOW, RateLimit, RateLimiter
 from lemondata_provider.api.task import Task
 from lemondata_provider.hooks.metrics import Metrics, Stats

@@ -18,6 +18,7 @@ from lemondata_provider.operators.record import KEY
 from lemondata_provider.triggers.events import TaskEvent
 from lemondata_provider.triggers.task import TaskTrigger
 from tests.operators.explored_files import VIDEO_URL
+from tests.operators.explored_operator import Operator
 from tests.operators.explored_world import (
     AirflowNumbers,
     Chooser,
@@ -27,7 +28,7 @@ from tests.operators.explored_world import (
     StoreError,
     World,
 )
-from tests.operators.exploring import Operator, Process
+from tests.operators.exploring import Process
 
 RETRIES = 2
 KILLS = 0.3  # the share of the processes that are killed on a random path

@@ -17,6 +17,7 @@ import airflow.sdk
 import pytest
 import structlog
 
+from tests.operators.explored_operator import Operator
 from tests.operators.explored_world import (
     CREATES,
     FEW_CREATES,
@@ -28,7 +29,6 @@ from tests.operators.explored_world import (
     World,
 )
 from tests.operators.explorer import Explorer, Permission, Situation
-from tests.operators.exploring import Operator
 
 pytestmark = pytest.mark.slow  # thousands of processes
 MODES: dict[str, dict[str, Any]] = {

@@ -18,9 +18,8 @@ from lemondata_provider.operators.output import OutputFile
 from lemondata_provider.operators.record import KEY
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.testing import run
-from lemondata_provider.triggers.events import TaskEvent
-from tests.operators.helpers import briefly, rendered
-from tests.results.keeping import quick
+from tests.operators.helpers import creates, finished, rendered
+from tests.operators.helpers import submit_to as submit
 
 CLIP = "clip.mp4"
 
@@ -29,18 +28,6 @@ CLIP = "clip.mp4"
 def path(tmp_path: Path) -> Path:
     """Return where the video goes."""
     return tmp_path / CLIP
-
-
-def submit(path: Any, **fields: Any) -> SubmitVideoOperator:
-    """Build an operator that waits in the worker."""
-    fields = {"model": "veo3.1-fast", "prompt": "a cat", "duration": 4, "deferrable": False, **fields}
-    operator = SubmitVideoOperator(task_id="submit", output_path=str(path), poll_interval=0.05, **fields)
-    operator.sleep, operator.new_downloader = briefly, quick
-    return operator
-
-
-def creates(sandbox: Any) -> int:
-    return len(sandbox.ledger.creates)
 
 
 def is_video_of(sandbox: Any, result: dict[str, Any], path: Path) -> bool:
@@ -100,17 +87,6 @@ def test_execute_deferred_stores_the_video_in_the_process_that_resumes(sandbox, 
     result = resumed.execute_complete(context, event=finished(sandbox, kwargs["submitted"]), **kwargs)
     assert is_video_of(sandbox, result, path)
     assert "prompt" in json.loads(Path(f"{path}.json").read_text())["fingerprint"]
-
-
-def finished(sandbox: Any, submitted: dict[str, Any]) -> dict[str, Any]:
-    """Poll a task to its end, and return the event of a trigger."""
-    from lemondata_provider.api import calls  # noqa: PLC0415 # for this event only
-    from lemondata_provider.hooks.lemondata import LemonDataHook  # noqa: PLC0415 # for this event only
-
-    with LemonDataHook().get_conn() as client:
-        while not (task := client.send(calls.get_task(submitted["poll_url"], submitted["task_id"]))).videos:
-            client.sleep(0.05)
-    return TaskEvent(task_id=task.id, poll_url=task.poll_url, result=task.result()).model_dump(mode="json")
 
 
 def test_execute_complete_without_arguments_stores_what_the_operator_names(sandbox, context, path):
@@ -312,31 +288,3 @@ def test_execute_mapped_task_with_one_path_for_all_warns(sandbox, context, tmp_p
     context["ti"].map_index = 1
     rendered(submit(tmp_path / template), ti=context["ti"]).execute(context)
     assert ("may share the output_path" in caplog.text) is warns
-
-
-@pytest.mark.parametrize("expect", [{"duration": 9}, "request"])
-def test_execute_file_that_is_not_as_expected_warns_or_fails_and_stays(sandbox, context, path, caplog, expect):
-    fields = {"expect": expect, "resolution": "4k", "model": "veo3.1"}
-    submit(path, **fields).execute(context)
-    assert "is not what was asked for" in caplog.text
-    with pytest.raises(LemonDataFailException, match="The file is kept"):
-        submit(path, on_mismatch="fail", **fields).execute(context)
-    assert path.exists()
-    assert context["ti"].xcoms["output_uri"] == f"file://{path}"
-    assert creates(sandbox) == 1
-
-
-def test_execute_deferred_expectation_is_compared_by_the_process_that_resumes(sandbox, context, path, caplog):
-    with pytest.raises(TaskDeferred) as deferral:
-        submit(path, deferrable=True, expect="request", resolution="4k", model="veo3.1").execute(context)
-    kwargs = json.loads(json.dumps(deferral.value.kwargs))
-    resumed = submit(path, deferrable=True, expect="request")
-    resumed.execute_complete(context, event=finished(sandbox, kwargs["submitted"]), **kwargs)
-    assert "4k" in caplog.text
-
-
-def test_init_expectation_that_cannot_be_right_is_refused():
-    with pytest.raises(InvalidRequestError, match="expect"):
-        submit("/data/clip.mp4", expect={"length": 4})
-    with pytest.raises(InvalidRequestError, match="expect needs output_path"):
-        SubmitVideoOperator(task_id="submit", model="sora-2", prompt="a cat", expect="request")
