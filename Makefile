@@ -12,7 +12,7 @@ READY := .ready-$(shell "$(PYTHON)" -c 'import sys; print("%d.%d" % sys.version_
 # The tests that `make unit` selects; `make unit T=tests/api` runs one folder.
 T = tests
 
-.PHONY: help environments demo unit fmt test test-distributed test-hostile lint docs bench pins release-check clean
+.PHONY: help demo unit fmt test test-distributed test-hostile lint docs bench pins release-check clean
 help:
 	@echo "make demo   generate two clips and upscale them with a real Airflow (local sandbox: no key, no cost)"
 	@echo "make unit   the fast tests, on Airflow $(AIRFLOW); make unit T=tests/api runs one folder"
@@ -40,8 +40,6 @@ unit: .venv/$(READY)
 fmt: .venv/$(READY)
 	@.venv/bin/ruff check --fix --quiet .
 	@.venv/bin/ruff format --quiet .
-
-environments: .venv/$(READY) .venv-floor/$(READY) .venv-wheel/$(READY) .venv-distributed/$(READY)
 
 test: .venv/$(READY) .venv-floor/$(READY) .venv-wheel/$(READY)
 	@env -u LEMONDATA_API_KEY .ci/test

@@ -96,6 +96,7 @@ def looking(**changes: Any) -> Namespace:
 
 
 def test_adopt_existing_task_is_polled_and_its_state_is_said(sandbox, context):
+    sandbox.configure(pending_seconds=60)
     task = operator(prompt="[forever]").execute(context)
     database = FakeDatabase(INTENT)
     said = adopt(looking(lemondata_task_id=f" {task['task_id']} "), database, LemonDataHook)

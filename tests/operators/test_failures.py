@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 import signal
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -137,18 +139,25 @@ def test_resubmit_failed_failed_task_raises_a_retryable_error(sandbox, context):
 
 
 @contextmanager
-def execution_timeout(seconds: float) -> Iterator[None]:
-    """Raise in the middle of what the block does, as Airflow does."""
+def execution_timeout(is_time: Callable[[], bool]) -> Iterator[None]:
+    """Raise in the middle of what the block does, as Airflow does, as soon as it is time."""
 
     def too_late(*_: Any) -> None:
         raise AirflowTaskTimeout("execution_timeout")
 
+    def send() -> None:
+        until = time.monotonic() + 30
+        while not is_time() and time.monotonic() < until:
+            time.sleep(0.01)
+        os.kill(os.getpid(), signal.SIGALRM)
+
     before = signal.signal(signal.SIGALRM, too_late)
-    signal.setitimer(signal.ITIMER_REAL, seconds)
+    sender = threading.Thread(target=send)
+    sender.start()
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        sender.join()
         signal.signal(signal.SIGALRM, before)
 
 
@@ -157,7 +166,7 @@ def test_execution_timeout_during_the_submit_fails_without_retry(sandbox, contex
     impatient = json.dumps({**json.loads(sandbox.connection_uri), "extra": {"timeout": 0.6}})
     monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", impatient)
     with (
-        execution_timeout(0.3),
+        execution_timeout(lambda: sandbox.ledger.requests("create") == 1),
         pytest.raises(AirflowFailException, match="may have accepted and charged this video"),
     ):
         operator().execute(context)
@@ -166,6 +175,9 @@ def test_execution_timeout_during_the_submit_fails_without_retry(sandbox, contex
 
 def test_execution_timeout_while_waiting_without_store_fails_without_retry(sandbox, context):
     op = operator(prompt="[forever]", wait_for_completion=True, deferrable=False, durable=False)
-    with execution_timeout(0.3), pytest.raises(LemonDataFailException, match="the video is paid for") as late:
+    with (
+        execution_timeout(lambda: sandbox.ledger.requests("poll") >= 1),
+        pytest.raises(LemonDataFailException, match="the video is paid for") as late,
+    ):
         op.execute(context)
     assert late.value.task_id == sandbox.ledger.creates[0].id
