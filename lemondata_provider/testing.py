@@ -226,9 +226,9 @@ def _adapt(task: Any, ti: RunTaskInstance) -> None:
     for name in ("poll_interval", "poke_interval"):
         if isinstance(seconds := getattr(task, name, None), (int, float)):
             setattr(task, name, min(seconds, POLL_SECONDS))
-    if hasattr(task, "sleep"):
+    if getattr(task, "sleep", None) is time.sleep:  # a user's own stays, and what another package calls so
         task.sleep = _sleep_briefly
-    if hasattr(task, "new_downloader"):
+    if getattr(task, "new_downloader", None) is Downloader:
         task.new_downloader = partial(Downloader, sleep=_sleep_briefly)
     if isinstance(task, LemonDataMixin):
         task.hook.price_cache = PriceCache(Path(os.devnull))  # type: ignore[misc] # of this task alone

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from datetime import date, timedelta
 from typing import Any
 
@@ -191,6 +192,33 @@ def test_run_operator_of_another_package_keeps_a_poll_interval_that_is_no_number
     operator = Other(task_id="other")
     operator.poll_interval = poll_interval
     run(operator)
+
+
+@pytest.mark.parametrize("own", [3.0, float])
+def test_run_operator_of_another_package_keeps_what_it_calls_sleep(own):
+    class Sleeper(BaseOperator):
+        sleep = new_downloader = own
+
+        def execute(self, context: Any) -> Any:
+            return [self.sleep is own, self.new_downloader is own]
+
+    assert run(Sleeper(task_id="sleeper")) == [True, True]
+
+
+def test_run_submit_pauses_briefly_unless_the_test_says_how():
+    class Shown(SubmitVideoOperator):
+        def execute(self, context: Any) -> Any:
+            return {"sleep": self.sleep}
+
+    def own(seconds: float) -> None:
+        """Pause not at all."""
+
+    operator = Shown(task_id="clip", model="sora-2", prompt="A cat.")
+    begun = time.monotonic()
+    run(operator)["sleep"](60)
+    assert time.monotonic() - begun < 30
+    operator.sleep = own
+    assert run(operator)["sleep"] is own
 
 
 def test_run_trigger_without_an_event_fails_the_task():

@@ -28,7 +28,7 @@ def _lemondata_sandbox_server() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def lemondata_sandbox(_lemondata_sandbox_server: Sandbox) -> Sandbox:
-    """A local LemonData double in its first state: no tasks, no faults, an empty ledger, quick generation."""
+    """A local LemonData double in its first state: no tasks, no faults, an empty ledger, quick and small videos."""
     _lemondata_sandbox_server.reset()
     return _lemondata_sandbox_server
 

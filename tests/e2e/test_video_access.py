@@ -47,7 +47,7 @@ def fab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
 
 @pytest.fixture(scope="module")
 def ask(fab: LocalAirflow) -> Iterator[Ask]:
-    """Ask for a path below the application, as a user, or as nobody."""
+    """Ask for a path below the application, as a user, or without one."""
     tokens: dict[str, str] = {}
     with httpx.Client(base_url=f"{fab.url}{BASE_PATH}", timeout=60, trust_env=False) as http:
 

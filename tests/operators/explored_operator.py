@@ -57,7 +57,7 @@ class Hook(LemonDataHook):
 
 
 class Operator(SubmitVideoOperator):
-    """The operator with this hook, for whom no time passes; nobody looks at its page."""
+    """The operator with this hook, for whom no time passes, and who writes no entry of the page."""
 
     write_entry = staticmethod(lambda task_instance, entry: None)
 

@@ -1,4 +1,4 @@
-"""Stored files as a browser gets them: in parts, with headers that harm nobody, and only what is a video."""
+"""Stored files as a browser gets them: in parts, with safe headers, and only what is a video."""
 
 from __future__ import annotations
 
