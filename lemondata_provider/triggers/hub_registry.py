@@ -134,9 +134,8 @@ class HubRegistry:
             settings = self._settings[conn_id] = asyncio.ensure_future(self._fetch(conn_id))
             settings.add_done_callback(lambda done: done.cancelled() or done.exception())  # every caller may have left
         rest = max(wait.deadline - time.time(), 0.0) + self._last_lookup_seconds
-        await asyncio.wait(
-            {settings}, timeout=min(rest, LOOKUP_TIMEOUT + 1)
-        )  # others need it when a wait leaves
+        # Not cancelled by a wait that leaves: others may need it.
+        await asyncio.wait({settings}, timeout=min(rest, LOOKUP_TIMEOUT + 1))
         if not settings.done():
             raise ConnectionFailedError(f"Connection {conn_id!r} was not looked up before the deadline")
         return settings.result()
