@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import tempfile
@@ -94,10 +95,11 @@ def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
 
 @pytest.fixture
 def sandbox(lemondata_connection: Sandbox) -> Sandbox:
-    """A running sandbox that ``lemondata_default`` points to, and an empty price cache."""
+    """A running sandbox that ``lemondata_default`` points to, with quick generations, and an empty price cache."""
     from lemondata_provider.hooks.lemondata import LemonDataHook  # noqa: PLC0415 # few tests need it
 
     LemonDataHook.price_cache.clear()
+    lemondata_connection.configure(pending_seconds=0.02, generation_seconds=0.06)
     return lemondata_connection
 
 
@@ -119,6 +121,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         explores = isinstance(item, pytest.Function) and is_hypothesis_test(item.obj)
         if explores or "moto_server" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.slow)
+
+
+def pytest_collection_finish() -> None:
+    """Spare the garbage collector the thousands of collected tests: they live until the end."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_terminal_summary(terminalreporter: Any) -> None:

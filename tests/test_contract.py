@@ -137,7 +137,7 @@ def base_url(sandbox: Any) -> str:
 @pytest.fixture
 def configured_sandbox(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> Configure:
     def configure(settings: dict[str, Any]) -> Any:
-        sandbox.configure(generation_seconds=0.1, pending_seconds=0.05, **settings)
+        sandbox.configure(generation_seconds=0.05, pending_seconds=0.02, **settings)
         uri = sandbox.connection_uri.replace(sandbox.url, base_url(sandbox))
         monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", uri)
         return sandbox

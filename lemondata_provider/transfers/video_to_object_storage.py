@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
 from airflow.sdk import BaseOperator, Context
 
 from lemondata_provider.api import calls
+from lemondata_provider.api.download import Downloader
 from lemondata_provider.api.errors import InvalidRequestError, LemonDataError
 from lemondata_provider.api.polling import failure_of
 from lemondata_provider.api.redaction import shield_literal
@@ -72,6 +73,7 @@ class VideoToObjectStorageOperator(EntryMixin, LineageMixin, LemonDataMixin, Bas
     template_fields: Sequence[str] = ("path", "poll_url", "video_url", "lemondata_conn_id")
     ui_color = "#fff7c2"
     operator_extra_links = EXTRA_LINKS
+    new_downloader: Callable[[], Downloader] = Downloader
 
     def __init__(
         self,
@@ -128,7 +130,7 @@ class VideoToObjectStorageOperator(EntryMixin, LineageMixin, LemonDataMixin, Bas
         target = target_for(file_path(self.path, self.task_id, getattr(ti, "map_index", -1)))
         check_partition_key(self.asset_partition, target.path)
         target.preflight()
-        keeper = ResultKeeper(target, self.if_exists, self.max_bytes)
+        keeper = ResultKeeper(target, self.if_exists, self.max_bytes, self.new_downloader)
         if self.poll_url is None:
             return self._keep_link(keeper, str(self.video_url)).result()
         facts = SubmitFacts.from_result(self.poll_url)

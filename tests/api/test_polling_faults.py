@@ -236,6 +236,7 @@ def assert_honest(watch: Watch, ended: Completed | Failed) -> None:
     assert kind not in REFUSALS or watch.now >= START + AUTH_GRACE_SECONDS
 
 
+@pytest.mark.slow  # explores
 def test_task_poller_thousand_faulty_lives_end_in_time_with_true_results(client):
     ends: Counter[str] = Counter()
     for seed in range(1000):

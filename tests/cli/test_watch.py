@@ -19,7 +19,7 @@ from lemondata_provider.hooks.lemondata import LemonDataHook
 
 @pytest.fixture
 def submitted(sandbox):
-    sandbox.configure(generation_seconds=0.6, pending_seconds=0.1)
+    sandbox.configure(generation_seconds=0.3, pending_seconds=0.1)
     with LemonDataHook().get_conn() as client:
         return client.send(submit_video(VideoRequest.checked(model="veo3.1-fast", prompt="x", duration=4)))
 
@@ -28,7 +28,7 @@ def run(task: str, terminal: bool = False, **more) -> tuple[str, str]:
     """Return the answer, and what was shown meanwhile."""
     shown = io.StringIO()
     console = Console(file=shown, force_terminal=terminal, width=120)
-    args = Namespace(task=task, conn_id="lemondata_default", poll_interval=0.2)
+    args = Namespace(task=task, conn_id="lemondata_default", poll_interval=0.05)
     return watch(args, console=console, **more), shown.getvalue()
 
 
@@ -89,7 +89,7 @@ def test_watch_poll_fails_and_goes_on_says_so_once(mocker):
     hook.poll.side_effect = [PollAgain(0.0, error), PollAgain(0.0, error), Failed(LemonDataError("The end."))]
     shown = io.StringIO()
     console = Console(file=shown, width=120)
-    args = Namespace(task="ldtask_1", conn_id="c", poll_interval=0.2)
+    args = Namespace(task="ldtask_1", conn_id="c", poll_interval=0.05)
     with pytest.raises(SystemExit, match="The end"):
         watch(args, console=console, new_hook=lambda conn_id: hook)
     assert shown.getvalue().count("Cannot connect") == 1

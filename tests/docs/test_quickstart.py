@@ -49,6 +49,7 @@ def test_quickstart_dag_against_the_sandbox_leaves_the_files_of_the_page(
     clip: Any, sandbox: Any, context: Any, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     sandbox.configure(generation_seconds=0.5)
+    clip.poll_interval = 0.1  # instead of 5
     with caplog.at_level("INFO"):
         with pytest.raises(TaskDeferred) as deferral:
             clip.execute(context)

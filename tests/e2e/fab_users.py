@@ -6,7 +6,6 @@ from datetime import datetime, timezone
 
 from airflow.models.dag import DagModel
 from airflow.models.dagbundle import DagBundleModel
-from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder
 from airflow.utils.session import create_session
 from sqlalchemy import text
 
@@ -22,6 +21,9 @@ PERMISSIONS = {
 
 
 def make_users() -> None:
+    # Its import takes a second, also from the tests that are not selected.
+    from airflow.providers.fab.auth_manager.cli_commands.utils import get_application_builder  # noqa: PLC0415
+
     with get_application_builder() as builder:
         manager = builder.sm
         for name, resources in PERMISSIONS.items():

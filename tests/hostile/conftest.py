@@ -8,6 +8,7 @@ import shutil
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -31,17 +32,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.hostile)
 
 
-class Hostile(BaseHTTPRequestHandler):
-    """Answers by the task's id."""
-
-    answers = {  # noqa: RUF012 # a constant
+@cache
+def answers() -> dict[str, tuple[bytes, dict[str, str]]]:
+    """Return bodies and headers; they are large, so collecting the tests does not make them."""
+    return {
         "nul": (json.dumps(NUL).encode(), {}),
         "oversized": (json.dumps({"status": "processing", "x": "x" * 100 * MB}).encode(), {}),
         "bomb": (gzip.compress(b"\0" * 500 * MB), {"Content-Encoding": "gzip"}),
     }
 
+
+class Hostile(BaseHTTPRequestHandler):
+    """Answers by the task's id."""
+
     def do_GET(self) -> None:
-        body, headers = self.answers[self.path.rpartition("/")[2]]
+        body, headers = answers()[self.path.rpartition("/")[2]]
         self.send_response(200)
         for name, value in {**headers, "Content-Length": str(len(body))}.items():
             self.send_header(name, value)
@@ -59,6 +64,7 @@ class Hostile(BaseHTTPRequestHandler):
 def hostile_url() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Hostile) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
+        answers()  # made before the first poll
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
 

@@ -20,7 +20,7 @@ def briefly(seconds: float) -> None:
 
 
 def operator(**fields: Any) -> SubmitVideoOperator:
-    fields = {"model": "sora-2", "prompt": "a cat", "poll_interval": 0.05, **fields}
+    fields = {"model": "sora-2", "prompt": "a cat", "poll_interval": 0.02, **fields}
     op = SubmitVideoOperator(task_id="submit", **fields)
     op.sleep = briefly
     return op
@@ -40,7 +40,7 @@ def sent(sandbox: Any) -> Any:
 def submit_to(path: Any, **fields: Any) -> SubmitVideoOperator:
     """Build an operator that stores its video, and waits for it in the worker."""
     fields = {"model": "veo3.1-fast", "prompt": "a cat", "duration": 4, "deferrable": False, **fields}
-    operator = SubmitVideoOperator(task_id="submit", output_path=str(path), poll_interval=0.05, **fields)
+    operator = SubmitVideoOperator(task_id="submit", output_path=str(path), poll_interval=0.02, **fields)
     operator.sleep, operator.new_downloader = briefly, quick
     return operator
 
@@ -53,5 +53,5 @@ def finished(sandbox: Any, submitted: dict[str, Any]) -> dict[str, Any]:
     """Poll a task to its end, and return the event of a trigger."""
     with LemonDataHook().get_conn() as client:
         while not (task := client.send(calls.get_task(submitted["poll_url"], submitted["task_id"]))).videos:
-            client.sleep(0.05)
+            client.sleep(0.02)
     return TaskEvent(task_id=task.id, poll_url=task.poll_url, result=task.result()).model_dump(mode="json")

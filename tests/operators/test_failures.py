@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import pytest
@@ -117,15 +118,33 @@ def test_execute_complete_any_error_without_store_fails_without_retry(context, e
     assert failure.value.poll_url == "/v1/tasks/t"
 
 
+@contextmanager
+def as_soon_as(is_time: Callable[[], bool], act: Callable[[], None]) -> Iterator[None]:
+    """Act from another thread, in the middle of what the block does."""
+
+    def wait_and_act() -> None:
+        until = time.monotonic() + 30
+        while not is_time() and time.monotonic() < until:
+            time.sleep(0.01)
+        act()
+
+    thread = threading.Thread(target=wait_and_act)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
+
+
 def test_execute_connection_lost_while_waiting_fails_without_retry(sandbox, context, monkeypatch):
-    sandbox.fault("slow", on="poll", seconds=0.1)
     monkeypatch.setenv("AIRFLOW_CONN_GONE", sandbox.connection_uri)
-    op = operator(prompt="[forever]", lemondata_conn_id="gone", wait_for_completion=True, deferrable=False, timeout=2)
-    gone = threading.Timer(0.3, monkeypatch.setenv, ("AIRFLOW_CONN_GONE", '{"conn_type": "lemondata", "password": ""}'))
-    gone.start()
-    with pytest.raises(LemonDataFailException, match="The API key is empty") as failure:
+    op = operator(prompt="[forever]", lemondata_conn_id="gone", wait_for_completion=True, deferrable=False, timeout=1)
+    lose = partial(monkeypatch.setenv, "AIRFLOW_CONN_GONE", '{"conn_type": "lemondata", "password": ""}')
+    with (
+        as_soon_as(lambda: sandbox.ledger.requests("poll") >= 1, lose),
+        pytest.raises(LemonDataFailException, match="The API key is empty") as failure,
+    ):
         op.execute(context)
-    gone.join()
     assert failure.value.task_id == sandbox.ledger.creates[0].id
 
 
@@ -145,19 +164,11 @@ def execution_timeout(is_time: Callable[[], bool]) -> Iterator[None]:
     def too_late(*_: Any) -> None:
         raise AirflowTaskTimeout("execution_timeout")
 
-    def send() -> None:
-        until = time.monotonic() + 30
-        while not is_time() and time.monotonic() < until:
-            time.sleep(0.01)
-        os.kill(os.getpid(), signal.SIGALRM)
-
     before = signal.signal(signal.SIGALRM, too_late)
-    sender = threading.Thread(target=send)
-    sender.start()
     try:
-        yield
+        with as_soon_as(is_time, lambda: os.kill(os.getpid(), signal.SIGALRM)):
+            yield
     finally:
-        sender.join()
         signal.signal(signal.SIGALRM, before)
 
 

@@ -233,6 +233,7 @@ def test_execute_forgotten_task_with_its_file_is_a_success(sandbox, context, pat
     assert creates(sandbox) == 1
 
 
+@pytest.mark.slow  # a poll 10 s later confirms that a task is gone
 def test_execute_file_of_another_task_does_not_stand_for_the_own_paid_one(sandbox, context, path, task_state_store):
     """The record names a task: the file at the path counts only if it is that task's."""
     submit(path).execute(context)

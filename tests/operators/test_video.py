@@ -69,7 +69,7 @@ def test_execute_wait_for_completion_defers_and_the_event_is_the_result(sandbox,
         op.execute(context)
     path, kwargs = deferral.value.trigger.serialize()
     assert path == "lemondata_provider.triggers.task.TaskTrigger"
-    assert kwargs["poll_interval"] == 0.05
+    assert kwargs["poll_interval"] == op.poll_interval
     answer = {"status": "completed", "video_url": "https://cdn.example/v.mp4"}
     event = TaskEvent(task_id=kwargs["task_id"], poll_url=kwargs["poll_url"], result=answer).model_dump()
     result = getattr(op, deferral.value.method_name)(context, event=event, **(deferral.value.kwargs or {}))

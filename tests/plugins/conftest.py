@@ -37,22 +37,27 @@ def permitted() -> set[str]:
     return {"dag", "a", "b"}
 
 
+@pytest.fixture(scope="session")
+def built_app() -> FastAPI:
+    """The application; building it takes longer than most tests of it."""
+    return build(auth_manager=object())
+
+
 @pytest.fixture
-def app(engine: Engine, permitted: set[str]) -> FastAPI:
+def app(built_app: FastAPI, engine: Engine, permitted: set[str], monkeypatch: pytest.MonkeyPatch) -> FastAPI:
     """The application for a caller who may read some DAGs."""
 
     def session() -> Iterator[Session]:
         with Session(engine) as opened:
             yield opened
 
-    made = build(auth_manager=object())
     overridden: dict[Any, Any] = {
         MAY_READ.dependency: lambda: None,
         readable_dags: lambda: permitted,
         get_args(SessionDep)[1].dependency: session,
     }
-    made.dependency_overrides.update(overridden)
-    return made
+    monkeypatch.setattr(built_app, "dependency_overrides", overridden)
+    return built_app
 
 
 @pytest.fixture

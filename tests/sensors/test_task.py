@@ -31,7 +31,7 @@ def submitted(context: Any, prompt: str = "a cat", **fields: Any) -> dict[str, A
 
 
 def sensor(poll_url: Any, **arguments: Any) -> TaskSensor:
-    return TaskSensor(task_id="wait", poll_url=poll_url, **{"poke_interval": 0.05, "timeout": 20, **arguments})
+    return TaskSensor(task_id="wait", poll_url=poll_url, **{"poke_interval": 0.02, "timeout": 20, **arguments})
 
 
 async def run_deferred(op: TaskSensor, context: Any) -> Any:
@@ -104,7 +104,7 @@ async def test_execute_cancelled_task_fails_with_the_reason(sandbox, context, mo
 @pytest.mark.parametrize("end", ["failed generation", "deadline"])
 async def test_soft_fail_and_never_fail_failed_task_or_timeout_skip(sandbox, context, mode, option, end):
     submit = submitted(context, "[forever]" if end == "deadline" else "[fail]")
-    timeout = 0.3 if end == "deadline" else 20
+    timeout = 0.15 if end == "deadline" else 20
     with pytest.raises(AirflowSkipException):
         await run(in_mode(submit, mode, timeout=timeout, **{option: True}), context, mode)
 
@@ -112,7 +112,7 @@ async def test_soft_fail_and_never_fail_failed_task_or_timeout_skip(sandbox, con
 @MODES
 @pytest.mark.parametrize("soft", [False, True])
 async def test_timeout_pending_task_says_its_status_and_that_it_is_paid_for(sandbox, context, mode, soft):
-    op = in_mode(submitted(context, "[forever]"), mode, timeout=0.3, soft_fail=soft)
+    op = in_mode(submitted(context, "[forever]"), mode, timeout=0.15, soft_fail=soft)
     with pytest.raises(AirflowSkipException if soft else AirflowSensorTimeout, match="is paid for") as end:
         await run(op, context, mode)
     assert "The deadline came before the video; the last status was" in str(end.value)
@@ -123,13 +123,13 @@ async def test_timeout_polls_failed_says_why_the_last_one_did(sandbox, context, 
     submit = submitted(context, "[forever]")
     sandbox.fault("error", on="poll", times=-1, status=503, code="overloaded")
     with pytest.raises(AirflowSensorTimeout, match="503 overloaded"):
-        await run(in_mode(submit, mode, timeout=0.6), context, mode)
+        await run(in_mode(submit, mode, timeout=0.3), context, mode)
 
 
 @MODES
 @pytest.mark.parametrize("option", ["never_fail", "soft_fail"])
 async def test_failing_softly_connection_not_defined_until_the_deadline_skips(context, mode, option):
-    op = in_mode("/v1/tasks/t", mode, lemondata_conn_id="nowhere", timeout=0.5, **{option: True})
+    op = in_mode("/v1/tasks/t", mode, lemondata_conn_id="nowhere", timeout=0.2, **{option: True})
     with pytest.raises(AirflowSkipException):
         await run(op, context, mode)
 
@@ -138,7 +138,7 @@ async def test_failing_softly_connection_not_defined_until_the_deadline_skips(co
 async def test_silent_fail_retryable_error_keeps_polling(sandbox, context, mode, monkeypatch):
     submit = submitted(context)
     monkeypatch.setenv("AIRFLOW_CONN_BROKEN", '{"conn_type": "lemondata", "password": ""}')
-    repaired = threading.Timer(1.0, monkeypatch.setenv, ("AIRFLOW_CONN_BROKEN", sandbox.connection_uri))
+    repaired = threading.Timer(0.3, monkeypatch.setenv, ("AIRFLOW_CONN_BROKEN", sandbox.connection_uri))
     repaired.start()
     result = await run(in_mode(submit, mode, lemondata_conn_id="broken", silent_fail=True), context, mode)
     repaired.join()
@@ -147,7 +147,7 @@ async def test_silent_fail_retryable_error_keeps_polling(sandbox, context, mode,
 
 @MODES
 async def test_silent_fail_at_the_deadline_raises_sensor_timeout(context, mode):
-    op = in_mode("/v1/tasks/t", mode, lemondata_conn_id="nowhere", silent_fail=True, timeout=0.5)
+    op = in_mode("/v1/tasks/t", mode, lemondata_conn_id="nowhere", silent_fail=True, timeout=0.2)
     with pytest.raises(AirflowSensorTimeout):
         await run(op, context, mode)
 
@@ -157,7 +157,7 @@ async def test_execute_key_refused_until_the_deadline_raises_sensor_timeout(sand
     submit = submitted(context, "[forever]")
     sandbox.fault("error", on="poll", times=-1, status=401, code="invalid_api_key")
     with pytest.raises(AirflowSensorTimeout):
-        await run(in_mode(submit, mode, timeout=1), context, mode)
+        await run(in_mode(submit, mode, timeout=0.4), context, mode)
     assert sandbox.ledger.requests("poll") >= 3
 
 

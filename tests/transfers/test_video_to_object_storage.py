@@ -19,6 +19,7 @@ from lemondata_provider.api.errors import (
 from lemondata_provider.hooks.exceptions import LemonDataFailException
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.transfers.video_to_object_storage import VideoToObjectStorageOperator
+from tests.results.keeping import quick
 
 
 @pytest.fixture
@@ -31,7 +32,7 @@ def clip(sandbox: Any, context: Any) -> dict[str, Any]:
         duration=4,
         wait_for_completion=True,
         deferrable=False,
-        poll_interval=0.1,
+        poll_interval=0.02,
     )
     return submit.execute(context)
 
@@ -42,7 +43,9 @@ def keep(context: Any, tmp_path: Path) -> Any:
 
     def run(**arguments: Any) -> dict[str, Any]:
         arguments = {"path": str(tmp_path / "clip.mp4"), **arguments}
-        return VideoToObjectStorageOperator(task_id="keep", **arguments).execute(context)
+        operator = VideoToObjectStorageOperator(task_id="keep", **arguments)
+        operator.new_downloader = quick
+        return operator.execute(context)
 
     return run
 
