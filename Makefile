@@ -19,9 +19,9 @@ help:
 	@echo "make fmt    fix what ruff can fix, and format"
 	@echo "make lint   style, types and import layers"
 	@echo "make docs   the docs site, in build/docs; a warning or a dead link fails it"
-	@echo "make test   lint and all tests, on Airflow $(FLOOR) and $(AIRFLOW)"
+	@echo "make test   lint and all tests, on Airflow $(FLOOR) and $(AIRFLOW); those of make test-distributed on a smaller scale"
 	@echo "make test-distributed"
-	@echo "            two triggerers and two workers on PostgreSQL and Redis; the tests kill one of each"
+	@echo "            two triggerers and two workers on PostgreSQL and Redis; sixty days and 300 clips, and one of each is killed"
 	@echo "make test-hostile"
 	@echo "            hostile answers, and outages of two minutes with 150 waits, on PostgreSQL: ten minutes"
 	@echo "make bench  the benchmarks: each prints one table, and fails if it misses a bound"
@@ -42,11 +42,11 @@ fmt: .venv/$(READY)
 	@.venv/bin/ruff check --fix --quiet .
 	@.venv/bin/ruff format --quiet .
 
-test: .venv/$(READY) .venv-floor/$(READY) .venv-wheel/$(READY)
+test: .venv/$(READY) .venv-floor/$(READY) .venv-wheel/$(READY) .venv-distributed/$(READY)
 	@env -u LEMONDATA_API_KEY .ci/test
 
 test-distributed: .venv-distributed/$(READY)
-	@env -u LEMONDATA_API_KEY .ci/test-distributed
+	@env -u LEMONDATA_API_KEY .venv-distributed/bin/python -m pytest --quiet -p no:xdist tests/distributed
 
 test-hostile: .venv-distributed/$(READY)
 	@.venv-distributed/bin/python -m pytest --quiet -p no:xdist -m hostile tests/hostile

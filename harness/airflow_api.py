@@ -8,10 +8,20 @@ from functools import cached_property
 from typing import Any
 
 import httpx
+from tenacity import retry, retry_if_exception, stop_after_delay, wait_fixed
 
 # What is shown in its own way, or repeated in every message of a task's log.
 _KNOWN = {"timestamp", "level", "event", "error_detail", "logger", "filename", "lineno"}
 _KNOWN |= {"ti", "ti_id", "dag_id", "run_id", "task_id", "map_index", "try_number"}
+
+
+def _is_collision(error: BaseException) -> bool:
+    """Tell whether the database refused a write, as SQLite does if two come together; nothing was changed then."""
+    return (
+        isinstance(error, httpx.HTTPStatusError)
+        and error.response.status_code == httpx.codes.INTERNAL_SERVER_ERROR
+        and "Database error" in error.response.text
+    )
 
 
 class AirflowApi:
@@ -35,6 +45,7 @@ class AirflowApi:
         if http := self.__dict__.pop("_http", None):
             http.close()
 
+    @retry(retry=retry_if_exception(_is_collision), stop=stop_after_delay(30), wait=wait_fixed(0.2), reraise=True)
     def api(self, method: str, path: str, **fields: Any) -> Any:
         """Call ``/api/v2{path}``; the fields are the query of a GET and the JSON body of anything else."""
         response = self._http.request(

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Locator, Page
 
 PAGE = "/plugin/videos"
-SLOW = 30.0  # seconds of a generation that is watched
+SLOW = 20.0  # seconds of a generation that is watched
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ def test_page_spending_sums_what_the_cards_say(campaign, open_page):
 def rain(campaign, airflow, sandbox) -> str:
     """The prompt of a clip that stays in flight for a while."""
     prompt = "Neon signs in the rain. A tram passes, and its windows mirror the street."
-    start_clip(airflow, sandbox, prompt, 180.0)
+    start_clip(airflow, sandbox, prompt, 90.0)
     return prompt
 
 

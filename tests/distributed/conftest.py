@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -19,6 +20,8 @@ ROOT = Path(__file__).parents[2]
 REQUESTS_PER_MINUTE = 1000
 TRIGGERERS = ("triggerer-1", "triggerer-2")
 WORKERS = ("worker-1", "worker-2")
+DAYS = int(os.environ.get("LEMONDATA_TEST_DAYS", "60"))
+CLIPS = 5 * DAYS  # all at once
 SLOTS = 6  # of each worker: more than two cores can serve, since a slot stands idle for seconds after many a task
 
 DISTRIBUTED = {
@@ -84,5 +87,6 @@ def airflow(
     extra = {"requests_per_minute": REQUESTS_PER_MINUTE, "triggerers": len(TRIGGERERS)}
     connection = {**json.loads(sandbox.connection_uri), "extra": extra}
     environment = {**SETTINGS, **databases, "AIRFLOW_CONN_LEMONDATA_DEFAULT": json.dumps(connection)}
+    environment["CLIPS"] = str(CLIPS)
     with LocalAirflow(home=home, dags=dags, environment=environment, components=DISTRIBUTED) as running:
         yield running

@@ -1,4 +1,4 @@
-"""Sixty days and three hundred clips, and a triggerer and a worker that die half way: nothing is paid for twice."""
+"""Sixty days and three hundred clips, or fewer, and a triggerer and a worker die half way: nothing is paid twice."""
 
 from __future__ import annotations
 
@@ -19,11 +19,10 @@ from pydantic import TypeAdapter
 from harness.local_airflow import LocalAirflow
 from lemondata_provider.operators.submission import ANSWER_UNSEEN
 from lemondata_provider.sandbox.server import Sandbox
-from tests.distributed.conftest import TRIGGERERS, WORKERS
+from tests.distributed.conftest import CLIPS, DAYS, TRIGGERERS, WORKERS
 
-DAILY, MAPPED = "lemondata_daily_clip", "three_hundred_clips"
-FIRST_DAY, DAYS = datetime(2026, 9, 1, tzinfo=timezone.utc), 60
-CLIPS = 300
+DAILY, MAPPED = "lemondata_daily_clip", "many_clips"
+FIRST_DAY = datetime(2026, 9, 1, tzinfo=timezone.utc)
 PIECES = 2 * DAYS + CLIPS  # a day is a clip and its upscale
 
 ACCEPTING_SECONDS = 2.0  # what the service takes to accept a video: long enough for a kill to find submits in flight

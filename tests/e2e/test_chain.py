@@ -45,29 +45,33 @@ def assert_shown(airflow: LocalAirflow, dag_id: str, run_id: str, task_id: str, 
     assert entry.estimated_cost is not None
 
 
-@pytest.mark.parametrize("upscale_model", ["topaz-video-upscale", "grok-imagine-upscale"])
-def test_generate_then_upscale_two_prompts_doubles_the_size_and_pays_once(airflow, sandbox, upscale_model, tmp_path):
+def test_generate_then_upscale_two_prompts_doubles_the_size_and_pays_once(airflow, sandbox, tmp_path):
     sandbox.reset()
-    conf = {
-        "prompts": ["a cat in a garden", "a paper city"],
-        "duration": DURATION,
-        "upscale_model": upscale_model,
-        "folder": str(tmp_path),
-    }
-    dag_id = "lemondata_generate_then_upscale"
-    run_id = airflow.trigger(dag_id, conf=conf)
-    assert airflow.wait_for_run(dag_id, run_id, timeout=180) == "success"
-    for index in (0, 1):
-        before = airflow.xcom(dag_id, run_id, "clip.generate", index)
-        after = airflow.xcom(dag_id, run_id, "clip.upscale", index)
-        assert (before["model"], after["model"]) == ("veo3.1-fast", upscale_model)
-        assert_upscaled(before, after, DURATION)
-        assert_shown(airflow, dag_id, run_id, "clip.generate", index, before)
-    assert len(sandbox.ledger.creates) == 2 * len(conf["prompts"])
-    again = airflow.trigger(dag_id, conf=conf)
-    assert airflow.wait_for_run(dag_id, again, timeout=180) == "success"
-    assert airflow.xcom(dag_id, again, "clip.upscale", 0)["skipped"]
-    assert len(sandbox.ledger.creates) == 2 * len(conf["prompts"])
+    dag_id, upscale_models = "lemondata_generate_then_upscale", ("topaz-video-upscale", "grok-imagine-upscale")
+    prompts = ["a cat in a garden", "a paper city"]
+
+    def run_both() -> dict[str, str]:
+        """Run the chain with both models at the same time, and return the ids of the runs by model."""
+        runs = {}
+        for model in upscale_models:
+            more = {"upscale_model": model, "folder": str(tmp_path / model)}
+            runs[model] = airflow.trigger(dag_id, conf={"prompts": prompts, "duration": DURATION, **more})
+        for run_id in runs.values():
+            assert airflow.wait_for_run(dag_id, run_id, timeout=180) == "success"
+        return runs
+
+    for model, run_id in run_both().items():
+        for index in (0, 1):
+            before = airflow.xcom(dag_id, run_id, "clip.generate", index)
+            after = airflow.xcom(dag_id, run_id, "clip.upscale", index)
+            assert (before["model"], after["model"]) == ("veo3.1-fast", model)
+            assert_upscaled(before, after, DURATION)
+            assert_shown(airflow, dag_id, run_id, "clip.generate", index, before)
+    paid = len(sandbox.ledger.creates)
+    assert paid == 2 * len(prompts) * len(upscale_models)
+    for run_id in run_both().values():
+        assert airflow.xcom(dag_id, run_id, "clip.upscale", 0)["skipped"]
+    assert len(sandbox.ledger.creates) == paid
 
 
 def test_daily_clip_one_day_is_a_clip_with_two_creates(airflow, sandbox):
