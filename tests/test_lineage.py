@@ -1,4 +1,4 @@
-"""What OpenLineage is told: names without secrets, and only files that this process stored."""
+"""What OpenLineage gets: names without secrets, and only files that this process stored."""
 
 from __future__ import annotations
 

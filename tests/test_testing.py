@@ -221,6 +221,17 @@ def test_run_submit_pauses_briefly_unless_the_test_says_how():
     assert run(operator)["sleep"] is own
 
 
+def test_run_transfer_pauses_briefly_between_its_attempts(tmp_path):
+    class Shown(VideoToObjectStorageOperator):
+        def execute(self, context: Any) -> Any:
+            return {"downloader": self.new_downloader()}
+
+    with run(Shown(task_id="keep", poll_url="/v1/tasks/t", path=f"{tmp_path}/clip.mp4"))["downloader"] as downloader:
+        begun = time.monotonic()
+        downloader.sleep(60)
+    assert time.monotonic() - begun < 30
+
+
 def test_run_trigger_without_an_event_fails_the_task():
     silent = TwiceOperator(task_id="silent")
     silent.first = 3

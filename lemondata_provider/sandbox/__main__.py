@@ -72,7 +72,7 @@ def _log(request: Request) -> None:
     """Print one line per request."""
     status = "no answer" if request.status is None else request.status
     fault = f" ({request.fault})" if request.fault else ""
-    with contextlib.suppress(OSError):  # whoever read the log may be gone
+    with contextlib.suppress(OSError):  # the reader of the log may be gone
         sys.stderr.write(f"{request.method} {quote(request.path)} {status}{fault}\n")
         sys.stderr.flush()
 

@@ -64,7 +64,7 @@ class Settings:
     model_not_found_status: Literal[400, 404] = 400  # editions differ
 
     # The videos
-    link_seconds: float | None = None  # file URLs are signed, and answer 403 after this time; each poll signs anew
+    link_seconds: float | None = None  # file URLs are signed, and answer 403 after this time; each poll signs a new one
     range_requests: Literal["full", "ignored", "changed"] = "full"
     # ^ of files: honoured; answered with the whole file; the file is another one at each request (ETag, Last-Modified)
     scale_down: int = 4  # real sizes are divided by it, so that rendering is fast: 720p is 320x180

@@ -30,7 +30,7 @@ ZEROS = b"0" * 10 * MAX_ANSWER_BYTES
 
 
 class RawServer:
-    """A server that answers each connection with whatever bytes it is told to."""
+    """A server that answers each connection with the given bytes."""
 
     def __init__(self, *answers: Answer) -> None:
         self._answers = list(answers)

@@ -66,7 +66,7 @@ def test_client_valid_proxy_variables_are_accepted(monkeypatch, variables):
 
 @pytest.fixture
 def no_cache():
-    """Certificates that are loaded anew: the process keeps what it has loaded."""
+    """Certificates that are loaded again: the process keeps what it has loaded."""
     from lemondata_provider.api import environment  # noqa: PLC0415 # its cache is private
 
     environment._loaded.cache_clear()

@@ -13,6 +13,7 @@ import pytest
 
 from harness.local_airflow import LocalAirflow
 from lemondata_provider.videos.entry import ENTRY_KEY, EntryState, VideoEntry
+from tests.e2e.dags.clips_and_sensors import CLIPS
 
 DURATION = 3
 
@@ -92,17 +93,18 @@ def test_daily_clip_one_day_is_a_clip_with_two_creates(airflow, sandbox):
     assert (len(clips), len(upscales)) == (1, 1)
 
 
-def test_sixty_clips_airflow_fails_resumed_tasks_all_succeed(airflow, sandbox, capsys):
+def test_mapped_clips_and_sensors_airflow_fails_resumed_tasks_all_succeed(airflow, sandbox, capsys):
     sandbox.reset()
-    run_id = airflow.trigger("sixty_clips")
-    state = airflow.wait_for_run("sixty_clips", run_id, timeout=420)
-    instances = airflow.task_instances("sixty_clips", run_id)
+    dag_id = "clips_and_sensors"
+    run_id = airflow.trigger(dag_id)
+    state = airflow.wait_for_run(dag_id, run_id, timeout=420)
+    instances = airflow.task_instances(dag_id, run_id)
     retried = [ti for ti in instances if ti["try_number"] > 1]
     with capsys.disabled():
-        print(f"\n60 mapped clips: Airflow itself failed {len(retried)} of {len(instances)} task instances on resuming")
+        print(f"\n{CLIPS} mapped clips: Airflow itself failed {len(retried)} of {len(instances)} on resuming")
     assert state == "success"
     assert {ti["state"] for ti in instances} == {"success"}
-    assert len(instances) == 120
-    assert len(sandbox.ledger.creates) == 60
-    results = [airflow.xcom("sixty_clips", run_id, "wait", index) for index in range(60)]
-    assert len({result["video_url"] for result in results}) == 60
+    assert len(instances) == 2 * CLIPS
+    assert len(sandbox.ledger.creates) == CLIPS
+    results = [airflow.xcom(dag_id, run_id, "wait", index) for index in range(CLIPS)]
+    assert len({result["video_url"] for result in results}) == CLIPS

@@ -9,7 +9,7 @@ from collections import Counter
 from harness.local_airflow import LocalAirflow
 from lemondata_provider.operators.record import HISTORY, HISTORY_KEY, KEY
 from tests.e2e.dags import slow_download
-from tests.e2e.dags.crash_cells import RETRIES
+from tests.e2e.dags.many_clips import CLIPS, RETRIES
 from tests.e2e.dags.slow_submit import WAYS
 from tests.e2e.evidence import creates, mismatches, polled, states
 from tests.e2e.killer import Killer, until
@@ -116,19 +116,19 @@ def test_mapped_task_items_reordered_fails_on_retry_and_submits_again_on_clear(a
         assert kept[KEY]["task_id"] == airflow.xcom(dag_id, run_id, "cleared", index)["task_id"]
 
 
-def test_hundred_clips_airflow_fails_resumed_tasks_are_charged_once_each(airflow, sandbox, capsys):
+def test_many_clips_airflow_fails_resumed_tasks_are_charged_once_each(airflow, sandbox, capsys):
     sandbox.reset()
     sandbox.configure(generation_seconds=2)
-    dag_id = "hundred_clips"
+    dag_id = "many_clips"
     run_id = airflow.trigger(dag_id)
     airflow.wait_for_run(dag_id, run_id, timeout=300)
     paid, lost = creates(sandbox), mismatches(airflow, dag_id, run_id)
     ended = {(ti["task_id"], ti["map_index"]): ti for ti in airflow.task_instances(dag_id, run_id)}
     tries = Counter(ti["try_number"] for ti in ended.values())
     with capsys.disabled():
-        print(f"\n100 mapped clips: {paid.total()} creates; clips by number of tries: {dict(sorted(tries.items()))}")
+        print(f"\n{CLIPS} mapped clips: {paid.total()} creates; by number of tries: {dict(sorted(tries.items()))}")
         print(f"Tries that Airflow itself lost on resuming: {lost.total()}")
-    assert len(paid) == len(ended) == 100
+    assert len(paid) == len(ended) == CLIPS
     assert set(paid.values()) == {1}
     # Not all of them cost a try: some clips come to their end while Airflow fails them.
     assert Counter({piece: ti["try_number"] - 1 for piece, ti in ended.items()}) <= lost

@@ -1,4 +1,4 @@
-"""Two processes keep a video at one path at once: one file, one valid sidecar, and the other one is told."""
+"""Two processes keep a video at one path at once: one file, one valid sidecar, and an error for the other one."""
 
 from __future__ import annotations
 
