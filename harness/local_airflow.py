@@ -82,13 +82,18 @@ class LocalAirflow(AirflowApi):
     ) -> None:
         self.stop()
 
-    def start(self) -> None:
-        """Make the database and start every component, or raise and leave nothing running."""
+    def start(self, prepare: Callable[[], object] = bool) -> None:
+        """
+        Make the database and start every component, or raise and leave nothing running.
+
+        :param prepare: called when the database is there, and no component writes to it yet.
+        """
         self._signals.enter_context(processes.exit_on_termination())
         try:
             processes.end(self.mark)
             self.logs.mkdir(parents=True, exist_ok=True)
             self._migrate()
+            prepare()
             for component in self._commands:
                 self.restart(component)
         except BaseException:

@@ -21,7 +21,8 @@ from tests.e2e.killer import Killer, Piece, until
 # Seconds of generation. Airflow fails a task that resumes before Airflow knows that it deferred, and may know that 5 s
 # late (see `mismatches`): what defers needs longer videos than that, or it is not the killing that is tested. The first
 # execution call of an API server takes a quarter of a minute, so the long ones last until all have deferred after it.
-LONG, MIDDLE, SHORT = 75, 12, 2
+# The short ones outlast the first poll of a worker, also on a machine that is busy.
+LONG, MIDDLE, SHORT = 75, 12, 6
 TASK_PROCESS, TRIGGERER = "task process", "triggerer"
 
 

@@ -35,10 +35,14 @@ def fab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LocalAirflow]:
     python = Path(os.environ.get("LEMONDATA_WHEEL_PYTHON", ROOT / ".venv-wheel/bin/python"))
     only = {"api-server": COMPONENTS["api-server"]}
     running = LocalAirflow(home=home, dags=home / "dags", python=python, environment=ENVIRONMENT, components=only)
-    running.start()
-    try:
-        script = [str(python), "-m", "tests.e2e.fab_users"]
+    script = [str(python), "-m", "tests.e2e.fab_users"]
+
+    def make_users() -> None:
         subprocess.run(script, cwd=ROOT, env={**running.environment, "PYTHONPATH": str(ROOT)}, check=True, timeout=180)
+
+    # Before the API server starts: two processes that make FAB's roles at the same time can both fail.
+    running.start(prepare=make_users)
+    try:
         running.wait_until(lambda: running.health().get("metadatabase") == "healthy", 120, "Starting the API server")
         yield running
     finally:
