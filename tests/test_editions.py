@@ -48,7 +48,7 @@ def test_submit_and_wait_in_every_edition_returns_the_video(service: Any, contex
 
 
 async def test_sensor_and_trigger_in_every_edition_resume_with_the_video(service: Any, context: Any) -> None:
-    service.configure(generation_seconds=0.4)
+    service.configure(generation_seconds=1.0)  # the sensor's first poll is to find it unfinished
     submitted = SubmitVideoOperator(task_id="clip", model="veo3.1-fast", prompt="x").execute(context)
     sensor = TaskSensor(task_id="wait", poll_url=submitted, poke_interval=0.1)
     with pytest.raises(TaskDeferred) as deferral:
