@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Coroutine
-from concurrent.futures import ThreadPoolExecutor
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable
 from typing import Any
 
 import pytest
@@ -128,6 +128,7 @@ RUNS: dict[str, Run] = {
     "sensor": by_sensor,
     "trigger": by_trigger,
 }
+WAITS = ("operator", "sensor", "trigger")  # they decide themselves when a task has ended
 
 
 def base_url(sandbox: Any) -> str:
@@ -145,10 +146,10 @@ def configured_sandbox(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> Configu
     return configure
 
 
-async def run_all(sandbox: Any, context: Any, prompt: str) -> dict[str, Any]:
+async def run_all(sandbox: Any, context: Any, prompt: str, names: Iterable[str] = RUNS) -> dict[str, Any]:
     """Return the result or the error of each client; all of them run at the same time."""
-    ends = await asyncio.gather(*(run(sandbox, context, prompt) for run in RUNS.values()), return_exceptions=True)
-    return dict(zip(RUNS, ends, strict=True))
+    ends = await asyncio.gather(*(RUNS[name](sandbox, context, prompt) for name in names), return_exceptions=True)
+    return dict(zip(names, ends, strict=True))
 
 
 def test_sandbox_serves_every_model_of_the_catalog_with_its_operations(sandbox: Any) -> None:
@@ -192,27 +193,19 @@ async def test_waits_completed_without_video_url_fail_after_four_polls(
     configured_sandbox: Configure, context: Any, form: str
 ) -> None:
     sandbox = configured_sandbox({"video_form": "none", "id_field": form})
-    for run in (by_operator, by_sensor, by_trigger):
-        before = sandbox.ledger.requests("poll")
-        with pytest.raises((LemonDataError, AirflowFailException), match="no answer shows a video URL") as failure:
-            await run(sandbox, context, "a cat")
-        error: Any = failure.value
-        assert error.poll_url == f"/v1/tasks/{sandbox.ledger.creates[-1].id}"
-        assert sandbox.ledger.requests("poll") - before >= 4
+    errors = (await run_all(sandbox, context, "a cat", WAITS)).values()
+    assert all(isinstance(error, (LemonDataError, AirflowFailException)) for error in errors), errors
+    assert all("no answer shows a video URL" in str(error) for error in errors), errors
+    paths = {f"/v1/tasks/{create.id}" for create in sandbox.ledger.creates}
+    assert {error.poll_url for error in errors} == paths
+    polls = Counter(call.path for call in sandbox.ledger.calls if call.kind == "poll")
+    assert min(polls[path] for path in paths) >= 4
 
 
 @pytest.mark.slow
-def test_waits_unknown_task_fail_after_a_confirming_poll(configured_sandbox: Configure, context: Any) -> None:
-    sandbox = configured_sandbox({"forget_after": 0.0})
-
-    def failure_of(run: Run) -> BaseException:
-        with pytest.raises((LemonDataError, AirflowFailException)) as failure:
-            asyncio.run(run(sandbox, context, "a cat"))
-        return failure.value
-
+async def test_waits_unknown_task_fail_after_a_confirming_poll(configured_sandbox: Configure, context: Any) -> None:
     started = time.monotonic()
-    with ThreadPoolExecutor(3) as pool:  # each waits 10 s before the confirming poll
-        failures: list[Any] = list(pool.map(failure_of, (by_operator, by_sensor, by_trigger)))
-    assert all("404 async_task_not_found" in str(failure) for failure in failures)
-    assert all(failure.poll_url for failure in failures)
-    assert time.monotonic() - started >= 10
+    failures = (await run_all(configured_sandbox({"forget_after": 0.0}), context, "a cat", WAITS)).values()
+    assert all(isinstance(failure, (LemonDataError, AirflowFailException)) for failure in failures), failures
+    assert all("404 async_task_not_found" in str(failure) and failure.poll_url for failure in failures), failures
+    assert time.monotonic() - started >= 10  # each waits before the confirming poll
