@@ -13,6 +13,7 @@ from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
 
 from lemondata_provider.api.container import SIGNATURE_BYTES, container_of
+from lemondata_provider.api.media_type import VIDEO_TYPES
 from lemondata_provider.plugins.access import readable_entry
 from lemondata_provider.plugins.ranges import select
 from lemondata_provider.plugins.storage import MediaFile, MediaRoots, NotStreamedError, media_roots
@@ -21,7 +22,6 @@ from lemondata_provider.videos.entry import VideoEntry
 log = logging.getLogger(__name__)
 router = APIRouter(prefix="/media", tags=["media"])
 
-VIDEO_TYPES = {"mp4": "video/mp4", "mov": "video/quicktime", "webm": "video/webm", "matroska": "video/x-matroska"}
 HEADERS = {
     "Accept-Ranges": "bytes",
     "Cache-Control": "private, max-age=3600",
