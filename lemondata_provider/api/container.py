@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import BinaryIO, Literal
+from typing import BinaryIO, Literal, NamedTuple
 
 Container = Literal["mp4", "mov", "webm", "matroska"]
 
@@ -70,7 +70,7 @@ class ContainerReader:
         self._header = bytearray()
         self._rest = 0  # bytes of the current box that are still to come
         self._index: bytearray | None = None  # filled while the current box is the index
-        self._facts = VideoFacts(container)
+        self.facts = VideoFacts(container)  # until the index has come by
         self._seen: set[bytes] = set()
         self._blind = container not in ("mp4", "mov")  # no more boxes can be recognized
         self._malformed = False
@@ -91,41 +91,34 @@ class ContainerReader:
             return None
         return has_all and not self._rest and not self._header
 
-    @property
-    def facts(self) -> VideoFacts:
-        """Return what the index said, if it came by."""
-        return self._facts
-
     def _skip(self, view: memoryview) -> memoryview:
         part = view[: self._rest]
         self._rest -= len(part)
         if self._index is not None:
             self._index += part
             if not self._rest:
-                self._facts = read_index(bytes(self._index), self.container)
+                self.facts = read_index(bytes(self._index), self.container)
                 self._index = None
         return view[len(part) :]
 
     def _read_header(self, view: memoryview) -> memoryview:
-        needed = _MAX_HEADER if self._header[:4] == b"\0\0\0\1" and len(self._header) >= 8 else 8
-        part = view[: needed - len(self._header)]
+        part = view[: _header_length(self._header) - len(self._header)]
         self._header += part
-        box = _box(bytes(self._header))
-        if box is not None:
-            self._begin(*box)
+        if box := _box(bytes(self._header)):
+            self._begin(box)
             self._header.clear()
         return view[len(part) :]
 
-    def _begin(self, name: bytes, payload: int | None) -> None:
-        if payload is None:  # to the end of the file, wherever that is
+    def _begin(self, box: _Box) -> None:
+        if box.payload is None:  # to the end of the file, wherever that is
             self._blind = True
-        elif payload < 0:
+        elif box.payload < 0:
             self._blind = self._malformed = True
         else:
-            self._rest = payload
-            self._index = bytearray() if name == b"moov" and 0 < payload <= MAX_INDEX_BYTES else None
+            self._rest = box.payload
+            self._index = bytearray() if box.name == b"moov" and 0 < box.payload <= MAX_INDEX_BYTES else None
         if not self._malformed:
-            self._seen.add(name)
+            self._seen.add(box.name)
 
 
 def facts_of_file(file: BinaryIO) -> VideoFacts | None:
@@ -136,15 +129,13 @@ def facts_of_file(file: BinaryIO) -> VideoFacts | None:
     at = 0
     while True:
         file.seek(at)
-        header = file.read(_MAX_HEADER)
-        box = _box(header) if len(header) >= 8 else None
-        if box is None or box[1] is None or box[1] < 0:
+        box = _box(file.read(_MAX_HEADER))
+        if box is None or box.payload is None or box.payload < 0:
             return VideoFacts(container)
-        length = _header_length(header)
-        if box[0] == b"moov" and box[1] <= MAX_INDEX_BYTES:
-            file.seek(at + length)
-            return read_index(file.read(box[1]), container)
-        at += length + box[1]
+        if box.name == b"moov" and box.payload <= MAX_INDEX_BYTES:
+            file.seek(at + box.header)
+            return read_index(file.read(box.payload), container)
+        at += box.header + box.payload
 
 
 def read_index(index: bytes, container: Container) -> VideoFacts:
@@ -159,31 +150,36 @@ def read_index(index: bytes, container: Container) -> VideoFacts:
     return VideoFacts(container, duration, width, height, b"soun" in kinds if tracks else None)
 
 
-def _header_length(header: bytes) -> int:
+class _Box(NamedTuple):
+    """What the header of a box says."""
+
+    name: bytes
+    header: int  # bytes
+    payload: int | None  # bytes; ``None`` is "to the end", less than 0 is malformed
+
+
+def _header_length(header: bytes | bytearray) -> int:
     return _MAX_HEADER if header[:4] == b"\0\0\0\1" else 8
 
 
-def _box(header: bytes) -> tuple[bytes, int | None] | None:
-    """Return name and payload length of a box; ``None`` as length is "to the end", as a whole "more is needed"."""
+def _box(header: bytes) -> _Box | None:
+    """Return the box that begins here, or ``None`` if more bytes are needed."""
     length = _header_length(header)
     if len(header) < length:
         return None
     size = struct.unpack_from(">Q", header, 8)[0] if length == _MAX_HEADER else struct.unpack_from(">I", header)[0]
-    return header[4:8], (size - length if size else None)
+    return _Box(header[4:8], length, size - length if size else None)
 
 
 def _boxes(content: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """Yield name and payload of each box."""
     at = 0
-    while at + 8 <= len(content):
-        header = content[at : at + _MAX_HEADER]
-        box = _box(header)
-        if box is None or (box[1] is not None and box[1] < 0):
+    while box := _box(content[at : at + _MAX_HEADER]):
+        begin = at + box.header
+        at = len(content) if box.payload is None else begin + box.payload
+        if at < begin:
             return
-        name, payload = box
-        begin = at + _header_length(header)
-        end = len(content) if payload is None else begin + payload
-        yield name, content[begin:end]
-        at = end
+        yield box.name, content[begin:at]
 
 
 def _kind(track: dict[bytes, bytes]) -> bytes:
