@@ -6,6 +6,7 @@ import base64
 import hashlib
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -27,8 +28,7 @@ class Shielded:
 
     @cached_property
     def _shown(self) -> str:
-        shown: str = redact(self.text)
-        return shown
+        return str(redact(self.text))
 
     def __str__(self) -> str:
         return self._shown
@@ -45,24 +45,25 @@ def shield(value: Any) -> Any:
     """Put a :class:`Shielded` in the place of every text that holds a ``data:`` URL, also inside lists and dicts."""
     if isinstance(value, str):
         return Shielded(value) if is_data_url(value) or _HEAD.search(value) else value
-    return _inside(value, shield)
+    return inside(value, shield)
 
 
 def shield_literal(value: Any) -> Any:
     """Shield a value that was not rendered yet; a text with a template in it stays, or it would not be rendered."""
     if isinstance(value, str):
         return value if re.search(r"\{[{%#]", value) else shield(value)
-    return _inside(value, shield_literal)
+    return inside(value, shield_literal)
 
 
 def unshield(value: Any) -> Any:
     """Undo :func:`shield`: give back the texts that can be sent."""
     if isinstance(value, Shielded):
         return value.text
-    return _inside(value, unshield)
+    return inside(value, unshield)
 
 
-def _inside(value: Any, change: Callable[[Any], Any]) -> Any:
+def inside(value: Any, change: Callable[[Any], Any]) -> Any:
+    """Change each item of a list, and each name and item of a dict; any other value stays."""
     if isinstance(value, dict):
         return {change(name): change(item) for name, item in value.items()}
     if isinstance(value, Sequence) and not isinstance(value, (str, bytes, bytearray)):
@@ -74,7 +75,7 @@ def redact(value: Any) -> Any:
     """Shorten ``data:`` URLs and hide API keys in what others wrote: a text, or texts inside lists and dicts."""
     if isinstance(value, str):
         return _KEY.sub("sk-***", _redact_media(value))
-    return _inside(value, redact)
+    return inside(value, redact)
 
 
 def _redact_media(text: str) -> str:
@@ -101,10 +102,8 @@ def _summary(url: str) -> str:
     head, comma, payload = url.partition(",")
     if not comma:  # nothing says where the payload begins
         head, payload = "data:", url.lstrip()[len("data:") :]
-    try:
-        content = base64.b64decode(payload, validate=True) if head.endswith(";base64") else None
-    except ValueError:
-        content = None
-    if content is None:
-        content = payload.encode("utf-8", "replace")
+    content = payload.encode("utf-8", "replace")
+    if head.endswith(";base64"):
+        with suppress(ValueError):
+            content = base64.b64decode(payload, validate=True)
     return f"{head},…({len(content)} bytes, sha256 {hashlib.sha256(content).hexdigest()[:12]})"

@@ -14,7 +14,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
-from lemondata_provider.api.redaction import is_data_url
+from lemondata_provider.api.redaction import inside, is_data_url
 from lemondata_provider.api.signed_links import is_link, secrets_of
 
 RUN = 16  # characters: a quote of twice as many is found wherever it begins
@@ -39,11 +39,7 @@ class SentMedia:
 
     def hide(self, value: Any) -> Any:
         """Put an ellipsis in the place of what texts quote of the media, also inside lists and dicts."""
-        if isinstance(value, str):
-            return self._hide(value)
-        if isinstance(value, dict):
-            return {self.hide(name): self.hide(item) for name, item in value.items()}
-        return [self.hide(item) for item in value] if isinstance(value, list) else value
+        return self._hide(value) if isinstance(value, str) else inside(value, self.hide)
 
     def _hide(self, text: str) -> str:
         tokens = [(token.start(), token.end(), _plain(token.group())) for token in _TOKEN.finditer(text)]

@@ -11,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
+from lemondata_provider.api.redaction import inside
+
 # Query parameters that sign a link, by the parameter that gives the signature away. Every try has another signature;
 # everything else in a URL may say which file is meant.
 SIGNATURES: dict[str, tuple[str, ...]] = {
@@ -67,9 +69,7 @@ def hide_signatures(value: Any) -> Any:
     """Put an ellipsis in the place of the signatures of links, in a text or in texts inside lists and dicts."""
     if isinstance(value, str):
         return _LINK.sub(lambda found: _shown(found.group()), value)
-    if isinstance(value, dict):
-        return {hide_signatures(name): hide_signatures(item) for name, item in value.items()}
-    return [hide_signatures(item) for item in value] if isinstance(value, list) else value
+    return inside(value, hide_signatures)
 
 
 def _shown(url: str) -> str:
