@@ -70,17 +70,17 @@ class VideoBody:
 
     def write(self, block: bytes, content_type: str) -> None:
         """Take the next bytes; store none before the first ones are known to be a video."""
-        if self._reader is None:
+        if self._reader:
+            self._store(self._reader, block)
+        elif len(self._head) + len(block) < SIGNATURE_BYTES:
             self._head += block
-            if len(self._head) < SIGNATURE_BYTES:
-                return
-            block = self._recognize(content_type)
-        self._store(block)
+        else:
+            self._recognize(self._head + block, content_type)
 
     def end(self, content_type: str) -> Downloaded:
         """Check the whole file, and describe it."""
-        if self._reader is None and self._head:
-            self._store(self._recognize(content_type))
+        if self._head:
+            self._recognize(self._head, content_type)
         if self._reader is None:
             raise Interrupted("the answer is empty")
         if self._reader.is_whole is False:
@@ -91,18 +91,17 @@ class VideoBody:
         """Let a write under way end, before the file is given up."""
         self._writer.stop()
 
-    def _recognize(self, content_type: str) -> bytes:
-        head, self._head = self._head, b""
+    def _recognize(self, head: bytes, content_type: str) -> None:
+        self._head = b""
         container = container_of(head)
         if container is None:
             raise NotAVideoError(f"The link leads to no video ({content_type}): {head[:40]!r}. {PAID}")
         self._reader = ContainerReader(container)
-        return head
+        self._store(self._reader, head)
 
-    def _store(self, block: bytes) -> None:
+    def _store(self, reader: ContainerReader, block: bytes) -> None:
         self.check_size(self.received + len(block))
         self._writer.write(block)
-        if self._reader:
-            self._reader.feed(block)
+        reader.feed(block)
         self.received += len(block)
         self.most = max(self.most, self.received)
