@@ -11,7 +11,7 @@ import json
 import os
 import stat
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -158,17 +158,8 @@ class Catalog:
 
 
 _ALWAYS = ("id", "family", "operations", "audio")
-_OPTIONAL = ("listed", "seen", "durations", "resolutions", "aspect_ratios", "price", "price_unit")
-
-
-def _row(model: CatalogModel) -> dict[str, Any]:
-    """Return a model as the file has it; recommendations stand beside the models, in their own order."""
-    values = {name: getattr(model, name) for name in (*_ALWAYS, *_OPTIONAL)}
-    return {name: value for name, value in values.items() if name in _ALWAYS or value != _DEFAULTS[name]}
-
-
-_DEFAULTS = {field.name: field.default for field in fields(CatalogModel)}
-_EXAMPLES = {
+_OPTIONAL: dict[str, Any] = {  # with an example of each
+    "listed": True,
     "seen": ["guide"],
     "durations": [4, 8],
     "resolutions": ["720p"],
@@ -176,6 +167,12 @@ _EXAMPLES = {
     "price": "0.10-0.30",
     "price_unit": "second",
 }
+
+
+def _row(model: CatalogModel) -> dict[str, Any]:
+    """Return a model as the file has it; recommendations stand beside the models, in their own order."""
+    given = [name for name in _OPTIONAL if getattr(model, name) != getattr(CatalogModel, name)]
+    return {name: getattr(model, name) for name in (*_ALWAYS, *given)}
 
 
 def _lines(rows: list[str]) -> str:
@@ -250,16 +247,11 @@ def _model(number: int, row: Any, recommendations: Mapping[str, tuple[str, ...]]
 
 
 def _fact(row: dict[str, Any], name: str) -> Any:
-    value, default = row[name], _DEFAULTS[name]
-    value = tuple(value) if isinstance(value, list) else value
-    items = int if name == "durations" else str
-    if type(value) is not type(default) or (
-        isinstance(value, tuple) and any(type(item) is not items for item in value)
-    ):
-        raise CatalogError(
-            f'the "{name}" of {row["id"]} must be like {default or _EXAMPLES[name]!r}, not {row[name]!r}'
-        )
-    return value
+    value, example = row[name], _OPTIONAL[name]
+    is_list = isinstance(example, list)
+    if type(value) is not type(example) or (is_list and any(type(item) is not type(example[0]) for item in value)):
+        raise CatalogError(f'the "{name}" of {row["id"]} must be like {example!r}, not {value!r}')
+    return tuple(value) if is_list else value
 
 
 def _is_texts(value: object) -> bool:

@@ -179,6 +179,8 @@ def test_load_same_file_reads_it_again_only_if_it_changed(tmp_path: Path) -> Non
             {"models": [model("a", audio=True)]},
             'the "audio" of a must be one of on by default, off by default, no stable',
         ),
+        ({"models": [model("a", listed="yes")]}, """the "listed" of a must be like True, not 'yes'"""),
+        ({"models": [model("a", durations=[4, "8"])]}, """the "durations" of a must be like [4, 8], not [4, '8']"""),
         ({"models": [model("a"), model("a")]}, "duplicate ids: a"),
         ({"models": [model("a")], "recommendations": {"x": ["b"]}}, "recommended ids without a model: b"),
         ({"models": [model("a")], "recommendations": ["a"]}, '"recommendations" must be an object'),
