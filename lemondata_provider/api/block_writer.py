@@ -8,7 +8,6 @@ from typing import Protocol
 
 BLOCK_SIZE = 4 * 1024 * 1024  # bytes; one block is hashed and written while the next one arrives
 PIECES_AT_ONCE = 8  # a copy that the processor's cache holds; one of a whole block takes as long as hashing it
-STOP_SECONDS = 5.0  # for a write under way, when the file is given up
 
 
 class Sink(Protocol):
@@ -31,7 +30,7 @@ class BlockWriter:
     :param block_size: bytes.
     """
 
-    stop_seconds = STOP_SECONDS
+    stop_seconds = 5.0  # for a write under way, when the file is given up
 
     def __init__(self, sink: Sink, block_size: int = BLOCK_SIZE) -> None:
         self._sink = sink

@@ -26,7 +26,6 @@ class FakeSink:
     def __init__(self, error: BaseException | None = None) -> None:
         self.error = error
         self.content = b""
-        self.calls: list[str] = []
         self.threads: set[int] = set()
         self.let_go = threading.Event()
         self.let_go.set()
@@ -40,7 +39,6 @@ class FakeSink:
 
     def restart(self) -> None:
         self.content = b""
-        self.calls.append("restart")
 
 
 def writer_to(sink: FakeSink) -> BlockWriter:
