@@ -75,15 +75,11 @@ class Downloader:
         """
         return _Transfer(self, url, VideoBody(sink, max_bytes), renew).run()
 
-    def close(self) -> None:
-        """Close the connections."""
-        self.http.close()
-
     def __enter__(self) -> Downloader:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.close()
+        self.http.close()
 
 
 class _LinkEnded(Interrupted):
