@@ -12,6 +12,8 @@ from lemondata_provider.catalog import Catalog, load
 FOLDER = Path(__file__).parent / "guide"
 GUIDE: dict[str, Any] = json.loads((FOLDER / "tables.json").read_text())
 EXAMPLES: list[dict[str, Any]] = json.loads((FOLDER / "requests.json").read_text())["requests"]
+OF = {example["operation"]: example for example in EXAMPLES}
+IMAGE, VIDEO, AUDIO = "https://x.example/a.png", "https://x.example/a.mp4", "https://x.example/a.mp3"
 OPERATION = {
     "T2V": "text-to-video",
     "I2V": "image-to-video",

@@ -6,11 +6,10 @@ import pytest
 
 from lemondata_provider.catalog import Catalog, CatalogModel
 from lemondata_provider.catalog.checks import Findings, check
-from tests.catalog.tables import CATALOG, EXAMPLES
+from tests.catalog.tables import AUDIO, CATALOG, EXAMPLES, IMAGE, OF, VIDEO
 
-OF = {example["operation"]: example for example in EXAMPLES}
 NOTHING = Findings()
-IMAGE, VIDEO = "https://x.example/a.png", "https://x.example/a.mp4"
+each_example = pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["operation"])
 
 
 def without(fields: dict[str, Any], *names: str) -> dict[str, Any]:
@@ -22,19 +21,15 @@ def error(**fields: Any) -> str:
     return only
 
 
-def each_example() -> Any:
-    return pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example["operation"])
-
-
 # --- the guide's own requests
 
 
-@each_example()
+@each_example
 def test_check_example_of_the_guide_finds_nothing(example: dict[str, Any]) -> None:
     assert check(example, CATALOG) == NOTHING
 
 
-@each_example()
+@each_example
 def test_check_example_without_operation_finds_nothing(example: dict[str, Any]) -> None:
     assert check(without(example, "operation"), CATALOG) == NOTHING
 
@@ -144,7 +139,6 @@ def test_check_unsupported_operation_is_an_error_with_able_models(operation: str
     assert error(**{**OF[operation], "model": model}) == sentence
 
 
-@each_example()
 @pytest.mark.parametrize(
     ("name", "value", "sentence"),
     [
@@ -165,8 +159,8 @@ def test_check_unsupported_operation_is_an_error_with_able_models(operation: str
         ),
     ],
 )
-def test_check_value_out_of_range_is_an_error(example: dict[str, Any], name: str, value: Any, sentence: str) -> None:
-    assert error(**{**example, name: value}) == sentence
+def test_check_value_out_of_range_is_an_error(name: str, value: Any, sentence: str) -> None:
+    assert error(**{**OF["text-to-video"], name: value}) == sentence
 
 
 # --- inputs that do not belong together
@@ -219,7 +213,7 @@ def test_check_ambiguous_operation_is_an_error_with_the_candidates() -> None:
 
 def test_check_operation_without_any_model_is_an_error() -> None:
     assert error(model="sora-2", operation="video-extension", prompt="x", video_url=VIDEO).startswith("sora-2 does")
-    extension = error(model="wan-2.6", operation="audio-to-video", audio_url="https://x.example/a.mp3")
+    extension = error(model="wan-2.6", operation="audio-to-video", audio_url=AUDIO)
     assert extension == (
         "wan-2.6 does text-to-video, image-to-video and reference-to-video, not audio-to-video, and no model that is "
         "known here does audio-to-video."
@@ -228,7 +222,7 @@ def test_check_operation_without_any_model_is_an_error() -> None:
 
 def test_check_audio_url_with_any_operation_finds_nothing() -> None:
     for example in EXAMPLES:
-        assert check({**example, "audio_url": "https://x.example/a.mp3"}, CATALOG) == NOTHING
+        assert check({**example, "audio_url": AUDIO}, CATALOG) == NOTHING
 
 
 def test_check_unknown_field_leaves_the_operation_open() -> None:

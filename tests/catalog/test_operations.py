@@ -7,9 +7,7 @@ import pytest
 from lemondata_provider.api.request import MEDIA_FIELDS, REQUEST_FIELDS
 from lemondata_provider.catalog.media import MEDIA
 from lemondata_provider.catalog.operations import DECIDING, NEEDS, SETTINGS, fitting, infer, missing, surplus
-from tests.catalog.tables import CATALOG, EXAMPLES
-
-IMAGE, VIDEO, AUDIO = "https://x.example/a.png", "https://x.example/a.mp4", "https://x.example/a.mp3"
+from tests.catalog.tables import AUDIO, CATALOG, EXAMPLES, IMAGE, VIDEO
 
 
 def meant(model: str, **inputs: Any) -> str | None:

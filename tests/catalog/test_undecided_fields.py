@@ -5,11 +5,9 @@ from typing import Any
 import pytest
 
 from lemondata_provider.catalog.checks import Findings, check
-from tests.catalog.tables import CATALOG, EXAMPLES
+from tests.catalog.tables import CATALOG, IMAGE, OF, VIDEO
 
-OF = {example["operation"]: example for example in EXAMPLES}
 NOTHING = Findings()
-IMAGE, VIDEO = "https://x.example/a.png", "https://x.example/a.mp4"
 
 
 def test_check_fields_known_later_are_not_checked() -> None:
