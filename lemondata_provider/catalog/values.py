@@ -49,13 +49,13 @@ def wrong_values(fields: Mapping[str, Any]) -> Iterator[str]:
 
 def wrong_words(fields: Mapping[str, Any]) -> Iterator[str]:
     """Yield one sentence per word that is not documented."""
-    for name in CHOICES.keys() & fields.keys():
+    for name in filter(fields.__contains__, CHOICES):
         yield from _not_among(name, fields[name])
 
 
 def edition_warnings(fields: Mapping[str, Any]) -> Iterator[str]:
     """Yield one sentence per value that only some editions of the documentation allow."""
-    for name in ALWAYS_ALLOWED.keys() & fields.keys():
+    for name in filter(fields.__contains__, ALWAYS_ALLOWED):
         value = fields[name]
         if isinstance(value, str) and value.strip().lower() in set(CHOICES[name]) - set(ALWAYS_ALLOWED[name]):
             yield f"{name} {value!r} is documented for some models only."

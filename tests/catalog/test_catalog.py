@@ -11,7 +11,7 @@ import pytest
 
 from lemondata_provider.api.request import Operation
 from lemondata_provider.catalog import Catalog, CatalogError, CatalogModel, load, recommend
-from lemondata_provider.catalog.catalog import AUDIO_ON
+from lemondata_provider.catalog.catalog import AUDIO_ON, SHIPPED
 from lemondata_provider.catalog.operations import OPERATIONS
 from lemondata_provider.sandbox.models import inventory
 from tests.catalog.tables import CATALOG, GUIDE, OPERATION
@@ -132,8 +132,7 @@ def test_recommend_no_able_model_raises_with_alternatives() -> None:
 
 
 def test_to_json_shipped_catalog_is_the_shipped_file() -> None:
-    path = Path(sys.modules[load.__module__].__file__ or "").with_name("models.json")
-    assert load().to_json() == path.read_text()
+    assert load().to_json() == SHIPPED.read_text()
 
 
 def test_load_written_file_returns_the_same_catalog(tmp_path: Path) -> None:

@@ -56,6 +56,12 @@ def test_wrong_words_misspelled_word_suggests_the_closest(name: str, given: str,
     assert problem.endswith(f"not {given!r}: did you mean {meant!r}?")
 
 
+def test_wrong_words_several_are_in_the_same_order_in_every_process() -> None:
+    words = dict.fromkeys(["reference_image_type", "resolution", "aspect_ratio", "operation"], "x")
+    order = [problem.partition(" ")[0] for problem in wrong_words(words)]
+    assert order == ["operation", "aspect_ratio", "resolution", "reference_image_type"]
+
+
 def test_wrong_words_no_close_match_suggests_nothing() -> None:
     assert problems(resolution="huge") == [
         "resolution must be one of 360p, 480p, 540p, 720p, 768p, 1080p, 4k, not 'huge'."
