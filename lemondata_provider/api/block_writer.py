@@ -65,8 +65,7 @@ class BlockWriter:
     def finish(self) -> str:
         """Write the rest, and return the SHA-256 of all bytes in hexadecimal digits."""
         self._finish_writing()
-        if self._pieces:
-            self.store(self._take())
+        self.store(self._take())
         return self._digest.hexdigest()
 
     def stop(self) -> None:
