@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from enum import Enum
 from typing import Any
 
 from airflow.sdk import Context
@@ -18,6 +17,10 @@ from lemondata_provider.results.target import Target
 log = logging.getLogger(__name__)
 
 IF_EXISTS = ("skip", "overwrite", "fail")
+USABLE = {
+    "skip": (Occupant.SAME_TASK, Occupant.SAME_REQUEST, Occupant.UNKNOWN),
+    "fail": (Occupant.SAME_TASK,),
+}  # "overwrite" looks at no file
 MAX_BYTES = 2 * 1024**3  # that an operator stores unless its user says otherwise
 
 
@@ -98,41 +101,22 @@ def report(result: Mapping[str, Any]) -> str:
     return f"Stored {files}{length}{generated}{'' if cost is None else f', about {cost} USD'}"
 
 
-class Action(Enum):
-    """What to do with a path."""
-
-    WRITE = "write"
-    USE = "use"  # what is there
-    REFUSE = "refuse"
-
-
-def decide(occupant: Occupant, if_exists: str) -> Action:
-    """
-    Return what to do with a path.
-
-    :param occupant: whose file is there.
-    :param if_exists: ``skip`` uses a file unless it is another request's, ``overwrite`` never reads it, ``fail`` uses a
-        file of this very task only.
-    """
-    if if_exists == "overwrite" or occupant is Occupant.NOTHING:
-        return Action.WRITE
-    if occupant is Occupant.SAME_TASK:
-        return Action.USE
-    return Action.USE if if_exists == "skip" and occupant is not Occupant.OTHER_REQUEST else Action.REFUSE
-
-
 def find_usable(target: Target, origin: Origin, if_exists: str) -> Found | None:
     """
     Return a file that may stand for the video, or ``None`` if there is none.
 
+    :param target: where the video goes.
+    :param origin: what is about to be stored there.
+    :param if_exists: ``skip`` uses a file unless it is another request's, ``fail`` uses a file of this very task only.
     :raises OutputTakenError: the path holds something else.
     :raises OutputUnwritableError: the path cannot be read.
     """
     found = inspect_path(target, origin)
-    action = decide(found.occupant, if_exists)
-    if action is Action.REFUSE:
+    if found.occupant is Occupant.NOTHING:
+        return None
+    if found.occupant not in USABLE[if_exists]:
         raise _taken(target, found)
-    return found if action is Action.USE else None
+    return found
 
 
 def describe(target: Target, found: Found) -> Output:

@@ -1,30 +1,54 @@
-"""What to do with a path, decided without any file."""
+"""Which file may stand for a video, and what a task's result says of it."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from lemondata_provider.results.outputs import IF_EXISTS, Action, Kept, Output, decide
-from lemondata_provider.results.sidecar import Occupant
+from lemondata_provider.api.errors import OutputTakenError
+from lemondata_provider.results.outputs import IF_EXISTS, USABLE, Kept, Output, find_usable
+from lemondata_provider.results.paths import target_for
+from lemondata_provider.results.sidecar import Occupant, Origin, Sidecar
+from tests.results.keeping import ORIGIN, OTHER, REQUEST
 
-TABLE = {
-    Occupant.NOTHING: (Action.WRITE, Action.WRITE, Action.WRITE),
-    Occupant.SAME_TASK: (Action.USE, Action.WRITE, Action.USE),
-    Occupant.SAME_REQUEST: (Action.USE, Action.WRITE, Action.REFUSE),
-    Occupant.OTHER_REQUEST: (Action.REFUSE, Action.WRITE, Action.REFUSE),
-    Occupant.UNKNOWN: (Action.USE, Action.WRITE, Action.REFUSE),
+FILES = {
+    Occupant.SAME_TASK: ORIGIN,
+    Occupant.SAME_REQUEST: Origin("t9", fingerprint=REQUEST),
+    Occupant.OTHER_REQUEST: OTHER,
+    Occupant.UNKNOWN: None,
+}
+USED = {
+    "skip": {Occupant.SAME_TASK, Occupant.SAME_REQUEST, Occupant.UNKNOWN},
+    "fail": {Occupant.SAME_TASK},
 }
 
 
-def test_table_of_this_test_has_every_occupant() -> None:
-    assert set(TABLE) == set(Occupant)
-    assert IF_EXISTS == ("skip", "overwrite", "fail")
+def test_tables_have_every_occupant_and_mode() -> None:
+    assert {*FILES, Occupant.NOTHING} == set(Occupant)
+    assert {*USABLE, "overwrite"} == set(IF_EXISTS)
 
 
-@pytest.mark.parametrize("occupant", Occupant)
-@pytest.mark.parametrize("if_exists", IF_EXISTS)
-def test_decide_every_occupant_and_mode_has_its_action(occupant: Occupant, if_exists: str) -> None:
-    assert decide(occupant, if_exists) is TABLE[occupant][IF_EXISTS.index(if_exists)]
+@pytest.mark.parametrize("occupant", FILES)
+@pytest.mark.parametrize("if_exists", USED)
+def test_find_usable_every_occupant_is_used_or_refused(tmp_path: Path, occupant: Occupant, if_exists: str) -> None:
+    (tmp_path / "clip.mp4").write_bytes(b"clip")
+    if origin := FILES[occupant]:
+        sidecar = Sidecar(task_id=origin.task_id, fingerprint=dict(origin.fingerprint or {}), sha256="aa", size=4)
+        (tmp_path / "clip.mp4.json").write_bytes(sidecar.to_bytes())
+    target = target_for(tmp_path / "clip.mp4")
+    if occupant in USED[if_exists]:
+        found = find_usable(target, ORIGIN, if_exists)
+        assert found is not None
+        assert found.occupant is occupant
+    else:
+        with pytest.raises(OutputTakenError):
+            find_usable(target, ORIGIN, if_exists)
+
+
+@pytest.mark.parametrize("if_exists", USED)
+def test_find_usable_nothing_there_is_none(tmp_path: Path, if_exists: str) -> None:
+    assert find_usable(target_for(tmp_path / "clip.mp4"), ORIGIN, if_exists) is None
 
 
 def test_kept_result_is_plain_json_with_the_first_uri() -> None:
