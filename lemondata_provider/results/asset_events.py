@@ -14,7 +14,6 @@ from airflow.sdk import Asset, AssetAlias, Context
 from lemondata_provider.api.errors import InvalidRequestError
 from lemondata_provider.hooks.version_compat import has_partitions
 
-PARTITIONS = (None, "file")
 MAX_KEY = 250  # characters that Airflow stores of a partition key
 _FROM_RESULT = ("task_id", "model", "operation", "estimated_cost_usd", "created", "skipped")
 
@@ -26,11 +25,13 @@ def checked_partition(asset_partition: Any) -> str | None:
     :param asset_partition: of an operator.
     :raises InvalidRequestError: it is no such word, or this Airflow has no partitions.
     """
-    if asset_partition not in PARTITIONS:
+    if asset_partition is None:
+        return None
+    if asset_partition != "file":
         raise InvalidRequestError(f"asset_partition must be 'file' or None, not {asset_partition!r}")
-    if asset_partition and not has_partitions():
+    if not has_partitions():
         raise InvalidRequestError("asset_partition='file' needs Airflow 3.3 or newer")
-    return asset_partition  # type: ignore[no-any-return] # one of the two above
+    return "file"
 
 
 def check_partition_key(asset_partition: str | None, path: str) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from lemondata_provider.api.errors import InvalidRequestError, OutputMismatchError
 from lemondata_provider.close_matches import closest
+from lemondata_provider.hooks.arguments import choice
 from lemondata_provider.results.outputs import Output
 from lemondata_provider.results.requirements import PARSERS, Requirement, requested
 
@@ -33,7 +34,7 @@ class Expectation:
     """
 
     requirements: tuple[Requirement, ...] | None
-    on_mismatch: str = "warn"
+    on_mismatch: str
 
     @classmethod
     def parse(cls, expect: Any, on_mismatch: Any = "warn") -> Expectation | None:
@@ -44,11 +45,10 @@ class Expectation:
         :param on_mismatch: ``fail`` raises an error, ``warn`` logs a warning.
         :raises InvalidRequestError: an argument cannot be right; the message names it, and what is allowed.
         """
-        if on_mismatch not in ON_MISMATCH:
-            raise InvalidRequestError(f"on_mismatch must be one of {', '.join(ON_MISMATCH)}, not {on_mismatch!r}")
+        on_mismatch = choice("on_mismatch", on_mismatch, ON_MISMATCH)
         if expect is None:
             return None
-        if isinstance(expect, str) and expect == REQUEST:
+        if expect == REQUEST:
             return cls(None, on_mismatch)
         if not isinstance(expect, Mapping) or not expect:
             raise InvalidRequestError(
@@ -107,9 +107,9 @@ class Expectation:
 
 
 def _requirement(name: Any, value: Any) -> Requirement:
-    parse = PARSERS.get(name) if isinstance(name, str) else None
+    parse = PARSERS.get(name)
     if parse is None:
-        nearest = closest(name, PARSERS) if isinstance(name, str) else None
+        nearest = closest(str(name), PARSERS)
         hint = f": did you mean {nearest!r}?" if nearest else ""
         raise InvalidRequestError(f"expect takes {', '.join(PARSERS)}, not {str(name)[:80]!r}{hint}")
     try:
