@@ -7,6 +7,7 @@ A path is kept as text: a copied or pickled ``ObjectStoragePath`` loses its conn
 
 from __future__ import annotations
 
+from os.path import splitext
 from typing import Any
 
 from lemondata_provider.api.errors import InvalidRequestError
@@ -74,7 +75,5 @@ def file_path(path: Any, task_id: str, map_index: int = -1) -> str:
 
 def numbered(name: str, number: int) -> str:
     """Return the name of the second, third … video of a task: ``clip-2.mp4`` beside ``clip.mp4``."""
-    stem, dot, suffix = name.rpartition(".")
-    if not stem:
-        stem, dot, suffix = name, "", ""
-    return name if number == 1 else f"{stem}-{number}{dot}{suffix}"
+    stem, suffix = splitext(name)
+    return f"{stem}-{number}{suffix}"

@@ -71,7 +71,6 @@ def test_file_path_in_a_folder_is_named_by_the_task(path: str, map_index: int, e
 @pytest.mark.parametrize(
     ("name", "number", "expected"),
     [
-        ("clip.mp4", 1, "clip.mp4"),
         ("clip.mp4", 2, "clip-2.mp4"),
         ("clip.v1.mp4", 2, "clip.v1-2.mp4"),
         ("clip", 3, "clip-3"),
