@@ -93,7 +93,7 @@ class LocalSink:
         with target.errors_as_output_errors("written"):
             folder, name = target.file.parent, target.file.name
             folder.mkdir(parents=True, exist_ok=True)
-            remove_stale(folder, time.time())
+            remove_stale(folder)
             self.temporary = folder / f".{name[:100]}.{secrets.token_hex(8)}.part"
             self._file = self.temporary.open("xb")
 
@@ -114,7 +114,7 @@ class LocalSink:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            self._publish(self._target.file)
+            self._publish()
             _sync_folder(self._target.file.parent)
 
     def abandon(self) -> None:
@@ -124,7 +124,8 @@ class LocalSink:
         with suppress(OSError):
             self.temporary.unlink()
 
-    def _publish(self, file: Path) -> None:
+    def _publish(self) -> None:
+        file = self._target.file
         if self._exclusive:
             try:
                 self._link(self.temporary, file)
@@ -139,13 +140,13 @@ class LocalSink:
         self.temporary.replace(file)
 
 
-def remove_stale(folder: Path, now: float) -> None:
+def remove_stale(folder: Path) -> None:
     """Remove the temporary files of processes that were killed more than a day ago."""
     with suppress(OSError), os.scandir(folder) as entries:
         for entry in entries:
             if _TEMPORARY.fullmatch(entry.name):
                 with suppress(OSError):
-                    if entry.stat(follow_symlinks=False).st_mtime < now - STALE_SECONDS:
+                    if entry.stat(follow_symlinks=False).st_mtime < time.time() - STALE_SECONDS:
                         os.unlink(entry.path)  # an entry is no path
 
 

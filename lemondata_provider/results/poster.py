@@ -29,9 +29,10 @@ def store_poster(target: Target) -> str | None:
     The video is safe already: whatever fails here is worth a line in the log, and no more.
     """
     try:
-        picture = first_picture_of(target)
-        if picture is None:
+        if find_spec("av") is None:
             return None
+        with target.open() as file:
+            picture = _first_picture(file)
         beside = poster_target(target)
         beside.write(picture)
     except Exception as error:  # noqa: BLE001 # decoders and stores may raise anything
@@ -60,15 +61,8 @@ def remove_poster(target: Target) -> None:
         log.info("The old poster of %s cannot be removed (%s)", target.uri, type(error).__name__)
 
 
-def first_picture_of(target: Target) -> bytes | None:
-    """Return the first picture of a video as a JPEG, or ``None`` if PyAV is not installed."""
-    if find_spec("av") is None:
-        return None
-    with target.open() as file:
-        return _first_picture(file)
-
-
 def _first_picture(file: BinaryIO) -> bytes:
+    """Return the first picture of a video as a JPEG."""
     import av  # noqa: PLC0415 # optional, and heavy
 
     with av.open(file, "r") as container:

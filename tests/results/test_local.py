@@ -78,7 +78,7 @@ def test_remove_stale_removes_only_our_files_of_days_ago(tmp_path: Path) -> None
     for path in [killed, *others]:
         path.touch()
         os.utime(path, (time.time() - 90_000, time.time() - 90_000))
-    remove_stale(tmp_path, time.time())
+    remove_stale(tmp_path)
     assert sorted(tmp_path.iterdir()) == sorted([running, *others])
     assert killed.name != running.name
 
