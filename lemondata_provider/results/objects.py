@@ -66,8 +66,8 @@ class ObjectTarget(Target):
 
     def sibling(self, name: str) -> Target:
         """Return another object, with the same file system."""
-        paths = (f"{path.rpartition('/')[0]}/{name}" for path in (self.path, self.key))
-        other = ObjectTarget(next(paths), self.protocol, self.conn_id, next(paths))
+        path, key = (f"{given.rpartition('/')[0]}/{name}" for given in (self.path, self.key))
+        other = ObjectTarget(path, self.protocol, self.conn_id, key)
         other.fs = self.fs
         return other
 
