@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import base64
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
@@ -28,14 +28,16 @@ from lemondata_provider.results.target import Target
 log = logging.getLogger(__name__)
 
 LINK_SECONDS = 3600
-MAX_VIDEO_MEGABYTES = 50  # LemonData documents none: this one bounds the memory of a worker
 INLINE_ONLY = ("image",)  # most models take no link in it
+Send = Callable[[str, str], str]  # takes a field's name and a path
 ELEMENTS, ELEMENT_URLS = "kling_elements", "element_input_urls"
 NOT_SENT = "Nothing was sent, and nothing was paid for."
-# By the beginning of a field's name; a file with sound alone may be in the container of a video.
-_KINDS: dict[str, tuple[str, ...]] = {"video": ("video",), "audio": ("audio", "video")}
-_IMAGES = ("image",)
-_UNKNOWN = "is no image, video or sound of a known type"
+# By the beginning of a field's name: the kinds of files it takes, and how many megabytes can be sent as content.
+_LIMITS: dict[str, tuple[tuple[str, ...], int]] = {
+    "video": (("video",), 50),  # LemonData documents no size: this one bounds the memory of a worker
+    "audio": (("audio", "video"), MAX_MEGABYTES["audio_url"]),  # sound alone may be in the container of a video
+}
+_LIMITS_OF_IMAGES = (("image",), MAX_MEGABYTES["image"])
 
 
 def sendable(request: VideoRequest, is_local_service: bool) -> VideoRequest:
@@ -48,23 +50,23 @@ def sendable(request: VideoRequest, is_local_service: bool) -> VideoRequest:
     :raises InputUnreadableError: a file is not there, or its store cannot be used. Nothing was sent.
     """
     given = {name: value for name in MEDIA_FIELDS if (value := getattr(request, name)) is not None}
-    sent = {name: _each(value, name, partial(_send, is_local_service)) for name, value in given.items()}
+    send = partial(_send, is_local_service)
+    sent = {name: _each(value, name, send) for name, value in given.items()}
     changed: dict[str, Any] = {name: value for name, value in sent.items() if value != given[name]}
-    elements = [_element(index, one, is_local_service) for index, one in enumerate(request.kling_elements or [])]
+    elements = [_element(index, element, send) for index, element in enumerate(request.kling_elements or [])]
     if elements != (request.kling_elements or []):
         changed[ELEMENTS] = elements
     return request.model_copy(update=changed) if changed else request
 
 
-def _element(index: int, element: Mapping[str, Any], is_local_service: bool) -> dict[str, Any]:
-    urls = element.get(ELEMENT_URLS)
-    if urls is None:
-        return dict(element)
-    name = f"{ELEMENTS}[{index}].{ELEMENT_URLS}"
-    return {**element, ELEMENT_URLS: _each(urls, name, partial(_send, is_local_service))}
+def _element(index: int, element: dict[str, Any], send: Send) -> dict[str, Any]:
+    if ELEMENT_URLS not in element:
+        return element
+    urls = _each(element[ELEMENT_URLS], f"{ELEMENTS}[{index}].{ELEMENT_URLS}", send)
+    return {**element, ELEMENT_URLS: urls}
 
 
-def _each(value: Any, name: str, send: Callable[[str, str], str]) -> Any:
+def _each(value: Any, name: str, send: Send) -> Any:
     """Change each file in storage, in a list too; everything else stays."""
     if isinstance(value, list):
         return [_each(item, f"{name}[{index}]", send) for index, item in enumerate(value)]
@@ -77,18 +79,19 @@ def _send(is_local_service: bool, name: str, path: str) -> str:
 
     :param name: of its field, for errors; with an index in a list.
     """
+    kinds, megabytes = _LIMITS.get(name[:5], _LIMITS_OF_IMAGES)
     with _errors_of_inputs(name):
         target = target_for(path)
         size = _checked_size(target)
-        kind = _checked_type(target, name)
+        media_type = _checked_type(target, name, kinds)
         link = None if name in INLINE_ONLY else target.link(LINK_SECONDS)
         if link and (is_local_service or not is_local(link)):
             log.info("%s: LemonData gets a link to %s, which ends in %d seconds", name, target.uri, LINK_SECONDS)
             return link
         reason = "its store is on a private network" if link else "only the content can be sent"
-        content = _content(target, size, _max_megabytes(name), reason)
-        log.info("%s: LemonData gets the content of %s (%s, %d bytes): %s", name, target.uri, kind, size, reason)
-        return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+        content = _content(target, size, megabytes, reason)
+        log.info("%s: LemonData gets the content of %s (%s, %d bytes): %s", name, target.uri, media_type, size, reason)
+        return f"data:{media_type};base64,{base64.b64encode(content).decode()}"
 
 
 @contextmanager
@@ -125,20 +128,13 @@ def _missing(target: Target) -> str:
     return "does not exist" if there else f"does not exist: there is no bucket {target.bucket!r}"
 
 
-def _checked_type(target: Target, name: str) -> str:
-    kind = media_type_of(target.read_first(HEAD_BYTES))
-    if kind is None:
-        raise InvalidRequestError(f"{target.uri} {_UNKNOWN}")
-    allowed = _KINDS.get(name[:5], _IMAGES)
-    if kind.partition("/")[0] not in allowed:
-        raise InvalidRequestError(f"{target.uri} is {kind}, and {name} takes {' or '.join(allowed)}")
-    return kind
-
-
-def _max_megabytes(name: str) -> int:
-    if name.startswith("video"):
-        return MAX_VIDEO_MEGABYTES
-    return MAX_MEGABYTES["audio_url"] if name.startswith("audio") else MAX_MEGABYTES["image"]
+def _checked_type(target: Target, name: str, kinds: tuple[str, ...]) -> str:
+    media_type = media_type_of(target.read_first(HEAD_BYTES))
+    if media_type is None:
+        raise InvalidRequestError(f"{target.uri} is no image, video or sound of a known type")
+    if media_type.partition("/")[0] not in kinds:
+        raise InvalidRequestError(f"{target.uri} is {media_type}, and {name} takes {' or '.join(kinds)}")
+    return media_type
 
 
 def _content(target: Target, size: int, most: int, reason: str) -> bytes:
