@@ -20,8 +20,8 @@ import time
 import uuid
 from collections.abc import Iterable
 from functools import partial
-from importlib import import_module
 from pathlib import Path
+from pkgutil import resolve_name
 from types import SimpleNamespace
 from typing import Any
 
@@ -32,7 +32,6 @@ from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferralError
 from lemondata_provider.api.download import Downloader
 from lemondata_provider.hooks.mixin import LemonDataMixin
 from lemondata_provider.hooks.price_cache import PriceCache
-from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.hooks.version_compat import (
     copy_for_run,
     has_task_state_store,
@@ -40,7 +39,7 @@ from lemondata_provider.hooks.version_compat import (
     running_task,
     template_accessors,
 )
-from lemondata_provider.videos.entry import ENTRY_KEY, VideoEntry
+from lemondata_provider.videos.entry import ENTRY_KEY
 from lemondata_provider.videos.mixin import EntryMixin
 
 POLL_SECONDS = 0.05
@@ -122,7 +121,7 @@ class RunTaskInstance:
         self.try_number = context.tries[self.key] = context.tries.get(self.key, 0) + 1
         self.max_tries = getattr(task, "retries", None) or 0
         self.start_date = pendulum.now("UTC")
-        self.first_reschedule: Any = None
+        self.first_reschedule: pendulum.DateTime | None = None
         self._xcoms = context.xcoms
 
     def xcom_push(self, key: str, value: Any) -> None:
@@ -232,19 +231,14 @@ def _adapt(task: Any, ti: RunTaskInstance) -> None:
         task.new_downloader = partial(Downloader, sleep=_sleep_briefly)
     if isinstance(task, LemonDataMixin):
         task.hook.price_cache = PriceCache(Path(os.devnull))  # type: ignore[misc] # of this task alone
-
-    def write_entry(_: TaskInstanceKey, entry: VideoEntry) -> None:
-        ti.xcom_push(ENTRY_KEY, entry.to_json())
-
     if isinstance(task, EntryMixin):
-        task.write_entry = write_entry
+        task.write_entry = lambda _, entry: ti.xcom_push(ENTRY_KEY, entry.to_json())
 
 
 async def _event(trigger: Any, task_id: str, timeout: float) -> Any:
     """Return the payload of a trigger's first event, from a trigger that is made of its stored arguments."""
     path, arguments = trigger.serialize()
-    module, _, name = path.rpartition(".")
-    events = getattr(import_module(module), name)(**arguments).run()
+    events = resolve_name(path)(**arguments).run()
     try:
         return (await asyncio.wait_for(anext(events), timeout)).payload
     except StopAsyncIteration:
