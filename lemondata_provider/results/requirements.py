@@ -22,7 +22,6 @@ SIDE_TOLERANCE = 0.05
 PIXELS_TOLERANCE = 0.1
 CONTAINERS: tuple[str, ...] = get_args(Container)
 LINES = {"4k": 2160}  # words of resolutions beside "720p": pixels of the shorter side
-Measure = Callable[[Output], Any]
 Size = tuple[int, int]
 
 
@@ -40,7 +39,7 @@ class Requirement:
     """
 
     fact: str
-    measure: Measure
+    measure: Callable[[Output], Any]
     holds: Callable[[Any], bool]
     expected: str
     unit: str = ""
@@ -56,12 +55,11 @@ class Requirement:
 def duration(value: object) -> Requirement:
     """Read ``duration``: a number of seconds, or a pair of them."""
     if isinstance(value, (list, tuple)) and len(value) == 2:
-        low, high = value
+        (low, high), tolerance = value, 0.0
     else:
-        low = high = value
+        low, high, tolerance = value, value, SECONDS_TOLERANCE
     if not (_is_number(low) and _is_number(high) and 0 <= low <= high):
         raise ValueError("must be a number of seconds, or (min, max) in seconds")
-    tolerance = 0 if isinstance(value, (list, tuple)) else SECONDS_TOLERANCE
     return _seconds(max(0.0, low - tolerance), high + tolerance)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum
 from typing import Any
 
@@ -118,7 +118,7 @@ class Found:
     occupant: Occupant
     size: int | None = None
     sidecar: Sidecar | None = None
-    differences: tuple[str, ...] = field(default=())
+    differences: tuple[str, ...] = ()
 
 
 def sidecar_target(target: Target) -> Target:
