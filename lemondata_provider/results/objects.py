@@ -143,7 +143,7 @@ class ObjectTarget(Target):
 
         :raises PermissionError: this connection may not ask that.
         """
-        if not hasattr(self.fs, "call_s3"):
+        if self.protocol != "s3":
             return bool(self.fs.exists(self.bucket))
         try:  # s3fs's own exists() takes every trouble for "not there"
             self.fs.call_s3("head_bucket", Bucket=self.bucket)
