@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import boto3
+import httpx
 import pytest
 
 from lemondata_provider.results.keep import ResultKeeper
@@ -20,21 +20,9 @@ from tests.results.stores import BUCKET, Bucket, Folder
 
 @pytest.fixture
 def bucket(moto_server: str, monkeypatch: pytest.MonkeyPatch) -> Bucket:
+    httpx.post(f"{moto_server}/moto-api/reset", trust_env=False).raise_for_status()
     bucket = Bucket(moto_server)
-    resource: Any = boto3.resource(
-        "s3",
-        endpoint_url=moto_server,
-        region_name="us-east-1",
-        aws_access_key_id="id",
-        aws_secret_access_key="secret",
-    )
-    old = resource.Bucket(BUCKET)
-    if old.creation_date:
-        old.objects.all().delete()
-        for upload in bucket.client.list_multipart_uploads(Bucket=BUCKET).get("Uploads", []):
-            bucket.client.abort_multipart_upload(Bucket=BUCKET, Key=upload["Key"], UploadId=upload["UploadId"])
-    else:
-        bucket.client.create_bucket(Bucket=BUCKET)
+    bucket.client.create_bucket(Bucket=BUCKET)
     monkeypatch.setenv("AIRFLOW_CONN_MINIO", bucket.connection())
     return bucket
 
