@@ -135,8 +135,9 @@ def inspect_path(target: Target, origin: Origin) -> Found:
     :raises OutputError: that cannot be known.
     """
     size = target.size()
-    content = sidecar_target(target).read() if size is not None else None
-    return compare(size, read_sidecar(content), origin)
+    if size is None:
+        return Found(Occupant.NOTHING)
+    return compare(size, read_sidecar(sidecar_target(target).read()), origin)
 
 
 def read_sidecar(content: bytes | None) -> Sidecar | None:
@@ -158,10 +159,8 @@ def describes(sidecar: Sidecar, target: Target) -> bool:
     return digest.hexdigest() == sidecar.sha256
 
 
-def compare(size: int | None, sidecar: Sidecar | None, origin: Origin) -> Found:
+def compare(size: int, sidecar: Sidecar | None, origin: Origin) -> Found:
     """Decide whose file a path holds."""
-    if size is None:
-        return Found(Occupant.NOTHING)
     if sidecar is None or sidecar.size != size:
         return Found(Occupant.UNKNOWN, size)
     if origin.task_id is not None and sidecar.task_id == origin.task_id:

@@ -11,7 +11,7 @@ from lemondata_provider.api.container import VideoFacts
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import Task
 from lemondata_provider.api.video_body import Downloaded
-from lemondata_provider.results.sidecar import Found, Occupant, Origin, Sidecar, compare, read_sidecar
+from lemondata_provider.results.sidecar import Occupant, Origin, Sidecar, compare, read_sidecar
 
 REQUEST = {"model": "m1", "prompt": "p1"}
 SIDECAR = Sidecar(task_id="t1", fingerprint=REQUEST, sha256="aa", size=10)
@@ -20,8 +20,6 @@ SIDECAR = Sidecar(task_id="t1", fingerprint=REQUEST, sha256="aa", size=10)
 @pytest.mark.parametrize(
     ("size", "sidecar", "origin", "occupant", "differences"),
     [
-        (None, None, Origin("t1"), Occupant.NOTHING, ()),
-        (None, SIDECAR, Origin("t1"), Occupant.NOTHING, ()),
         (10, None, Origin("t1"), Occupant.UNKNOWN, ()),
         (11, SIDECAR, Origin("t1"), Occupant.UNKNOWN, ()),
         (10, SIDECAR, Origin("t1"), Occupant.SAME_TASK, ()),
@@ -36,14 +34,10 @@ SIDECAR = Sidecar(task_id="t1", fingerprint=REQUEST, sha256="aa", size=10)
     ],
 )
 def test_compare_file_and_sidecar_tell_whose_file_it_is(
-    size: int | None, sidecar: Sidecar | None, origin: Origin, occupant: Occupant, differences: tuple[str, ...]
+    size: int, sidecar: Sidecar | None, origin: Origin, occupant: Occupant, differences: tuple[str, ...]
 ) -> None:
     found = compare(size, sidecar, origin)
     assert (found.occupant, found.differences) == (occupant, differences)
-
-
-def test_compare_nothing_there_knows_no_size() -> None:
-    assert compare(None, None, Origin()) == Found(Occupant.NOTHING)
 
 
 def test_sidecar_of_download_has_exactly_the_documented_fields() -> None:

@@ -9,9 +9,7 @@ from typing import Any
 
 import pytest
 
-from lemondata_provider.api.errors import (
-    OutputTakenError,
-)
+from lemondata_provider.api.errors import OutputTakenError
 from lemondata_provider.api.task import Task
 from lemondata_provider.results.keep import ResultKeeper
 from lemondata_provider.results.local import LocalSink, LocalTarget
