@@ -7,6 +7,7 @@ import os
 import signal
 import tempfile
 import threading
+from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
@@ -94,11 +95,12 @@ def supervisor(monkeypatch: pytest.MonkeyPatch) -> Supervisor:
 
 
 @pytest.fixture
-def sandbox(lemondata_connection: Sandbox) -> Sandbox:
+def sandbox(lemondata_connection: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
     """A running sandbox that ``lemondata_default`` points to, with quick generations, and an empty price cache."""
     from lemondata_provider.hooks.lemondata import LemonDataHook  # noqa: PLC0415 # few tests need it
+    from lemondata_provider.hooks.price_cache import PriceCache  # noqa: PLC0415 # the same
 
-    LemonDataHook.price_cache.clear()
+    monkeypatch.setattr(LemonDataHook, "price_cache", PriceCache(Path(os.devnull)))  # in memory only
     lemondata_connection.configure(pending_seconds=0.02, generation_seconds=0.06)
     return lemondata_connection
 

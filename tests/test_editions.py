@@ -24,7 +24,6 @@ FORMS: dict[str, dict[str, Any]] = {
 
 @pytest.fixture(params=FORMS)
 def service(request: pytest.FixtureRequest, sandbox: Any) -> Any:
-    LemonDataHook.price_cache.clear()
     sandbox.configure(generation_seconds=0.1, pending_seconds=0.0, **FORMS[request.param])
     return sandbox
 

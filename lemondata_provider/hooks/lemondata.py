@@ -33,10 +33,11 @@ from lemondata_provider.api.polling import Completed, Failed, PollAgain, PollRes
 from lemondata_provider.api.prices import Estimate, estimate, seconds_of
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.urls import BaseUrl
-from lemondata_provider.hooks.price_cache import QUICK_TIMEOUT, PriceCache, ask
+from lemondata_provider.hooks.price_cache import PriceCache, ask
 from lemondata_provider.hooks.settings import ConnectionSettings
 
 NO_TASK_ID = f"ldtask_{0:032}"  # no task has it
+QUICK_TIMEOUT = 3.0  # seconds for an answer that is not required
 
 
 class LemonDataHook(BaseHook):

@@ -14,18 +14,16 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from lemondata_provider.api import calls
 from lemondata_provider.api.errors import LemonDataError, ModelNotFoundError, NotFoundError
 from lemondata_provider.api.models import ModelPrice
 
 log = logging.getLogger(__name__)
-T = TypeVar("T")
 
 PRICE_TTL = 300.0  # seconds
 NO_PRICE_TTL = 60.0  # seconds, for the answer "no price" and for failed requests
-QUICK_TIMEOUT = 3.0  # seconds for an answer, if the price is not required
 
 
 class PriceCache:
@@ -80,15 +78,6 @@ class PriceCache:
             _write(self.folder / name, json.dumps(self._entries[name]))
         except OSError as error:
             log.debug("Prices are cached in this process only: %s", error)
-
-    def clear(self) -> None:
-        """Delete all cached prices."""
-        self._entries.clear()
-        try:
-            for path in self.folder.glob("*.json"):
-                path.unlink(missing_ok=True)
-        except OSError as error:
-            log.debug("Cached prices are deleted in this process only: %s", error)
 
 
 def ask(send: Callable[[calls.Call[list[ModelPrice]]], list[ModelPrice]], model: str) -> list[ModelPrice]:
