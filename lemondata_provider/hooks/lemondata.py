@@ -74,9 +74,7 @@ class LemonDataHook(BaseHook):
 
     def get_conn(self) -> Client:
         """Return a client for this connection; close it, or use it as a context manager."""
-        settings = self._look_up()
-        self._load_certificates(settings)
-        return Client(**settings.client_arguments())
+        return self._client(self._look_up())
 
     async def get_async_conn(self) -> AsyncClient:
         """Return a client for this connection and event loop, without blocking the loop."""
@@ -247,8 +245,7 @@ class LemonDataHook(BaseHook):
         """Give a way to ask: again and again on passing trouble, or once and without waiting long."""
         if not patient:
             settings = replace(settings, timeout=min(settings.timeout, QUICK_TIMEOUT))
-        self._load_certificates(settings)
-        with Client(**settings.client_arguments()) as client:
+        with self._client(settings) as client:
             yield client.send if patient else client.send_once
 
     def _management_client(self) -> Client:
@@ -258,8 +255,11 @@ class LemonDataHook(BaseHook):
                 f"Connection {self.lemondata_conn_id!r} has no extra management_token: LemonData shows balance "
                 "and usage to a management token (mt-…) only; its dashboard creates one"
             )
+        return self._client(replace(settings, api_key=settings.management_token))
+
+    def _client(self, settings: ConnectionSettings) -> Client:
         self._load_certificates(settings)
-        return Client(**{**settings.client_arguments(), "api_key": settings.management_token})
+        return Client(**settings.client_arguments())
 
     def _look_up(self) -> ConnectionSettings:
         with self._translate_lookup_errors():
