@@ -16,38 +16,13 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
 try:
-    from airflow.sdk import RetryDecision, RetryPolicy
+    from airflow.sdk import RetryDecision as RetryDecision  # noqa: PLC0414 # for other modules
+    from airflow.sdk import RetryPolicy as RetryPolicy  # noqa: PLC0414 # the same
 
     HAS_RETRY_POLICIES = True
 except ImportError:  # Airflow 3.2
     HAS_RETRY_POLICIES = False
     RetryPolicy = RetryDecision = object  # type: ignore[assignment,misc]  # a class to inherit from all the same
-
-__all__ = [
-    "HAS_RETRY_POLICIES",
-    "RetryDecision",
-    "RetryPolicy",
-    "airflow_stats",
-    "backfill_runs",
-    "copy_for_run",
-    "expansion_types",
-    "has_task_state_store",
-    "init_kwargs",
-    "is_from_mapped",
-    "map_key",
-    "mapped_source",
-    "mask_secrets",
-    "merge_params",
-    "never_expire",
-    "running_task",
-    "task_group_expansion",
-    "task_instance_state",
-    "task_state_database",
-    "task_state_store",
-    "task_state_table",
-    "task_stats",
-    "template_accessors",
-]
 
 
 def airflow_stats() -> Any:
