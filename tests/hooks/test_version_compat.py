@@ -11,23 +11,25 @@ from sqlalchemy import inspect as inspect_table
 from lemondata_provider.hooks import version_compat as compat
 
 
-def test_task_instance_state_existing_and_missing_instance_returns_state_or_raises(mocker):
-    runner = pytest.importorskip("airflow.sdk.execution_time.task_runner")  # of every supported Airflow
-    states = mocker.patch.object(
-        runner.RuntimeTaskInstance, "get_task_states", side_effect=[{"r": {"t": "failed"}}, {"r": {"t": None}}, {}]
-    )
-    assert compat.task_instance_state("d", "t", "r", 3) == "failed"
-    assert states.call_args.kwargs == {"map_index": 3, "task_ids": ["t"], "run_ids": ["r"]}
-    assert compat.task_instance_state("d", "t", "r", -1) == "none"
-    with pytest.raises(LookupError, match="d t r"):
+@pytest.mark.parametrize(
+    ("answer", "map_index", "state"),
+    [
+        ({"r": {"t": "failed"}}, -1, "failed"),
+        ({"r": {"t_3": "deferred"}}, 3, "deferred"),
+        ({"r": {"t": None}}, -1, "none"),
+    ],
+)
+def test_task_instance_state_existing_instance_returns_its_state(supervisor, answer, map_index, state):
+    supervisor.states = answer
+    assert compat.task_instance_state("d", "t", "r", map_index) == state
+    [asked] = supervisor.asked
+    assert (asked.task_ids, asked.run_ids, asked.map_index) == (["t"], ["r"], map_index)
+
+
+def test_task_instance_state_missing_instance_raises(supervisor):
+    supervisor.states = {}
+    with pytest.raises(LookupError, match="no task instance d t r"):
         compat.task_instance_state("d", "t", "r", -1)
-
-
-def test_get_task_states_signature_takes_the_names_that_are_passed():
-    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance  # noqa: PLC0415 # the private name itself
-
-    names = inspect.signature(RuntimeTaskInstance.get_task_states).parameters
-    assert {"dag_id", "map_index", "task_ids", "run_ids"} <= set(names)
 
 
 def test_is_from_mapped_plain_operator_returns_false():
