@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable
 from contextlib import suppress
 from typing import TypeVar
@@ -26,7 +27,7 @@ class SharedClient:
     def __init__(self, make: Callable[[], AsyncClient]) -> None:
         self._make = make
         self._client: AsyncClient | None = None
-        self._in_use: dict[AsyncClient, int] = {}
+        self._in_use: Counter[AsyncClient] = Counter()
         self._closing: set[asyncio.Future[None]] = set()
 
     async def send(self, call: Call[T]) -> T:
@@ -39,7 +40,7 @@ class SharedClient:
         try:
             if client is None:
                 client = self._client = self._make()
-            self._in_use[client] = self._in_use.get(client, 0) + 1
+            self._in_use[client] += 1
             try:
                 return await client.send_once(call)
             finally:
