@@ -184,15 +184,15 @@ class HubRegistry:
         if current is None or not current.done() or current.cancelled() or current.exception():
             return  # the waits resolve it themselves
         before = current.result()
+        fetching = asyncio.ensure_future(self._fetch(conn_id))
         try:
-            after = await self._fetch(conn_id)
+            after = await fetching
         except LemonDataError as error:
             log.warning("%s; the last known settings stay in use", error)
             return
         if after == before or conn_id not in self._in_use:
             return
-        self._settings[conn_id] = done = asyncio.get_running_loop().create_future()
-        done.set_result(after)
+        self._settings[conn_id] = fetching
         hub = self._hubs.get(before.key)
         if hub is None:
             return
