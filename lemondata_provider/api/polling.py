@@ -198,7 +198,7 @@ class TaskPoller:
         )
         return PollAgain(self._until_deadline(delay, now), predicted=predicted)
 
-    def on_error(self, error: LemonDataError, now: float) -> PollResult:
+    def on_error(self, error: LemonDataError, now: float) -> PollAgain | Failed:
         """Decide after a poll without an answer: most errors pass, and never end a wait for a paid video."""
         self._errors += 1
         if isinstance(error, TaskNotFoundError):
@@ -240,7 +240,7 @@ class TaskPoller:
         grace_ends = self.wait.deadline if self._refused_since is None else self._refused_since + AUTH_GRACE_SECONDS
         return min(delay, max(min(self.wait.deadline, grace_ends) - now, 0.0))
 
-    def _not_found(self, error: TaskNotFoundError, now: float) -> PollResult:
+    def _not_found(self, error: TaskNotFoundError, now: float) -> PollAgain | Failed:
         if self._missing_since is None:
             self._missing_since = now
         elif now - self._missing_since >= CONFIRMATION_SECONDS:

@@ -10,7 +10,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Awaitable, Callable
 
 from lemondata_provider.api.errors import ConnectionFailedError, LemonDataError
-from lemondata_provider.api.polling import Completed, Failed, PollAgain, TaskPoller, TaskWait
+from lemondata_provider.api.polling import Completed, Failed, TaskPoller, TaskWait
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.metrics import Metrics, Stats
 from lemondata_provider.hooks.settings import ConnectionSettings
@@ -119,8 +119,7 @@ class HubRegistry:
                 result = poller.on_error(error, time.time())
             if isinstance(result, Failed):
                 return result
-            if isinstance(result, PollAgain):
-                await asyncio.sleep(result.delay)
+            await asyncio.sleep(result.delay)
 
     async def _resolve(self, wait: TaskWait) -> ConnectionSettings:
         """
