@@ -55,6 +55,15 @@ class _Watch:
     def wait(self) -> TaskWait:
         return self.poller.wait
 
+    def end(self, end: Completed | Failed | Exception | None) -> None:
+        """Return a result from the wait, or raise an error there, unless it has ended already."""
+        if self.done.done():
+            return
+        if isinstance(end, Exception):
+            self.done.set_exception(end)
+        else:
+            self.done.set_result(end)
+
 
 class PollHub:
     """
@@ -118,8 +127,8 @@ class PollHub:
     def detach(self, lemondata_conn_id: str) -> None:
         """End all waits of a connection with ``None``: the connection has another key now."""
         for watch in self._watches:
-            if watch.wait.lemondata_conn_id == lemondata_conn_id and not watch.done.done():
-                watch.done.set_result(None)
+            if watch.wait.lemondata_conn_id == lemondata_conn_id:
+                watch.end(None)
 
     def apply_settings(self, settings: ConnectionSettings) -> None:
         """Use new settings of the connection; the key is the same."""
@@ -140,7 +149,7 @@ class PollHub:
         watch = _Watch(poller, loop.create_future(), contextvars.copy_context())
         patience = wait.deadline - now + self._last_poll_seconds if wait.deadline > now else FIRST_POLL_SECONDS
         if patience < MAX_TIMER_SECONDS:
-            watch.timer = loop.call_later(patience, self._end_at_deadline, watch)
+            watch.timer = loop.call_later(patience, lambda: watch.end(poller.timed_out()))
         self._plan(watch, poller.start(now, self._round_seconds()))
         self._watches.add(watch)
         if self._loop is None:
@@ -167,10 +176,6 @@ class PollHub:
         self._schedule = Schedule(self._limiter)
         self._warned = False
         self._client.retire()
-
-    def _end_at_deadline(self, watch: _Watch) -> None:
-        if not watch.done.done():
-            watch.done.set_result(watch.poller.timed_out())
 
     def _forecast(self, model: str | None) -> Forecast:
         if not model:
@@ -209,8 +214,7 @@ class PollHub:
         except Exception as error:  # without this loop no wait would ever end
             log.exception("The poll hub broke")
             for watch in self._watches:
-                if not watch.done.done():
-                    watch.done.set_exception(error)
+                watch.end(error)
 
     def _start_poll(self, watch: _Watch) -> None:
         watch.entry = None
@@ -226,15 +230,12 @@ class PollHub:
             if self._on_key_refused and key_refused and not watch.done.done():
                 await self._on_key_refused(watch.wait.lemondata_conn_id)
         except Exception as error:  # noqa: BLE001 # it rises in the trigger that waits for the task
-            if not watch.done.done():
-                watch.done.set_exception(error)
+            watch.end(error)
             return
-        if watch.done.done():
-            return
-        if isinstance(result, PollAgain):
+        if not isinstance(result, PollAgain):
+            watch.end(result)
+        elif not watch.done.done():
             self._plan(watch, result)
-        else:
-            watch.done.set_result(result)
 
     async def _result(self, watch: _Watch) -> PollResult:
         poller, wait = watch.poller, watch.wait
