@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from lemondata_provider.api.errors import ConnectionFailedError, LemonDataError
 from lemondata_provider.api.polling import Completed, Failed, TaskPoller, TaskWait
 from lemondata_provider.hooks.lemondata import LemonDataHook
-from lemondata_provider.hooks.metrics import Metrics, Stats
+from lemondata_provider.hooks.metrics import Metrics
 from lemondata_provider.hooks.settings import ConnectionSettings
 from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.hooks.version_compat import airflow_stats
@@ -36,7 +36,7 @@ class HubRegistry:
     All poll hubs of one event loop.
 
     :param look_up: resolves a connection.
-    :param stats: default: Airflow's statistics.
+    :param metrics: default: those of Airflow.
     :param make_hub: makes a hub.
     :param refresh_seconds: seconds after which each connection is resolved again.
     :param last_lookup_seconds: after a deadline, to resolve the connection for its poll.
@@ -45,14 +45,13 @@ class HubRegistry:
     def __init__(
         self,
         look_up: LookUp = _look_up,
-        stats: Stats | None = None,
+        metrics: Metrics | None = None,
         make_hub: Callable[..., PollHub] = PollHub,
         refresh_seconds: float = 45.0,  # a changed connection takes effect within a minute
         last_lookup_seconds: float = 3.0,
     ) -> None:
         self._look_up = look_up
-        self._stats = stats or airflow_stats()
-        self._metrics = Metrics(self._stats)
+        self._metrics = metrics or Metrics(airflow_stats())
         self._make_hub = make_hub
         self._refresh_seconds = refresh_seconds
         self._last_lookup_seconds = last_lookup_seconds
@@ -156,7 +155,7 @@ class HubRegistry:
     def _hub_for(self, settings: ConnectionSettings) -> PollHub:
         hub = self._hubs.get(settings.key)
         if hub is None:
-            hub = self._hubs[settings.key] = self._make_hub(settings, self._stats, self.renew)
+            hub = self._hubs[settings.key] = self._make_hub(settings, self._metrics, self.renew)
         elif not len(hub) and hub.settings != settings:
             hub.apply_settings(settings)  # the connection changed while no task waited
         self._hubs.move_to_end(settings.key)

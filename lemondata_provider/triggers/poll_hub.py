@@ -24,7 +24,7 @@ from lemondata_provider.api.pauses import MAX_RETRY_AFTER
 from lemondata_provider.api.polling import Completed, Failed, PollAgain, PollResult, TaskPoller, TaskWait
 from lemondata_provider.api.rate_limiter import WINDOW, RateLimit, RateLimiter
 from lemondata_provider.api.task import Task
-from lemondata_provider.hooks.metrics import Metrics, Stats
+from lemondata_provider.hooks.metrics import Metrics
 from lemondata_provider.hooks.settings import ConnectionSettings
 from lemondata_provider.triggers.schedule import Entry, Schedule
 from lemondata_provider.triggers.shared_client import SharedClient
@@ -70,7 +70,7 @@ class PollHub:
     The waits with one API key in one event loop.
 
     :param settings: the connection.
-    :param stats: Airflow's statistics.
+    :param metrics: of all hubs.
     :param on_key_refused: resolves the connection with this id again, because its key was refused.
     :param make_client: makes the client.
     :param poll_timeout: the total seconds of one poll, however slowly its answer arrives.
@@ -80,7 +80,7 @@ class PollHub:
     def __init__(
         self,
         settings: ConnectionSettings,
-        stats: Stats,
+        metrics: Metrics,
         on_key_refused: Callable[[str], Awaitable[None]] | None = None,
         make_client: Callable[..., AsyncClient] = AsyncClient,
         poll_timeout: float = calls.POLL_TIMEOUT,
@@ -89,7 +89,7 @@ class PollHub:
         self.settings = settings
         self.poll_timeout = poll_timeout
         self._last_poll_seconds = last_poll_seconds
-        self._metrics = Metrics(stats)
+        self._metrics = metrics
         self._on_key_refused = on_key_refused
         self._make_client = make_client
         self._client = SharedClient(self._new_client)

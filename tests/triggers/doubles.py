@@ -10,6 +10,7 @@ from typing import Any
 from lemondata_provider.api.errors import AnswerLostError
 from lemondata_provider.api.polling import TaskWait
 from lemondata_provider.api.task import Task
+from lemondata_provider.hooks import metrics
 from lemondata_provider.hooks.settings import ConnectionSettings
 
 FAST = 600_000.0  # requests per minute: one every 0.1 ms
@@ -79,8 +80,11 @@ class Client:
         self.closed = True
 
 
-class Metrics:
+class Metrics(metrics.Metrics):
+    """Metrics that are their own statistics."""
+
     def __init__(self) -> None:
+        super().__init__(self)
         self.counts: Counter[str] = Counter()
         self.levels: list[tuple[str, float]] = []
         self.times: list[tuple[str, float, Any]] = []
