@@ -99,6 +99,12 @@ class Metrics(metrics.Metrics):
         self.times.append((stat, dt.total_seconds(), tags))
 
 
+async def cancel(*waits: asyncio.Future[Any]) -> None:
+    for wait in waits:
+        wait.cancel()
+    await asyncio.gather(*waits, return_exceptions=True)
+
+
 async def until(done: Any) -> None:
     deadline = time.monotonic() + 10
     while not done():

@@ -16,6 +16,7 @@ from lemondata_provider.api.polling import TaskPoller, TaskWait
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.triggers.task import TaskTrigger
+from tests.triggers.doubles import until
 
 TI: Any = SimpleNamespace(dag_id="d", task_id="t", run_id="r", map_index=-1)
 
@@ -82,8 +83,7 @@ async def test_on_kill_interrupted_by_airflow_still_cancels(sandbox, supervisor)
     trigger = killed()
     sandbox.fault("slow", on="cancel", seconds=0.3)
     killing = asyncio.ensure_future(trigger.on_kill())
-    while not sandbox.ledger.requests("cancel"):  # noqa: ASYNC110 # the sandbox is another thread
-        await asyncio.sleep(0.01)
+    await until(lambda: sandbox.ledger.requests("cancel"))
     for _ in range(3):
         killing.cancel()
         await asyncio.sleep(0.01)
@@ -96,13 +96,11 @@ async def test_run_cancelled_by_user_cancels_once_even_without_on_kill(sandbox, 
     supervisor.states = {"r": {"t": "failed"}}
     trigger = killed()
     running = asyncio.ensure_future(anext(trigger.run()))
-    while not sandbox.ledger.requests("poll"):  # noqa: ASYNC110 # the sandbox is another thread
-        await asyncio.sleep(0.01)
+    await until(lambda: sandbox.ledger.requests("poll"))
     running.cancel("user-action")  # as the triggerer does
     with suppress(asyncio.CancelledError):
         await running
-    while not sandbox.ledger.creates[0].cancelled:  # noqa: ASYNC110 # as above
-        await asyncio.sleep(0.01)
+    await until(lambda: sandbox.ledger.creates[0].cancelled)
     await trigger.on_kill()
     assert sandbox.ledger.requests("cancel") == 1
 

@@ -12,7 +12,7 @@ from lemondata_provider.api.polling import Completed
 from lemondata_provider.api.rate_limiter import RateLimit
 from lemondata_provider.api.task import Task
 from lemondata_provider.triggers.poll_hub import MAX_FORECASTS, PollHub
-from tests.triggers.doubles import Client, FakeTaskService, Metrics, answer, settings, until, waiting
+from tests.triggers.doubles import Client, FakeTaskService, Metrics, answer, cancel, settings, until, waiting
 
 
 @pytest.fixture
@@ -46,9 +46,7 @@ async def test_wait_for_many_tasks_has_one_timer_beside_their_deadlines(hub, ser
     await until(lambda: len(hub) == 500)
     timers = sum(not timer.cancelled() for timer in loop._scheduled)
     assert timers <= 500 + 2  # a deadline for each, one timer of the hub, and one of this test
-    for wait in parked:
-        wait.cancel()
-    await asyncio.gather(*parked, return_exceptions=True)
+    await cancel(*parked)
     assert len(hub) == 0
     assert sum(not timer.cancelled() for timer in loop._scheduled) <= 2
 
@@ -59,9 +57,7 @@ async def test_wait_for_hanging_polls_delay_no_other_task(hub, service):
     await until(lambda: service.in_flight == 40)
     service.ends["quick"] = answer("quick")
     assert await asyncio.wait_for(hub.wait_for(waiting("quick")), 2) == Completed(answer("quick"))
-    for wait in stuck:
-        wait.cancel()
-    await asyncio.gather(*stuck, return_exceptions=True)
+    await cancel(*stuck)
 
 
 async def test_wait_for_poll_times_out_is_polled_again(service, metrics):
@@ -80,9 +76,7 @@ async def test_wait_for_many_tasks_spread_their_polls_within_the_rate_limit(serv
     await until(lambda: len(service.times) >= 60)
     ten = [after - before for before, after in zip(service.times, service.times[10:], strict=False)]
     assert min(ten) >= 8 * 60 / (6000 * 0.97)  # one of ten may make up for a late timer, and one is on its way
-    for wait in waits:
-        wait.cancel()
-    await asyncio.gather(*waits, return_exceptions=True)
+    await cancel(*waits)
 
 
 async def test_wait_for_429_pauses_all_polls_for_its_retry_after(hub, service, metrics):
@@ -94,9 +88,7 @@ async def test_wait_for_429_pauses_all_polls_for_its_retry_after(hub, service, m
     await until(lambda: service.times[-1] > at + 0.1)
     assert min(asked for asked in service.times if asked > at + 0.01) >= at + 0.4 - 0.02
     assert await refused == Completed(answer("refused"))
-    for other in others:
-        other.cancel()
-    await asyncio.gather(*others, return_exceptions=True)
+    await cancel(*others)
 
 
 async def test_wait_for_429_with_huge_retry_after_pauses_two_minutes_at_most(hub, service, metrics):
@@ -105,8 +97,7 @@ async def test_wait_for_429_with_huge_retry_after_pauses_two_minutes_at_most(hub
     await until(lambda: metrics.counts["lemondata.rate_limited"] == 1)
     now = asyncio.get_running_loop().time()
     assert now + 100 < hub._limiter.available_at(now) < now + 121
-    waits.cancel()
-    await asyncio.gather(waits, return_exceptions=True)
+    await cancel(waits)
 
 
 async def test_on_rate_limit_headers_lower_remaining_lowers_the_rate(service, metrics):
@@ -262,9 +253,7 @@ async def test_wait_for_more_tasks_than_requests_per_minute_logs_one_warning(ser
     warnings = [message for message in caplog.messages if "detected late" in message]
     assert len(warnings) == 1
     assert "150 tasks wait with 97 requests a minute: one poll of each takes 93 s" in warnings[0]
-    for wait in waits:
-        wait.cancel()
-    await asyncio.gather(*waits, return_exceptions=True)
+    await cancel(*waits)
 
 
 async def test_wait_for_many_models_keeps_max_forecasts(hub, service):

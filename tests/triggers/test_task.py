@@ -18,6 +18,7 @@ from lemondata_provider.triggers.events import TaskEvent, read_event
 from lemondata_provider.triggers.hub_registry import HubRegistry
 from lemondata_provider.triggers.poll_hub import PollHub
 from lemondata_provider.triggers.task import TaskTrigger
+from tests.triggers.doubles import until
 
 
 def submit(prompt: str = "a cat") -> Any:
@@ -120,15 +121,8 @@ async def test_run_failed_polls_send_one_request_each(sandbox):
 
 async def test_run_deadline_in_the_past_polls_once(sandbox):
     task = submit()
-    await until_completed(sandbox)
+    await until(lambda: sandbox.tasks[0]["status"] == "completed")
     assert (await result_of(trigger_for(task, seconds=-5, poll_interval=60)))["status"] == "completed"
-
-
-async def until_completed(sandbox: Any) -> None:
-    deadline = time.monotonic() + 10
-    while sandbox.tasks[0]["status"] != "completed":
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
 
 
 async def test_run_at_the_deadline_yields_a_timeout_that_names_the_sensor(sandbox):
@@ -166,13 +160,6 @@ async def test_run_key_changed_while_polling_uses_the_new_key(sandbox, monkeypat
     await until(lambda: sandbox.ledger.requests("poll") >= 1)
     monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", sandbox.connection_uri)
     assert (await waiting)["status"] == "completed"
-
-
-async def until(done: Any) -> None:
-    deadline = time.monotonic() + 10
-    while not done():
-        assert time.monotonic() < deadline
-        await asyncio.sleep(0.01)
 
 
 async def test_run_connection_not_defined_until_the_deadline_yields_the_reason(sandbox):
