@@ -8,10 +8,9 @@ from lemondata_provider.api.forecast import Forecast
 from lemondata_provider.api.polling import PollAgain, PollResult, TaskPoller, TaskWait
 from lemondata_provider.api.rate_limiter import RateLimiter
 from lemondata_provider.api.task import Task
-from lemondata_provider.triggers.schedule import Schedule
+from lemondata_provider.triggers.schedule import MIN_INTERVAL_SHARE, Schedule
 
 POLL_INTERVAL = 5.0
-MIN_INTERVAL_SHARE = 0.4  # as in lemondata_provider.triggers.poll_hub, which would import Airflow
 EPOCH = 1_800_000_000.0  # Unix seconds at the beginning of simulated time
 FAR = EPOCH + 1e9
 

@@ -26,12 +26,11 @@ from lemondata_provider.api.rate_limiter import WINDOW, RateLimit, RateLimiter
 from lemondata_provider.api.task import Task
 from lemondata_provider.hooks.metrics import Metrics
 from lemondata_provider.hooks.settings import ConnectionSettings
-from lemondata_provider.triggers.schedule import Entry, Schedule
+from lemondata_provider.triggers.schedule import MIN_INTERVAL_SHARE, Entry, Schedule
 from lemondata_provider.triggers.shared_client import SharedClient
 
 log = logging.getLogger(__name__)
 
-MIN_INTERVAL_SHARE = 0.4  # of a poll interval: a task is polled this soon again while the rate limit has room
 MAX_IN_FLIGHT = 256  # requests at a time: two or three, unless answers are slow
 MAX_TIMER_SECONDS = 10 * 365 * 86_400.0  # a later deadline is none
 MAX_FORECASTS = 64  # models whose ends are remembered

@@ -10,6 +10,7 @@ from typing import Generic, TypeVar
 from lemondata_provider.api.rate_limiter import WINDOW, RateLimiter
 
 T = TypeVar("T")
+MIN_INTERVAL_SHARE = 0.4  # of a poll interval: a task is polled this soon again while the rate limit has room
 PREDICTED_HEAD_START = 120.0  # seconds; longer: predicted ends are found sooner, but other polls wait longer
 MIN_RATE_SHARE = 0.1  # of the limit, for the length of a round: external requests expire within a minute
 

@@ -6,7 +6,6 @@ from statistics import fmean, median
 
 import pytest
 
-from benchmarks.polling_parts.policy import MIN_INTERVAL_SHARE
 from benchmarks.polling_parts.scenarios import (
     MEAN,
     MEASURED,
@@ -20,11 +19,6 @@ from benchmarks.polling_parts.scenarios import (
 from benchmarks.polling_parts.service import NONE, PROGRESS, TRUTHFUL, Key, Work
 from benchmarks.polling_parts.simulation import simulate
 from benchmarks.report import Report
-from lemondata_provider.triggers import poll_hub
-
-
-def test_simulated_and_real_hub_have_the_same_pause() -> None:
-    assert MIN_INTERVAL_SHARE == poll_hub.MIN_INTERVAL_SHARE
 
 
 def test_generation_times_are_the_distribution_whatever_the_seed() -> None:

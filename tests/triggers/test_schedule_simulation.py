@@ -17,8 +17,7 @@ from lemondata_provider.api.forecast import Forecast
 from lemondata_provider.api.polling import Completed, Failed, PollAgain, PollResult, TaskPoller, TaskWait
 from lemondata_provider.api.rate_limiter import WINDOW, RateLimiter
 from lemondata_provider.api.task import Task
-from lemondata_provider.triggers.poll_hub import MIN_INTERVAL_SHARE
-from lemondata_provider.triggers.schedule import PREDICTED_HEAD_START, Schedule
+from lemondata_provider.triggers.schedule import MIN_INTERVAL_SHARE, PREDICTED_HEAD_START, Schedule
 
 EPOCH = 1_800_000_000.0  # Unix time at 0 of the tests' monotonic clock
 INSTANT = 1e-6
