@@ -196,6 +196,14 @@ async def test_get_conn_and_get_async_conn_use_the_same_settings(sandbox):
         assert [model.id for model in await async_client.send(list_models())] == [model.id for model in models]
 
 
+def test_list_models_sandbox_returns_its_models(sandbox):
+    hook = LemonDataHook()
+    assert len(hook.list_models()) == len(hook.list_models(recommended_for="video")) > 30
+    assert hook.list_models(category="image") == []
+    sandbox.configure(edition="2026-05")
+    assert hook.get_model("sora-2").public_contract["allowed_durations"] == [4, 8, 12]
+
+
 def test_user_agent_names_provider_and_airflow():
     assert FULL_USER_AGENT.startswith("airflow-provider-lemondata/")
     assert " apache-airflow/3." in FULL_USER_AGENT

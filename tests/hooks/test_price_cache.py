@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lemondata_provider.api.errors import ConnectionFailedError, LemonDataError
+from lemondata_provider.api.errors import LemonDataError
 from lemondata_provider.api.models import ModelPrice
 from lemondata_provider.api.prices import estimate
 from lemondata_provider.api.request import VideoRequest
@@ -201,16 +201,3 @@ def test_get_prices_impatient_slow_answer_times_out(monkeypatch, sandbox, hook):
     sandbox.configure(answer_delay=2.0)
     with pytest.raises(LemonDataError, match=r"timeout|timed out"):
         hook.get_prices("sora-2", patient=False)
-
-
-def test_list_models_sandbox_returns_its_models(sandbox, hook):
-    assert len(hook.list_models()) == len(hook.list_models(recommended_for="video")) > 30
-    assert hook.list_models(category="image") == []
-    sandbox.configure(edition="2026-05")
-    assert hook.get_model("sora-2").public_contract["allowed_durations"] == [4, 8, 12]
-
-
-def test_list_models_without_connection_raises(monkeypatch):
-    monkeypatch.delenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", raising=False)
-    with pytest.raises((LemonDataError, ConnectionFailedError)):
-        LemonDataHook().list_models()

@@ -22,36 +22,35 @@ def hub(service: FakeTaskService, metrics: Metrics) -> PollHub:
     return PollHub(settings(), metrics, make_client=service.client, last_poll_seconds=0.3)
 
 
-class Unwilling:
-    """Ways to keep a wait from its turn or its answer."""
-
-    @staticmethod
-    def hang(service, hub):
-        service.delays = {"one": 3600, "other": 3600}
-
-    @staticmethod
-    def nothing_remains(service, hub):
-        hub._limiter.apply_headers(RateLimit(1000, 0), asyncio.get_running_loop().time())
-
-    @staticmethod
-    def a_day_to_wait(service, hub):
-        service.ends["one"] = lambda: RateLimitError("slow", retry_after=86_400)
-
-    @staticmethod
-    def tiny_limit(service, hub):
-        hub.apply_settings(settings(requests_per_minute=1))
-
-    @staticmethod
-    def broken_client(service, hub):
-        service.ends["one"] = lambda: RuntimeError("broken")
+# --- ways to keep a wait from its turn or its answer
 
 
-@pytest.mark.parametrize("name", ["hang", "nothing_remains", "a_day_to_wait", "tiny_limit", "broken_client"])
-async def test_wait_for_deadline_is_kept_whatever_stands_in_the_way(hub, service, name):
+def hang(service, hub):
+    service.delays = {"one": 3600, "other": 3600}
+
+
+def nothing_remains(service, hub):
+    hub._limiter.apply_headers(RateLimit(1000, 0), asyncio.get_running_loop().time())
+
+
+def a_day_to_wait(service, hub):
+    service.ends["one"] = lambda: RateLimitError("slow", retry_after=86_400)
+
+
+def tiny_limit(service, hub):
+    hub.apply_settings(settings(requests_per_minute=1))
+
+
+def broken_client(service, hub):
+    service.ends["one"] = lambda: RuntimeError("broken")
+
+
+@pytest.mark.parametrize("hinder", [hang, nothing_remains, a_day_to_wait, tiny_limit, broken_client])
+async def test_wait_for_deadline_is_kept_whatever_stands_in_the_way(hub, service, hinder):
     service.ends["other"] = lambda: answer("other", "processing")
     first = asyncio.ensure_future(hub.wait_for(waiting("other")))
     await until(lambda: service.asked["other"] >= 1)
-    getattr(Unwilling, name)(service, hub)
+    hinder(service, hub)
     begun = time.monotonic()
     end = await asyncio.wait_for(hub.wait_for(waiting("one", seconds=0.3)), 5)
     assert type(end.error) is TaskTimeoutError
