@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 import pytest
@@ -26,9 +26,9 @@ def submit(prompt: str = "a cat") -> Any:
         return client.send(calls.submit_video(VideoRequest.checked(model="sora-2", prompt=prompt)))
 
 
-def trigger_for(task: Any, seconds: float = 20, **changes: Any) -> TaskTrigger:
+def trigger_for(task: Any, seconds: float = 20, kind: type[TaskTrigger] = TaskTrigger, **changes: Any) -> TaskTrigger:
     defaults = {"task_id": task.id, "poll_url": task.poll_url, "poll_interval": 0.02, "deadline": time.time() + seconds}
-    return TaskTrigger(**{**defaults, **changes})
+    return kind(**{**defaults, **changes})
 
 
 async def event_of(trigger: TaskTrigger) -> TaskEvent:
@@ -169,15 +169,13 @@ async def test_run_connection_not_defined_until_the_deadline_yields_the_reason(s
     assert (type(error), error.poll_url) == (TaskTimeoutError, task.poll_url)
 
 
-class WithClient(TaskTrigger):
-    """A trigger whose hub has another client."""
+def with_hub(**arguments: Any) -> type[TaskTrigger]:
+    """Return triggers whose hub has these arguments."""
 
-    make_client: Any = None
-    poll_timeout = 120.0
+    class WithHub(TaskTrigger):
+        registry = HubRegistry(make_hub=partial(PollHub, **arguments))
 
-    @cached_property
-    def registry(self) -> HubRegistry:
-        return HubRegistry(make_hub=partial(PollHub, make_client=self.make_client, poll_timeout=self.poll_timeout))
+    return WithHub
 
 
 async def test_run_unforeseen_exception_yields_an_event(sandbox):
@@ -187,20 +185,15 @@ async def test_run_unforeseen_exception_yields_an_event(sandbox):
             raise RuntimeError("an unforeseen error")
 
     task = submit()
-    arguments = trigger_for(task).serialize()[1]
-    error = await error_of(Broken(**arguments))
+    error = await error_of(trigger_for(task, kind=Broken))
     assert "RuntimeError: an unforeseen error" in str(error)
     assert (error.task_id, error.poll_url) == (task.id, task.poll_url)
 
 
 async def test_run_hanging_poll_times_out_and_polls_again(sandbox):
-    class Impatient(WithClient):
-        make_client = AsyncClient
-        poll_timeout = 0.2
-
     task = submit()
     sandbox.fault("hang", on="poll")
-    assert (await result_of(Impatient(**trigger_for(task).serialize()[1])))["status"] == "completed"
+    assert (await result_of(trigger_for(task, kind=with_hub(poll_timeout=0.2))))["status"] == "completed"
     assert sandbox.ledger.requests("poll") >= 2
 
 
@@ -210,10 +203,8 @@ async def test_run_client_close_raises_still_yields_the_result(sandbox):
             await super().close()
             raise RuntimeError("stuck")
 
-    class Stuck(WithClient):
-        make_client = Unclosable
-
-    assert (await result_of(Stuck(**trigger_for(submit()).serialize()[1])))["status"] == "completed"
+    trigger = trigger_for(submit(), kind=with_hub(make_client=Unclosable))
+    assert (await result_of(trigger))["status"] == "completed"
 
 
 async def test_run_cancelled_yields_no_event_and_closes_the_client(sandbox):
@@ -224,10 +215,7 @@ async def test_run_cancelled_yields_no_event_and_closes_the_client(sandbox):
             await super().close()
             closed.append(self)
 
-    class Watched(WithClient):
-        make_client = Counted
-
-    trigger = Watched(**trigger_for(submit("[forever]")).serialize()[1])
+    trigger = trigger_for(submit("[forever]"), kind=with_hub(make_client=Counted))
     events = []
 
     async def collect() -> None:
