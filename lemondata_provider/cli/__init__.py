@@ -14,14 +14,6 @@ if TYPE_CHECKING:
 
     from airflow.cli.cli_config import CLICommand
 
-_ADOPTION = "lemondata_provider.cli.adoption"
-_BACKFILL = "lemondata_provider.cli.backfill"
-_INVENTORY = "lemondata_provider.cli.models"
-_COSTS = "lemondata_provider.cli.costs"
-_EXAMPLES = "lemondata_provider.cli.examples"
-_SETTLE = "lemondata_provider.cli.settle"
-_VIDEOS = "lemondata_provider.cli.videos"
-_WATCH = "lemondata_provider.cli.watch"
 DOCUMENTS = ("json", "yaml", "plain")  # which a program reads
 STATES = ("in_flight", "submitted", "completed", "failed", "unknown")
 
@@ -72,7 +64,7 @@ def get_commands() -> list[CLICommand]:
                 ActionCommand(
                     name="tasks",
                     help="List the videos that task instances asked for, newest first",
-                    func=_printing(_VIDEOS, "tasks"),
+                    func=_printing("videos", "tasks"),
                     args=(
                         argument("--dag", metavar="DAG_ID", help="Only videos of this DAG"),
                         argument("--state", choices=STATES, help="Only videos in this state"),
@@ -84,7 +76,7 @@ def get_commands() -> list[CLICommand]:
                 ActionCommand(
                     name="watch",
                     help="Wait for a task at LemonData; it is neither paid for again nor cancelled",
-                    func=_printing(_WATCH, "watch"),
+                    func=_printing("watch", "watch"),
                     args=(
                         argument("task", help="A poll URL, or LemonData's id of a task"),
                         argument("--poll-interval", type=float, default=5.0, help="Seconds, default 5"),
@@ -94,7 +86,7 @@ def get_commands() -> list[CLICommand]:
                 ActionCommand(
                     name="spend",
                     help="Add up what videos cost, from what task instances recorded",
-                    func=_printing(_VIDEOS, "spend"),
+                    func=_printing("videos", "spend"),
                     args=(
                         *when,
                         argument("--by", choices=("day", "dag", "model"), default="day", help="Default: day (UTC)"),
@@ -104,7 +96,7 @@ def get_commands() -> list[CLICommand]:
                 ActionCommand(
                     name="settle",
                     help="Store what LemonData charged; the connections need the extra management_token",
-                    func=_printing(_SETTLE, "settle"),
+                    func=_printing("settle", "settle"),
                     args=(
                         *when,
                         argument("--conn-id", help="Only videos of this connection. Default: of all connections"),
@@ -114,13 +106,13 @@ def get_commands() -> list[CLICommand]:
                 ActionCommand(
                     name="models",
                     help="List the models: what each can do, and what it is recommended for",
-                    func=_printing(_INVENTORY, "models"),
+                    func=_printing("models", "models"),
                     args=(*which, as_json),
                 ),
                 ActionCommand(
                     name="examples",
                     help="List the example DAGs: what each shows and needs; or copy them",
-                    func=_printing(_EXAMPLES, "examples"),
+                    func=_printing("examples", "examples"),
                     args=(
                         argument("names", metavar="NAME", nargs="*", help="Only these examples, default: all"),
                         argument("--copy", metavar="DIR", help="Copy the files there, for example to your DAGs folder"),
@@ -131,31 +123,31 @@ def get_commands() -> list[CLICommand]:
                 ActionCommand(
                     name="plan",
                     help="Say what a backfill would submit and cost, without submitting anything",
-                    func=_printing(_BACKFILL, "plan"),
+                    func=_printing("backfill", "plan"),
                     args=(ARG_DAG_ID, *between, as_json),
                 ),
                 ActionCommand(
                     name="balance",
                     help="Print the balance at LemonData; the connection needs the extra management_token",
-                    func=_printing(_COSTS, "balance"),
+                    func=_printing("costs", "balance"),
                     args=(conn_id,),
                 ),
                 ActionCommand(
                     name="unknown",
                     help="List the submits whose outcome is unknown, with the charges that could be theirs",
-                    func=_printing(_COSTS, "unknown"),
+                    func=_printing("costs", "unknown"),
                     args=(conn_id,),
                 ),
                 ActionCommand(
                     name="adopt",
                     help="Wait for a task that exists at LemonData, instead of submitting",
-                    func=_printing(_ADOPTION, "adopt"),
+                    func=_printing("adoption", "adopt"),
                     args=(*whose, lemondata_task_id, poll_url, conn_id, force),
                 ),
                 ActionCommand(
                     name="forget",
                     help="Submit again: LemonData has no such task",
-                    func=_printing(_ADOPTION, "forget"),
+                    func=_printing("adoption", "forget"),
                     args=whose,
                 ),
             ],
@@ -177,7 +169,7 @@ def _printing(module: str, name: str) -> Callable[[Namespace], None]:
         )  # Airflow 3.2 logs to stdout
         try:
             with contextlib.redirect_stdout(sys.stderr):
-                answer = getattr(importlib.import_module(module), name)(args)
+                answer = getattr(importlib.import_module(f"{__name__}.{module}"), name)(args)
         finally:
             logging.disable(logging.NOTSET)
         if isinstance(answer, str):

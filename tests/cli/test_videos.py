@@ -8,7 +8,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy.orm import Session
 
-from lemondata_provider.cli import STATES, _printing
+from lemondata_provider.cli import STATES, _printing, videos
 from lemondata_provider.cli.videos import spend, tasks
 from lemondata_provider.videos.entry import EntryError, EntryState
 from lemondata_provider.videos.states import VideoState
@@ -89,11 +89,8 @@ def test_states_of_the_command_are_those_of_the_page():
 REASON = "closing [/b] tag [a] :smile:"
 
 
-def rows_of_a_command(args):
-    return [{"reason": REASON}]
-
-
 @pytest.mark.parametrize("output", ["table", "plain", "json", "yaml"])
-def test_command_prints_rows_whose_texts_look_like_markup(capsys, output):
-    _printing(__name__, "rows_of_a_command")(Namespace(output=output))
+def test_command_prints_rows_whose_texts_look_like_markup(capsys, monkeypatch, output):
+    monkeypatch.setattr(videos, "tasks", lambda args: [{"reason": REASON}])
+    _printing("videos", "tasks")(Namespace(output=output))
     assert REASON in capsys.readouterr().out
