@@ -45,33 +45,6 @@ def balance(args: Namespace) -> str:
     return f"Balance: {found.balance} USD, used: {found.used} USD"
 
 
-def unknown(args: Namespace, find: Callable[[], Iterable[UnknownSubmit]] | None = None) -> str:
-    """
-    List the submits whose outcome is unknown, each with the usage rows that could be it.
-
-    :param args: ``conn_id``.
-    :param find: finds the submits. Default: in Airflow's database.
-    :raises SystemExit: this Airflow has no task state store.
-    """
-    submits = [*(find or unknown_submits)()]
-    if not submits:
-        return "There is no submit whose outcome is unknown."
-    try:
-        since = min(submit.at for submit in submits) - WINDOW
-        usage, note = CommandLineHook(args.conn_id).get_usage(since), ""
-    except LemonDataError as error:
-        usage, note = [], f"\n\nThe usage of LemonData is missing: {error.message}"
-    rows = [row for submit in submits for row in _rows(submit, usage)]
-    help_text = (
-        "\n\nA submit with a charge has a video: find its task in LemonData's dashboard by the request id, or by model "
-        "and time, then run\n"
-        "  airflow lemondata adopt TASK-INSTANCE --lemondata-task-id ID\n"
-        "Charges appear when a video has ended. If none has appeared by then, nothing was made:\n"
-        "  airflow lemondata forget TASK-INSTANCE"
-    )
-    return table(rows) + note + help_text
-
-
 def unknown_submits() -> list[UnknownSubmit]:
     """Return the records of submits without an answer, oldest first."""
     if (model := task_state_table()) is None:
@@ -92,6 +65,33 @@ def _unknown(row: Any) -> UnknownSubmit | None:
     return UnknownSubmit(arguments, record.model or "", row.updated_at) if record and record.is_intent else None
 
 
+def unknown(args: Namespace, find: Callable[[], list[UnknownSubmit]] = unknown_submits) -> str:
+    """
+    List the submits whose outcome is unknown, each with the usage rows that could be it.
+
+    :param args: ``conn_id``.
+    :param find: finds the submits. Default: in Airflow's database.
+    :raises SystemExit: this Airflow has no task state store.
+    """
+    submits = find()
+    if not submits:
+        return "There is no submit whose outcome is unknown."
+    try:
+        since = min(submit.at for submit in submits) - WINDOW
+        usage, note = CommandLineHook(args.conn_id).get_usage(since), ""
+    except LemonDataError as error:
+        usage, note = [], f"\n\nThe usage of LemonData is missing: {error.message}"
+    rows = [row for submit in submits for row in _rows(submit, usage)]
+    help_text = (
+        "\n\nA submit with a charge has a video: find its task in LemonData's dashboard by the request id, or by model "
+        "and time, then run\n"
+        "  airflow lemondata adopt TASK-INSTANCE --lemondata-task-id ID\n"
+        "Charges appear when a video has ended. If none has appeared by then, nothing was made:\n"
+        "  airflow lemondata forget TASK-INSTANCE"
+    )
+    return table(rows) + note + help_text
+
+
 def _rows(submit: UnknownSubmit, usage: Iterable[UsageRow]) -> list[dict[str, str]]:
     known = {"task instance": submit.arguments, "model": submit.model, "submitted": f"{submit.at:%Y-%m-%d %H:%M:%S}"}
     could_be = [
@@ -106,5 +106,5 @@ def _rows(submit: UnknownSubmit, usage: Iterable[UsageRow]) -> list[dict[str, st
             "charged": f"{row.created_at:%Y-%m-%d %H:%M:%S}" if row.created_at else "",
             "usd": "" if row.cost_usd is None else f"{row.cost_usd:f}",
         }
-        for row in could_be
-    ] or [{**known, "request id": "", "charged": "", "usd": ""}]
+        for row in could_be or [UsageRow()]
+    ]
