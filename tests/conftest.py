@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import json
 import os
 import signal
 import tempfile
@@ -103,6 +104,17 @@ def sandbox(lemondata_connection: Sandbox, monkeypatch: pytest.MonkeyPatch) -> S
     monkeypatch.setattr(LemonDataHook, "price_cache", PriceCache(Path(os.devnull)))  # in memory only
     lemondata_connection.configure(pending_seconds=0.02, generation_seconds=0.06)
     return lemondata_connection
+
+
+@pytest.fixture
+def managed(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Sandbox:
+    """The sandbox, whose connection has its management token."""
+    connection = {
+        **json.loads(sandbox.connection_uri),
+        "extra": {"management_token": sandbox.settings.management_token},
+    }
+    monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", json.dumps(connection))
+    return sandbox
 
 
 @pytest.fixture(scope="session")

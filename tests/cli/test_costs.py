@@ -25,15 +25,6 @@ ARGS = Namespace(conn_id="lemondata_default")
 NOW = datetime.now(timezone.utc)
 
 
-@pytest.fixture
-def managed(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Give the connection the sandbox's management token."""
-    connection = json.loads(sandbox.connection_uri)
-    connection["extra"] = {"management_token": sandbox.service.settings.management_token}
-    monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", json.dumps(connection))
-    return sandbox
-
-
 @pytest.mark.parametrize("fields", [{"balance": 1.5}, {"balance": 1, "balance_decimal": "1.5"}, {"balance": "1.50"}])
 def test_balance_read_prefers_the_decimal_string(fields: dict[str, Any]) -> None:
     assert Balance.read(fields).balance == Decimal("1.5")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
-from typing import Any
 
 import pytest
 from sqlalchemy.orm import Session
@@ -22,14 +20,6 @@ def new_session():
     with sqlite() as engine:
         create_tables(engine)
         yield lambda: Session(engine)
-
-
-@pytest.fixture
-def managed(sandbox: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Give the connection the sandbox's management token."""
-    connection = {**json.loads(sandbox.connection_uri), "extra": {"management_token": "mt-sandbox"}}
-    monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", json.dumps(connection))
-    return sandbox
 
 
 @pytest.fixture

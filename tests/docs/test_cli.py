@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import json
 import re
 from argparse import Namespace
 from datetime import datetime, timedelta
@@ -104,7 +103,8 @@ def test_settle_prints_what_the_page_shows():
                 charge: dict[str, Any] = {"billing_transaction": f"txn_{name}", "estimated_cost": "0.60"}
                 Rows(session).add(f"daily/2026-11-20/clip#{name}", conn_id="lemondata_default", **charge)
             session.commit()
-        rows = settle(asked(conn_id=None), lambda: Session(engine), ManagedHook)
+        hook: Any = ManagedHook
+        rows = settle(asked(conn_id=None), lambda: Session(engine), hook)
     assert printed(rows, "table") in PAGE
 
 
@@ -135,9 +135,7 @@ def test_watch_prints_what_the_page_shows():
     assert f"$ airflow lemondata watch ldtask_1\n{shown.getvalue()}{answer}\n" in PAGE
 
 
-def test_balance_prints_what_the_page_shows(sandbox, context, monkeypatch):
-    connection = {**json.loads(sandbox.connection_uri), "extra": {"management_token": "mt-sandbox"}}
-    monkeypatch.setenv("AIRFLOW_CONN_LEMONDATA_DEFAULT", json.dumps(connection))
+def test_balance_prints_what_the_page_shows(managed, context):
     SubmitVideoOperator(task_id="clip", model="veo3.1-fast", prompt="a cat", duration=4).execute(context)
     assert f"$ airflow lemondata balance\n{balance(asked(conn_id='lemondata_default'))}\n" in PAGE
 
