@@ -6,13 +6,13 @@ from argparse import Namespace
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any, Protocol
+from typing import Any
 
 from airflow.utils.session import create_session
 
 from lemondata_provider.api.errors import LemonDataError
-from lemondata_provider.api.management import UsageRow
 from lemondata_provider.cli.hook import CommandLineHook
+from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.videos.query import Filters, NewSession
 from lemondata_provider.videos.settling import OpenVideo, charged, open_videos, store_costs
 from lemondata_provider.videos.spending import Charge, Sum
@@ -23,14 +23,10 @@ EARLIEST = timedelta(days=7)  # before the first entry, if its submit has no tim
 Rows = list[dict[str, Any]]
 
 
-class _Hook(Protocol):
-    def get_usage(self, since: datetime, until: datetime | None = None) -> list[UsageRow]: ...
-
-
 def settle(
     args: Namespace,
     new_session: NewSession = create_session,
-    new_hook: Callable[[str], _Hook] = CommandLineHook,
+    new_hook: Callable[[str], LemonDataHook] = CommandLineHook,
 ) -> Rows:
     """
     Store the settled costs of finished videos, and return one row for each connection.
