@@ -39,9 +39,6 @@ class Clip:
         return problem.replace(" Nothing was submitted.", "")
 
 
-Priced = list[tuple[Clip, Estimate]]
-
-
 @dataclass(frozen=True)
 class Submits:
     """
@@ -169,24 +166,25 @@ def plan(
     :param appraise: says what a clip costs by a connection.
     :param limits: the requests per minute of each connection.
     """
-    tasks = list(submits)
-    priced = [[(clip, appraise(task.conn_id, clip)) for clip in task.clips] for task in tasks]
-    rows = [_row(task, runs[0], clips) for task, clips in zip(tasks, priced, strict=True)]
-    submitting = [replace(task, clips=_submitted(clips)) for task, clips in zip(tasks, priced, strict=True)]
+    rows, submitting = [], []
+    for task in submits:
+        appraised = [(clip, appraise(task.conn_id, clip)) for clip in task.clips]
+        refusals = [problem for clip, estimate in appraised if (problem := clip.refused_at(estimate))]
+        accepted = [(clip, estimate) for clip, estimate in appraised if not clip.refused_at(estimate)]
+        rows.append(_row(task, runs[0], refusals, [estimate for _, estimate in accepted]))
+        submitting.append(replace(task, clips=tuple(clip for clip, _ in accepted)))
     paces = [_pace(conn_id, limits[conn_id], runs[0], submitting) for conn_id in sorted(limits)]
     return Plan(dag_id, runs[0], runs[1], tuple(rows), tuple(paces))
 
 
-def _submitted(priced: Priced) -> tuple[Clip, ...]:
-    return tuple(clip for clip, one in priced if not clip.refused_at(one))
-
-
-def _row(task: Submits, runs: int, priced: Priced) -> Row:
-    estimates = [one for clip, one in priced if not clip.refused_at(one)]
+def _row(task: Submits, runs: int, refusals: list[str], estimates: list[Estimate]) -> Row:
     videos = None if task.number_unknown else runs * len(estimates)
     costs = [one.usd for one in estimates if one.usd is not None]
-    refusals = [f"refused: {problem}" for clip, one in priced if (problem := clip.refused_at(one))]
-    notes = [*refusals, *(clip.hint for clip in task.clips), *(one.reason for one in estimates)]
+    notes = [
+        *(f"refused: {problem}" for problem in refusals),
+        *(clip.hint for clip in task.clips),
+        *(one.reason for one in estimates),
+    ]
     known = videos == 0 or (videos is not None and len(costs) == len(estimates))
     return Row(
         task_id=task.task_id,
