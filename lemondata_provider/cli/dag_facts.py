@@ -170,8 +170,7 @@ def _seconds(fields: Mapping[str, Any]) -> Seconds:
 
 def _whole(duration: Any) -> Seconds:
     try:
-        seconds = int(duration)
-    except (TypeError, ValueError, OverflowError):
+        seconds = parse_whole(duration)
+    except ValueError:
         seconds = 0
-    exact = isinstance(duration, str) or (seconds == duration and not isinstance(duration, bool))
-    return seconds if seconds > 0 and exact else f"{duration!r} is no length"
+    return seconds if seconds > 0 else f"{duration!r} is no length"

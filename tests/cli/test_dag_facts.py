@@ -36,6 +36,7 @@ def facts(dag: DAG) -> Submits:
     [
         ({"duration": 4}, Clip("sora-2", 4)),
         ({"duration": "4"}, Clip("sora-2", 4)),
+        ({"duration": "4.0"}, Clip("sora-2", 4)),
         ({}, Clip("sora-2", NO_DURATION)),
         ({"duration": "{{ params.seconds }}"}, Clip("sora-2", LATER)),
         ({"model": "{{ params.model }}", "duration": 4}, Clip(None, 4)),
