@@ -83,10 +83,5 @@ def _seconds(index: int, instances: Instances, now: datetime) -> float:
     return max(0.0, ((_instant(end) if end else now) - _instant(start)).total_seconds())
 
 
-def _instant(text: str) -> datetime:
-    return _INSTANT.validate_python(text)
-
-
-_INSTANT = TypeAdapter(
-    datetime
-)  # datetime.fromisoformat of Python 3.10 knows neither the Z nor fractions of any length
+# datetime.fromisoformat of Python 3.10 knows neither the Z nor fractions of any length.
+_instant = TypeAdapter(datetime).validate_python

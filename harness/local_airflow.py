@@ -92,7 +92,8 @@ class LocalAirflow(AirflowApi):
         try:
             processes.end(self.mark)
             self.logs.mkdir(parents=True, exist_ok=True)
-            self._migrate()
+            # First and alone: it also writes airflow.cfg, with secrets of this home that all components share.
+            self.run("db", "migrate")
             prepare()
             for component in self._commands:
                 self.restart(component)
@@ -189,10 +190,6 @@ class LocalAirflow(AirflowApi):
             if time.monotonic() > deadline:
                 raise TimeoutError(f"{what} took longer than {timeout:g} s; logs are in {self.logs}")
             time.sleep(TICK)
-
-    def _migrate(self) -> None:
-        # First and alone: it also writes airflow.cfg, with secrets of this home that all components share.
-        self.run("db", "migrate")
 
     def _spawn(self, name: str, *arguments: str) -> subprocess.Popen[bytes]:
         return processes.spawn(
