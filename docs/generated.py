@@ -34,23 +34,16 @@ def code(value: object) -> str:
     return f"`{value}`" if value not in (None, "") else ""
 
 
-def parsers() -> dict[str, argparse.ArgumentParser]:
-    """Return the parser of each command of ``airflow lemondata``."""
+def options(command: str) -> str:
+    """Return what a command of ``airflow lemondata`` does, and its arguments."""
     from lemondata_provider.cli import get_commands  # noqa: PLC0415 # the other tables do not need Airflow
 
-    found = {}
     group: Any = get_commands()[0]
-    for command in group.subcommands:
-        found[command.name] = argparse.ArgumentParser(command.name, description=command.help, add_help=False)
-        for argument in command.args:
-            argument.add_to_parser(found[command.name])
-    return found
-
-
-def options(command: str) -> str:
-    """Return what a command does, and its arguments."""
-    parser = parsers()[command]
-    return f"{parser.description}.\n\n{_arguments(parser)}"
+    (found,) = (one for one in group.subcommands if one.name == command)
+    parser = argparse.ArgumentParser(command, add_help=False)
+    for argument in found.args:
+        argument.add_to_parser(parser)
+    return f"{found.help}.\n\n{_arguments(parser)}"
 
 
 def server() -> str:
