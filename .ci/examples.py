@@ -11,12 +11,10 @@ this Airflow leaves out, are named and not run.
 from __future__ import annotations
 
 import os
-import struct
 import subprocess
 import sys
 import time
 import wave
-import zlib
 from pathlib import Path
 from typing import Any
 
@@ -88,10 +86,11 @@ def run(dag: Any, home: Path) -> str:
 
 def inputs(home: Path) -> dict[str, str]:
     """Return a file for each input of the examples, by the name of its Param."""
+    from lemondata_provider.sandbox.media import write_last_frame
     from lemondata_provider.sandbox.videos import READY_MADE_CLIP
 
     picture, sound, table = home / "picture.png", home / "sound.wav", home / "prompts.csv"
-    picture.write_bytes(png(320, 180))
+    write_last_frame(READY_MADE_CLIP, picture)
     table.write_text('id,prompt\nfox,"A fox, running"\nowl,An owl\n', encoding="utf-8")
     with wave.open(str(sound), "wb") as file:
         file.setnchannels(1)
@@ -100,17 +99,6 @@ def inputs(home: Path) -> dict[str, str]:
         file.writeframes(bytes(16_000))
     pictures = dict.fromkeys(("image_url", "character", "outfit", "start_image", "end_image"), str(picture))
     return {**pictures, "video_url": str(READY_MADE_CLIP), "audio_url": str(sound), "csv": str(table)}
-
-
-def png(width: int, height: int) -> bytes:
-    """Return a grey picture."""
-
-    def chunk(kind: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
-
-    head = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    pixels = zlib.compress((b"\0" + b"\x80" * width) * height)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", head) + chunk(b"IDAT", pixels) + chunk(b"IEND", b"")
 
 
 if __name__ == "__main__":
