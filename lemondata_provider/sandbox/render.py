@@ -13,16 +13,9 @@ import av
 import numpy as np
 from av.container import OutputContainer
 
-from lemondata_provider.sandbox.media import Clip, OwnFile, clip_from, picture_from
+from lemondata_provider.sandbox.media import OwnFile, clip_from, picture_from
 from lemondata_provider.sandbox.orders import Order
-from lemondata_provider.sandbox.pictures import (
-    Picture,
-    cover,
-    landscape,
-    mix,
-    scaled,
-    slideshow,
-)
+from lemondata_provider.sandbox.pictures import Picture, cover, landscape, mix, scaled, slideshow
 from lemondata_provider.sandbox.settings import Settings
 from lemondata_provider.sandbox.sizes import Size, size_of
 
@@ -47,14 +40,10 @@ def draw(order: Order, settings: Settings, path: Path, own_file: OwnFile) -> Non
         _encode(container, film)
 
 
-def _drawn(order: Order, settings: Settings) -> Film:
+def _from_text(order: Order, settings: Settings, _own_file: OwnFile) -> Film:
     size = size_of(order, settings)
     count = order.duration * order.fps
     return Film(size, Fraction(order.fps), landscape(order.prompt, order.seed, size, count), order.output_audio)
-
-
-def _from_text(order: Order, settings: Settings, _own_file: OwnFile) -> Film:
-    return _drawn(order, settings)
 
 
 def _from_images(order: Order, settings: Settings, own_file: OwnFile) -> Film:
@@ -71,7 +60,7 @@ def _from_images(order: Order, settings: Settings, own_file: OwnFile) -> Film:
 def _upscaled(order: Order, settings: Settings, own_file: OwnFile) -> Film:
     clip = clip_from(order.video, own_file)
     if clip is None:
-        return _drawn(order, settings)
+        return _from_text(order, settings, own_file)
     size = clip.width * 2, clip.height * 2
     # Every video of that length has the same tone, so it is generated and not copied.
     frames = (scaled(frame, size) for frame in clip.frames())
@@ -82,7 +71,10 @@ def _moved(order: Order, settings: Settings, own_file: OwnFile) -> Film:
     size = size_of(order, settings)
     clip, picture = clip_from(order.video, own_file), picture_from(order.images[0], own_file)
     subject = cover(picture, size) if picture is not None else next(landscape(order.prompt, order.seed, size, 1))
-    motion = _drawn(order, settings) if clip is None else _fitted(clip, size, order)
+    if clip is None:
+        motion = _from_text(order, settings, own_file)
+    else:
+        motion = Film(size, clip.rate, (cover(frame, size) for frame in clip.frames()), order.output_audio)
     return Film(size, motion.rate, (mix(subject, frame, 0.45) for frame in motion.frames), motion.sound)
 
 
@@ -94,14 +86,10 @@ def _spoken(order: Order, settings: Settings, own_file: OwnFile) -> Film:
 def _extended(order: Order, settings: Settings, own_file: OwnFile) -> Film:
     clip = clip_from(order.video, own_file)
     if clip is None:
-        return _drawn(order, settings)
+        return _from_text(order, settings, own_file)
     size = clip.width, clip.height
     more = landscape(order.prompt, order.seed, size, round(order.duration * clip.rate))
     return Film(size, clip.rate, chain(clip.frames(), more), order.output_audio)
-
-
-def _fitted(clip: Clip, size: Size, order: Order) -> Film:
-    return Film(size, clip.rate, (cover(frame, size) for frame in clip.frames()), order.output_audio)
 
 
 def _encode(container: OutputContainer, film: Film) -> None:
