@@ -105,6 +105,13 @@ class Channel:
         await self.begin(status, len(body), headers)
         await self.send({"type": "http.response.body", "body": body})
 
+    async def break_off(self, answer: Answer, headers: Mapping[str, str], share: float) -> None:
+        """Send the head of an answer and a share of its body, then close the connection."""
+        await self.begin(answer.status, len(answer.body), headers)
+        part = bytes(answer.body[: int(len(answer.body) * share)])
+        await self.send({"type": "http.response.body", "body": part, "more_body": True})
+        await self.close()
+
     async def begin(self, status: int, length: int, headers: Mapping[str, str]) -> None:
         """Send the head of an answer."""
         raw = {name.lower(): value for name, value in headers.items()} | {"content-length": str(length)}
@@ -245,17 +252,11 @@ async def _html_502(fault: Fault, _answer: Answer, channel: Channel) -> None:
 
 
 async def _truncated_json(_fault: Fault, answer: Answer, channel: Channel) -> None:
-    await channel.begin(answer.status, len(answer.body), {"Content-Type": answer.content_type})
-    half = bytes(answer.body[: len(answer.body) // 2])
-    await channel.send({"type": "http.response.body", "body": half, "more_body": True})
-    await channel.close()
+    await channel.break_off(answer, {"Content-Type": answer.content_type}, 0.5)
 
 
 async def _cut(fault: Fault, answer: Answer, channel: Channel) -> None:
-    await channel.begin(answer.status, len(answer.body), answer.headers)
-    share = bytes(answer.body[: int(len(answer.body) * fault.share)])
-    await channel.send({"type": "http.response.body", "body": share, "more_body": True})
-    await channel.close()
+    await channel.break_off(answer, answer.headers, fault.share)
 
 
 async def _half_json(_fault: Fault, answer: Answer, channel: Channel) -> None:
