@@ -96,7 +96,7 @@ class Sandbox:
             target=self._server.run, args=([listener],), name="lemondata-sandbox", daemon=True
         )
         self._thread.start()
-        self._wait_until(lambda: self._server is not None and self._server.started, "start")
+        _wait_for_start(self._server, self._thread)
 
     def stop(self) -> None:
         """Close every connection and end the thread; does nothing where nothing runs."""
@@ -152,9 +152,10 @@ class Sandbox:
         """Back to the first state: no tasks, no faults, an empty ledger, the first settings."""
         self.service.reset()
 
-    def _wait_until(self, done: Callable[[], bool], what: str) -> None:
-        deadline = time.monotonic() + _DEADLINE
-        while not done():
-            if time.monotonic() > deadline or self._thread is None or not self._thread.is_alive():
-                raise SandboxError(f"The sandbox did not {what} within {_DEADLINE:g} s.")
-            time.sleep(0.005)
+
+def _wait_for_start(server: uvicorn.Server, thread: threading.Thread) -> None:
+    deadline = time.monotonic() + _DEADLINE
+    while not server.started:
+        if time.monotonic() > deadline or not thread.is_alive():
+            raise SandboxError(f"The sandbox did not start within {_DEADLINE:g} s.")
+        time.sleep(0.005)

@@ -7,8 +7,9 @@ import time
 
 import httpx
 import pytest
+import uvicorn
 
-from lemondata_provider.sandbox.server import Sandbox, SandboxError
+from lemondata_provider.sandbox.server import Sandbox, SandboxError, _wait_for_start
 from lemondata_provider.sandbox.settings import SettingError, Settings
 
 
@@ -80,11 +81,9 @@ def test_files_folder_given_keeps_the_videos(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [f"{answer['id']}.mp4"]
 
 
-def test_wait_until_thread_ended_raises():
-    sandbox = Sandbox()
-    sandbox._thread = None
+def test_wait_for_start_thread_ended_raises():
     with pytest.raises(SandboxError, match="did not start"):
-        sandbox._wait_until(lambda: False, "start")
+        _wait_for_start(uvicorn.Server(uvicorn.Config("none")), threading.Thread())
 
 
 def test_health_many_requests_answer_without_network_delay(api):
