@@ -17,14 +17,13 @@ if TYPE_CHECKING:
     from lemondata_provider.sandbox.ledger import Request
     from lemondata_provider.sandbox.server import Sandbox
 
-_LOOPBACK = {"127.0.0.1", "::1", "localhost"}
-
 
 def main(arguments: list[str] | None = None) -> int:
     """Serve until Ctrl-C or TERM."""
     options = _parser().parse_args(arguments)
     try:
-        from lemondata_provider.sandbox.server import Sandbox  # noqa: PLC0415 # the extra may be missing
+        from lemondata_provider.sandbox.origin import LOOPBACK  # noqa: PLC0415 # the extra may be missing
+        from lemondata_provider.sandbox.server import Sandbox  # noqa: PLC0415 # the same
         from lemondata_provider.sandbox.settings import SettingError, Settings  # noqa: PLC0415 # the same
     except ImportError as missing:
         return _complain(f"{missing.name} is missing: pip install 'airflow-provider-lemondata[sandbox]'.")
@@ -33,10 +32,10 @@ def main(arguments: list[str] | None = None) -> int:
     if not options.quiet:
         where["log"] = _log
     try:
-        sandbox = Sandbox(Settings.from_mapping(values), **where)
+        sandbox = Sandbox(Settings().changed(values), **where)
     except SettingError as mistake:
         return _complain(str(mistake))
-    if options.host not in _LOOPBACK:
+    if options.host not in LOOPBACK:
         _complain(f"{options.host} can be reached from other machines; the sandbox is made for this one only.")
     try:
         with sandbox:

@@ -81,11 +81,6 @@ class Settings:
         if self.scale_down < 1 or self.fps < 1 or self.duration < 1:
             raise SettingError("scale_down, fps and duration must be at least 1.")
 
-    @classmethod
-    def from_mapping(cls, values: Mapping[str, Any]) -> Settings:
-        """Settings with the given values over the defaults; refuses unknown names and wrong types."""
-        return cls().changed(values)
-
     def changed(self, values: Mapping[str, Any]) -> Settings:
         """These settings with some values replaced; refuses unknown names and wrong types."""
         hints = get_type_hints(type(self))

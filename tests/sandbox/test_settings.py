@@ -5,8 +5,8 @@ import pytest
 from lemondata_provider.sandbox.settings import SettingError, Settings
 
 
-def test_from_mapping_values_override_the_defaults():
-    settings = Settings.from_mapping({"generation_seconds": 3, "expired_keys": ["sk-old"], "forget_after": None})
+def test_changed_values_override_the_defaults():
+    settings = Settings().changed({"generation_seconds": 3, "expired_keys": ["sk-old"], "forget_after": None})
     assert settings == Settings(generation_seconds=3, expired_keys=("sk-old",))
 
 
@@ -32,14 +32,14 @@ def test_from_mapping_values_override_the_defaults():
         ("range_requests", "some"),
     ],
 )
-def test_from_mapping_invalid_value_is_refused_with_its_name(name, value):
+def test_changed_invalid_value_is_refused_with_its_name(name, value):
     with pytest.raises(SettingError, match=name):
-        Settings.from_mapping({name: value})
+        Settings().changed({name: value})
 
 
-def test_from_mapping_unknown_setting_is_refused_with_its_name():
+def test_changed_unknown_setting_is_refused_with_its_name():
     with pytest.raises(SettingError, match="no setting 'genration_seconds'"):
-        Settings.from_mapping({"genration_seconds": 1})
+        Settings().changed({"genration_seconds": 1})
 
 
 def test_public_settings_with_keys_hold_none():
