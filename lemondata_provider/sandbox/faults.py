@@ -8,11 +8,8 @@ from dataclasses import asdict, dataclass, field, fields
 from typing import Any, Literal, get_args, get_type_hints
 
 On = Literal["create", "poll", "cancel", "models", "file", "any"]  # any: every API call, downloads are not meant
-Before = Literal["reset", "hang_before", "html_502_before", "error", "redirect"]
-After = Literal["lost_answer", "hang", "html_502", "truncated_json", "half_json", "unreadable", "cut"]
-
-BEFORE: frozenset[str] = frozenset(get_args(Before))
-AFTER: frozenset[str] = frozenset(get_args(After))
+BEFORE = frozenset({"reset", "hang_before", "html_502_before", "error", "redirect"})
+AFTER = frozenset({"lost_answer", "hang", "html_502", "truncated_json", "half_json", "unreadable", "cut"})
 KINDS = BEFORE | AFTER | {"slow"}
 
 

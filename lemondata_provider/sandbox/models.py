@@ -19,6 +19,7 @@ _LISTED_SINCE = 1_760_000_000
 NEWEST = "2026-09"
 EXTENSION = {"2026-03": "lemondata", "2026-05": "lemondata", NEWEST: "tokenlab"}
 ENDPOINT = "/v1/videos/generations"
+_PARAMETERS = ("model", "prompt", "operation", "duration", "aspect_ratio", "resolution", "seed", "output_audio")
 # What the newest edition shows of every model beside what concerns a video.
 _NAMES: dict[str, Any] = {"aliases": [], "capabilities": ["video"]}
 _DISCOVERY: dict[str, Any] = {
@@ -55,7 +56,7 @@ class Model:
         """What a video of so many seconds costs, in USD."""
         return Decimal(self.price) * (duration if self.pricing_unit == "per_second" else 1)
 
-    def summary(self, edition: str = NEWEST) -> dict[str, Any]:
+    def summary(self, edition: str) -> dict[str, Any]:
         """The model as the list shows it."""
         extension = {
             "category": "video",
@@ -83,24 +84,14 @@ class Model:
             EXTENSION[edition]: extension,
         }
 
-    def detail(self, edition: str = NEWEST) -> dict[str, Any]:
+    def detail(self, edition: str) -> dict[str, Any]:
         """The model with its public contract."""
         summary = self.summary(edition)
         limits = {name: list(value) for name, value in asdict(self).items() if name.startswith("allowed_")}
         operations = list(self.supported_operations)
-        parameters = [
-            "model",
-            "prompt",
-            "operation",
-            "duration",
-            "aspect_ratio",
-            "resolution",
-            "seed",
-            "output_audio",
-        ]
         extension = summary[EXTENSION[edition]]
         if edition != NEWEST:
-            contract = {"supported_operations": operations, **limits, "supported_parameters": parameters}
+            contract = {"supported_operations": operations, **limits, "supported_parameters": _PARAMETERS}
             extension["public_contract"] = contract
             return summary
         texts = {name: [str(value) for value in values] for name, values in limits.items()}
@@ -108,7 +99,7 @@ class Model:
         extension["accepted_request_formats"] = []
         extension["request_format_details"] = {
             "public_operations": operations,
-            "supported_parameters": parameters,
+            "supported_parameters": _PARAMETERS,
             "operation_constraints": [{"operation": operation, **texts} for operation in operations],
         }
         return summary

@@ -38,17 +38,7 @@ _OLD_WORDS = {
 }
 _MAX_REFERENCES, _OLD_MAX_REFERENCES = 9, 3
 _TEXTS = (
-    *(
-        "model",
-        "prompt",
-        "operation",
-        "image_url",
-        "image",
-        "start_image",
-        "end_image",
-        "video_url",
-        "audio_url",
-    ),
+    *("model", "prompt", "operation", "image_url", "image", "start_image", "end_image", "video_url", "audio_url"),
     *("aspect_ratio", "resolution", "reference_image_type", "negative_prompt", "user"),
 )
 _KINDS: tuple[tuple[tuple[str, ...], type, str], ...] = (

@@ -19,11 +19,6 @@ class Refusal(Exception):  # noqa: N818 # because it is an answer, not a mistake
         self.hints = hints
         self.headers: Mapping[str, str] = {}
 
-    def with_headers(self, headers: Mapping[str, str]) -> Refusal:
-        """The same refusal, sent with these headers."""
-        self.headers = {**self.headers, **headers}
-        return self
-
     @property
     def error(self) -> dict[str, Any]:
         """The `error` object of the answer."""

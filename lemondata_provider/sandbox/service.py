@@ -80,17 +80,20 @@ class Service:
         ):
             raise Refusal(401, "invalid_api_key", "This API key is not valid.", hint="Send Authorization: Bearer sk-…")
         limit = settings.requests_per_minute
-        if limit is None and not settings.rate_limit_headers:
-            return key, {}
+        if limit is None:
+            if not settings.rate_limit_headers:
+                return key, {}
+            limit = 1000
         with self._lock:
             window, now = self._windows[key], self.clock()
-            wait = window.wait(now, 1000 if limit is None else limit, settings.rate_window_seconds)
-            headers = window.headers(now, 1000 if limit is None else limit, settings.rate_window_seconds)
+            wait = window.wait(now, limit, settings.rate_window_seconds)
+            headers = window.headers(now, limit, settings.rate_window_seconds)
         shown = headers if settings.rate_limit_headers else {}
         if wait:
             message = f"Too many requests; try again in {wait} s."
             refusal = Refusal(429, "rate_limit_exceeded", message, retryable=True, retry_after=wait)
-            raise refusal.with_headers({"Retry-After": str(wait), **shown})
+            refusal.headers = {"Retry-After": str(wait), **shown}
+            raise refusal
         return key, shown
 
     def create(self, body: object, caller: str, base_url: str, request_id: str | None = None) -> Json:
