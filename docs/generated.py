@@ -14,7 +14,7 @@ import inspect
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from sphinx.util.docutils import SphinxDirective
 
@@ -157,7 +157,6 @@ class Generated(SphinxDirective):
 
     required_arguments = 1
     optional_arguments = 1
-    has_content: ClassVar[bool] = False
 
     def run(self) -> list[nodes.Node]:
         """Return the parsed table."""
