@@ -137,11 +137,5 @@ def test_plan_command_dag_without_a_schedule_is_the_plan_of_one_run(home, sandbo
     assert columns(printed)["clips"][:3] == ["sora-2", "2", "0.80"]
 
 
-def test_plan_command_takes_the_names_of_airflows_backfill(home, sandbox):
-    run(home, sys.executable, "-c", PREPARED)
-    printed = lemondata(home, "plan", "planned", "--from-date", "2026-02-01", "--to-date", "2026-02-07")
-    assert "A backfill of planned would create 6 runs" in printed
-
-
 def test_models_command_help_shows_the_section_of_the_setting(home):
     assert "that [lemondata] catalog_path takes" in " ".join(lemondata(home, "models", "--help").split())
