@@ -95,13 +95,10 @@ def merged(theirs: Iterable[Model], ours: Catalog) -> Catalog:
     here: dict[str, CatalogModel] = {}
     for model in theirs:
         if model.category in (None, "video"):
-            new, before = _entry(model), here.get(model.id)
+            new = CatalogModel(model.id, model.owned_by or "Other", _each(model.supported_operations))
+            before = here.get(model.id)
             here[model.id] = replace(before, operations=_each(before.operations + new.operations)) if before else new
     return Catalog((_completed(model, ours.find(model.id)) for model in here.values()), ours.recommendations)
-
-
-def _entry(theirs: Model) -> CatalogModel:
-    return CatalogModel(theirs.id, theirs.owned_by or "Other", _each(theirs.supported_operations))
 
 
 def _completed(theirs: CatalogModel, ours: CatalogModel | None) -> CatalogModel:
