@@ -212,6 +212,7 @@ class PollHub:
                 await asyncio.wait({self._wakeup}, timeout=None if next_at is None else max(next_at - loop.time(), 0.0))
         except Exception as error:  # without this loop no wait would ever end
             log.exception("The poll hub broke")
+            self._loop = None  # the next wait begins another one
             for watch in self._watches:
                 watch.end(error)
 

@@ -223,6 +223,21 @@ async def test_wait_for_schedule_raises_ends_every_wait(hub):
         await asyncio.wait_for(hub.wait_for(waiting()), 2)
 
 
+async def test_wait_for_joined_while_the_hub_breaks_returns_the_task(hub, service):
+    service.ends["two"] = answer("two")
+    next_at, joined = hub._schedule.next_at, list[Any]()
+
+    def broken_once(now: float) -> float:
+        hub._schedule.next_at = next_at
+        joined.append(asyncio.ensure_future(hub.wait_for(waiting("two"))))  # joins before the other one has left
+        raise ArithmeticError("a bug")
+
+    hub._schedule.next_at = broken_once
+    with pytest.raises(ArithmeticError):
+        await hub.wait_for(waiting())
+    assert (await asyncio.wait_for(joined[0], 2)).task.id == "two"
+
+
 async def test_wait_for_each_poll_runs_in_the_context_of_its_trigger(service, metrics):
     trigger: contextvars.ContextVar[str] = contextvars.ContextVar("trigger")
     seen: list[str] = []
