@@ -38,11 +38,6 @@ class SubmitOutcome(str, Enum):
     UNKNOWN = "unknown"
 
 
-def was_not_sent(error: LemonDataError) -> bool:
-    """Say whether the request never left."""
-    return isinstance(error, NEVER_SENT)
-
-
 def _has_no_channels(error: LemonDataError) -> bool:
     return error.status == 503 and error.code in NO_CHANNELS
 
@@ -58,7 +53,7 @@ def is_refused_for_now(error: LemonDataError) -> bool:
 
 def classify_submit_error(error: LemonDataError) -> SubmitOutcome:
     """Judge a failed create: all that is neither surely unsent nor surely refused is unknown."""
-    if was_not_sent(error):
+    if isinstance(error, NEVER_SENT):
         return SubmitOutcome.NOT_SENT
     answered = isinstance(error, APIError) and not isinstance(error, ServiceError)
     return SubmitOutcome.REFUSED if answered or _has_no_channels(error) else SubmitOutcome.UNKNOWN

@@ -11,7 +11,6 @@ from lemondata_provider.api.submit_outcome import (
     is_model_unavailable,
     is_refused_for_now,
     to_submit_error,
-    was_not_sent,
 )
 from tests.api.doubles import error_classes
 
@@ -59,7 +58,6 @@ def test_classes_of_this_test_include_every_error() -> None:
 def test_classify_submit_error_every_class_has_its_outcome(name: str, expected: SubmitOutcome) -> None:
     error = getattr(errors, name)("it broke")
     assert classify_submit_error(error) is expected
-    assert was_not_sent(error) is (expected is SubmitOutcome.NOT_SENT)
 
 
 # status, code, hints -> verdict, and whether the service invites another attempt
