@@ -62,10 +62,6 @@ class LookupBackend(httpcore.AsyncNetworkBackend):
                 failure = failure or error
         raise failure or httpcore.ConnectError(f"{host} has no address")
 
-    async def sleep(self, seconds: float) -> None:
-        """Pause between two attempts to connect."""
-        await asyncio.sleep(seconds)
-
     async def _addresses(self, host: str, port: int, timeout: float | None) -> list[str]:
         """Return the addresses of a host, IPv4 first: where IPv6 leads nowhere, only its timeout would say so."""
         try:
