@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from decimal import Decimal, InvalidOperation
 from email.utils import parsedate_to_datetime
 from enum import Enum
-from typing import Annotated, TypeVar
+from typing import Annotated, Any, TypeVar
 
 from pydantic import BeforeValidator, TypeAdapter, ValidationError
 
@@ -40,6 +40,11 @@ def _float(value: object) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def read_first(read: Callable[[object], T | None], fields: Mapping[str, Any], *names: str) -> T | None:
+    """Return the first value that can be used, of those that an answer has under these names."""
+    return next((found for name in names if (found := read(fields.get(name))) is not None), None)
+
+
 def read_text(value: object) -> str | None:
     """Return a text without surrounding white space; a very long one is cut."""
     return cut_text(value.strip()) or None if isinstance(value, str) else None
@@ -55,7 +60,7 @@ def read_link(value: object) -> str | None:
 def read_reason(value: object) -> str | None:
     """Return a reason from a text, from an object with a message, or from a list of both."""
     if isinstance(value, dict):
-        return next((text for name in REASON_FIELDS if (text := read_reason(value.get(name)))), None)
+        return read_first(read_reason, value, *REASON_FIELDS)
     if isinstance(value, list):
         return "; ".join(filter(None, map(read_reason, value[:MAX_REASONS]))) or None
     return read_text(value)

@@ -14,7 +14,7 @@ from urllib.parse import quote
 from pydantic import Field
 
 from lemondata_provider.api.calls import Call, read_items
-from lemondata_provider.api.fields import Price, Text, Time, read_price, read_text
+from lemondata_provider.api.fields import Price, Text, Time, read_first, read_price, read_text
 from lemondata_provider.api.task import Answer
 
 T = TypeVar("T")
@@ -31,8 +31,10 @@ class Balance(Answer):
     @classmethod
     def read(cls, payload: Mapping[str, Any]) -> Balance:
         """Parse a balance answer; the decimal strings count before the rounded numbers."""
-        names = {"balance": ("balance_decimal", "balance"), "used": ("total_used_decimal", "total_used")}
-        return cls(**{field: _first_price(payload, *options) for field, options in names.items()})
+        return cls(
+            balance=read_first(read_price, payload, "balance_decimal", "balance"),
+            used=read_first(read_price, payload, "total_used_decimal", "total_used"),
+        )
 
 
 class UsageRow(Answer):
@@ -48,9 +50,8 @@ class UsageRow(Answer):
     @classmethod
     def read(cls, payload: Mapping[str, Any]) -> UsageRow:
         """Parse a row of the usage list."""
-        return cls.model_validate(
-            {**payload, "cost_usd": _first_price(payload, "cost_decimal", "cost"), "raw": payload}
-        )
+        cost = read_first(read_price, payload, "cost_decimal", "cost")
+        return cls.model_validate({**payload, "cost_usd": cost, "raw": payload})
 
 
 def get_balance() -> Call[Balance]:
@@ -93,10 +94,6 @@ def all_pages(send: Callable[[Call[list[T]]], list[T]], get_page: Callable[..., 
         if len(found) < PAGE_SIZE:
             break
     return items
-
-
-def _first_price(payload: Mapping[str, Any], *names: str) -> Any:
-    return next((price for name in names if (price := read_price(payload.get(name))) is not None), None)
 
 
 def _key_id(payload: Mapping[str, Any]) -> str | None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from lemondata_provider.api.fields import Price, Text, Time, read_flag, read_price, read_text, read_texts
+from lemondata_provider.api.fields import Price, Text, Time, read_first, read_flag, read_price, read_text, read_texts
 from lemondata_provider.api.task import Answer
 
 # The names of one thing in all editions; of several, the last one counts.
@@ -93,8 +93,8 @@ class ModelPrice(Answer):
             currency=read_text(facts.get("currency")) or read_text(currency) or "USD",
             pricing_unit=facts.get("pricing_unit") or facts.get("unit"),
             max_price=facts.get("max_price"),
-            per_request=_price(facts, "per_request"),
-            per_second=_price(facts, "per_second"),
+            per_request=read_first(read_price, facts, "per_request", "lock_price_per_request"),
+            per_second=read_first(read_price, facts, "per_second", "lock_price_per_second"),
             has_complex_pricing=facts.get("has_complex_pricing"),
             raw=dict(payload),
         )
@@ -142,12 +142,6 @@ def _unlocked(facts: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _price(facts: Mapping[str, Any], name: str) -> Any:
-    known = facts.get(name)
-    return facts.get(f"lock_price_{name}") if read_price(known) is None else known
-
-
-def _operations(facts: object) -> list[str]:
+def _operations(facts: Mapping[str, Any]) -> list[str]:
     """Return the operations, under either of their documented names."""
-    values = facts if isinstance(facts, dict) else {}
-    return read_texts(values.get("supported_operations")) or read_texts(values.get("public_operations"))
+    return read_texts(facts.get("supported_operations")) or read_texts(facts.get("public_operations"))

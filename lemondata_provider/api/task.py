@@ -21,6 +21,7 @@ from lemondata_provider.api.fields import (
     REASON_FIELDS,
     Number,
     Text,
+    read_first,
     read_link,
     read_number,
     read_reason,
@@ -143,8 +144,8 @@ class Task(Answer):
                 "videos": _videos(payload),
                 "error": _task_error(payload),
                 "last_frame_url": read_link(payload.get("last_frame_url") or _content(payload).get("last_frame_url")),
-                "created": _first(payload, "created", "created_at"),
-                "updated": _first(payload, "updated", "completed_at"),
+                "created": read_first(read_time, payload, "created", "created_at"),
+                "updated": read_first(read_time, payload, "updated", "completed_at"),
                 "raw": dict(payload),
             }
         )
@@ -190,10 +191,6 @@ RESULT_FIELDS = {
     "created",
     "updated",
 }
-
-
-def _first(payload: Mapping[str, Any], *names: str) -> datetime | None:
-    return next((time for name in names if (time := read_time(payload.get(name)))), None)
 
 
 def _videos(payload: Mapping[str, Any]) -> list[dict[str, Any]]:
