@@ -18,7 +18,6 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from lemondata_provider.api.fields import (
-    REASON_FIELDS,
     Number,
     Text,
     read_first,
@@ -227,7 +226,7 @@ def _task_error(payload: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the reason of a failure, from whichever field has it."""
     error = payload.get("error")
     code = error.get("code") if isinstance(error, dict) else payload.get("error_code")
-    reason = read_reason(error) or read_reason({name: payload.get(name) for name in REASON_FIELDS})
+    reason = read_reason(error) or read_reason(payload)
     return {"code": code, "message": reason} if reason or read_text(code) else None
 
 
