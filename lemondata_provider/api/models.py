@@ -49,10 +49,14 @@ class Model(Answer):
         if not read_text(payload.get("id")):
             return None
         return cls.model_validate(
-            {name: facts.get(name) for name in ("created", "category", "pricing_unit")}
-            | {"owned_by": facts.get("owned_by") or facts.get("provider")}
-            | {"id": payload["id"], "public_contract": contract, "raw": dict(payload)}
-            | {"supported_operations": operations}
+            {
+                **facts,
+                "id": payload["id"],
+                "owned_by": facts.get("owned_by") or facts.get("provider"),
+                "supported_operations": operations,
+                "public_contract": contract,
+                "raw": dict(payload),
+            }
         )
 
 
@@ -87,16 +91,16 @@ class ModelPrice(Answer):
             facts = _merged(map(_unlocked, layers))
         if not (model := read_text(facts.get("model"))):
             return None
-        return cls(
-            model=model,
-            provider=facts.get("provider"),
-            currency=read_text(facts.get("currency")) or read_text(currency) or "USD",
-            pricing_unit=facts.get("pricing_unit") or facts.get("unit"),
-            max_price=facts.get("max_price"),
-            per_request=read_first(read_price, facts, "per_request", "lock_price_per_request"),
-            per_second=read_first(read_price, facts, "per_second", "lock_price_per_second"),
-            has_complex_pricing=facts.get("has_complex_pricing"),
-            raw=dict(payload),
+        return cls.model_validate(
+            {
+                **facts,
+                "model": model,
+                "currency": read_text(facts.get("currency")) or read_text(currency) or "USD",
+                "pricing_unit": facts.get("pricing_unit") or facts.get("unit"),
+                "per_request": read_first(read_price, facts, "per_request", "lock_price_per_request"),
+                "per_second": read_first(read_price, facts, "per_second", "lock_price_per_second"),
+                "raw": dict(payload),
+            }
         )
 
     @property
