@@ -22,7 +22,6 @@ from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.task import Task, canonical_poll_url, identify, task_id_of
 
 T = TypeVar("T")
-Read = Callable[[Mapping[str, Any]], T]
 
 POLL_TIMEOUT = 30.0  # seconds, as LemonData's guide says
 _ENDS_WITH_ID = re.compile(r"/v1/(tasks|videos/generations)/[^/]+/?$")  # documented status endpoints
@@ -46,7 +45,7 @@ class Call(Generic[T]):
 
     method: str
     url: str
-    read: Read[T]
+    read: Callable[[Mapping[str, Any]], T]
     body: Mapping[str, Any] | None = field(default=None, repr=False)  # it may hold inline media
     params: Mapping[str, str] = field(default_factory=dict)
     fallback_url: str | None = None
