@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
-from tenacity import RetryCallState
+from tenacity import RetryCallState, retry_if_exception
 
 from lemondata_provider.api.calls import Call
 from lemondata_provider.api.errors import ConfigurationError, ConnectionFailedError, LemonDataError
@@ -46,18 +46,18 @@ def retry_options(call: Call[Any]) -> dict[str, Any]:
     """Return the arguments that tell tenacity, sync or async, when to send a call again."""
 
     def wait(state: RetryCallState) -> float:
-        return backoff(state.attempt_number, state.outcome.exception() if state.outcome else None)
+        return backoff(state.attempt_number, _error_of(state))
 
     def stop(state: RetryCallState) -> bool:
         spent = max(state.idle_for, state.seconds_since_start or 0.0)
         return spent + state.upcoming_sleep > RETRY_TIMEOUT
 
-    def retry(state: RetryCallState) -> bool:
-        error = state.outcome.exception() if state.outcome else None
-        return error is not None and is_retryable(call, error)
-
     def before_sleep(state: RetryCallState) -> None:
-        error = state.outcome.exception() if state.outcome else None
-        log.warning("%s; %s again in %.1f s", error, call.method, state.upcoming_sleep)
+        log.warning("%s; %s again in %.1f s", _error_of(state), call.method, state.upcoming_sleep)
 
+    retry = retry_if_exception(lambda error: is_retryable(call, error))
     return {"wait": wait, "stop": stop, "retry": retry, "before_sleep": before_sleep, "reraise": True}
+
+
+def _error_of(state: RetryCallState) -> BaseException | None:
+    return state.outcome.exception() if state.outcome else None
