@@ -35,13 +35,10 @@ class Operation(str, Enum):
 
 
 def _media_url(value: object) -> str:
-    text = parse_text(value)
-    if is_data_url(text):
-        if "," not in text:
-            raise ValueError("must be a whole data: URL, with a comma before its content")
-        return text.strip()
-    text = text.strip()
-    if is_stored(text):
+    text = parse_text(value).strip()
+    if is_data_url(text) and "," not in text:
+        raise ValueError("must be a whole data: URL, with a comma before its content")
+    if is_data_url(text) or is_stored(text):
         return text
     parts = urlsplit(text)
     if parts.scheme not in ("http", "https", "asset") or not parts.netloc:
