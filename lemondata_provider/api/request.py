@@ -46,15 +46,6 @@ def _media_url(value: object) -> str:
     return text
 
 
-def _check_characters(name: str, value: Any) -> None:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        raise InvalidRequestError(
-            f"{name} must be a text of whole characters: half of a surrogate pair is in it"
-        ) from None
-
-
 def _media_urls(value: object) -> list[str]:
     if isinstance(value, (str, bytes)) or not isinstance(value, Sequence) or not value:
         raise ValueError("must be a list of URLs")
@@ -125,12 +116,15 @@ class VideoRequest(BaseModel):
 
     def _check_whole(self) -> None:
         extra = self.extra_params or {}
-        try:
-            json.dumps(extra, allow_nan=False)
-        except ValueError:
-            raise InvalidRequestError("extra_params must be JSON, which has no NaN and no infinity") from None
         for name, value in self.body().items():
-            _check_characters(name if name not in extra else "extra_params", value)
+            shown = "extra_params" if name in extra else name
+            try:
+                json.dumps({name: value}, ensure_ascii=False, allow_nan=False).encode()
+            except UnicodeEncodeError:
+                problem = "must be a text of whole characters: half of a surrogate pair is in it"
+                raise InvalidRequestError(f"{shown} {problem}") from None
+            except ValueError:
+                raise InvalidRequestError(f"{shown} must be JSON, which has no NaN and no infinity") from None
         if not extra and not any(getattr(self, name) for name in ("prompt", *_INPUT_FIELDS)):
             raise InvalidRequestError(f"Neither a prompt nor any input was given: {', '.join(_INPUT_FIELDS)}")
 

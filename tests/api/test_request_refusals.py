@@ -148,6 +148,13 @@ def test_checked_any_fields_are_refused_or_json_serializable(fields: dict[str, A
         assert json.dumps(request.body(), allow_nan=False)
 
 
+def test_kling_elements_and_names_of_extra_params_that_no_json_holds_are_refused() -> None:
+    assert (
+        refusal(kling_elements=[{"x": float("nan")}]) == "kling_elements must be JSON, which has no NaN and no infinity"
+    )
+    assert "half of a surrogate pair" in refusal(extra_params={"x\ud83d": 1})
+
+
 def test_extra_params_with_bad_named_field_is_refused() -> None:
     with pytest.raises(InvalidRequestError, match="seed must be a number, not 'x'"):
         VideoRequest.checked(model="veo3.1", prompt="x", extra_params={"seed": "x"})
