@@ -91,12 +91,12 @@ def same(one: LemonDataError, other: LemonDataError) -> bool:
 
 
 @every_class
-@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
-def test_pickle_every_class_keeps_all_fields(cls: type[LemonDataError], protocol: int) -> None:
-    again = pickle.loads(pickle.dumps(full(cls), protocol))  # noqa: S301 # because it is ours
-    assert same(again, full(cls))
-    assert again.retry_after == 12.5
-    assert again.hints["alternatives"][0]["id"] == "kling-2"
+def test_pickle_every_class_keeps_all_fields(cls: type[LemonDataError]) -> None:
+    for protocol in range(pickle.HIGHEST_PROTOCOL + 1):
+        again = pickle.loads(pickle.dumps(full(cls), protocol))  # noqa: S301 # because it is ours
+        assert same(again, full(cls))
+        assert again.retry_after == 12.5
+        assert again.hints["alternatives"][0]["id"] == "kling-2"
 
 
 @every_class

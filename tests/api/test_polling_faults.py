@@ -179,18 +179,14 @@ class Watch:
             outcome = poll(self.client, self.life.answer(self.now))
             self.now += self.latency
             self.seen.append(outcome)
-            step = (
-                self.wait.on_error(outcome, self.now)
-                if isinstance(outcome, LemonDataError)
-                else self._answered(outcome)
-            )
+            if isinstance(outcome, LemonDataError):
+                step = self.wait.on_error(outcome, self.now)
+            else:
+                step = self.wait.on_task(outcome, self.now)
             if isinstance(step, PollAgain) and step.error and step.error.retry_after:
                 asked = min(step.error.retry_after, MAX_RETRY_AFTER)
                 assert step.delay >= min(asked, self.wait.wait.deadline - self.now)
         return step
-
-    def _answered(self, task: Task) -> PollResult:
-        return self.wait.on_task(task, self.now)
 
     @property
     def latest_end(self) -> float:
