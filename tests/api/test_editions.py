@@ -25,17 +25,12 @@ from lemondata_provider.api.submit_outcome import (
     is_model_unavailable,
     is_refused_for_now,
 )
-from lemondata_provider.api.task import Task, TaskStatus
 from lemondata_provider.api.urls import DEFAULT_BASE_URL
 from tests.api.doubles import KEY
+from tests.api.payloads import read_task
 
 CREATE = calls.submit_video(VideoRequest.checked(model="veo3.1", prompt="a cat"))
 POLL = calls.get_task("/v1/tasks/ldtask_1")
-URL = "https://assets.tokenlab.sh/v.mp4"
-
-
-def read(**answer: Any) -> Task:
-    return Task.read(answer, "ldtask_1", "/v1/tasks/ldtask_1")
 
 
 def refused(status: int, headers: dict[str, str] | None = None, /, **error: Any) -> APIError:
@@ -45,33 +40,10 @@ def refused(status: int, headers: dict[str, str] | None = None, /, **error: Any)
 # --- answers
 
 
-@pytest.mark.parametrize(
-    "place",
-    [
-        {"video_url": URL},
-        {"video": {"url": URL}},
-        {"videos": [{"url": URL}]},
-        {"videos": [{"video_url": URL}]},
-        {"data": [{"url": URL}]},
-        {"content": {"video_url": URL}},
-    ],
-    ids=str,
-)
-def test_videos_url_in_each_documented_place_is_read(place: dict[str, Any]) -> None:
-    assert [video.url for video in read(**place).videos] == [URL]
-
-
 def test_last_frame_url_in_either_place_is_read() -> None:
     frame = "https://assets.tokenlab.sh/last.png"
-    assert read(last_frame_url=frame).result()["last_frame_url"] == frame
-    assert read(content={"last_frame_url": frame}).result()["last_frame_url"] == frame
-
-
-@pytest.mark.parametrize(("word", "status"), [("queued", TaskStatus.PENDING), ("running", TaskStatus.PROCESSING)])
-def test_status_word_of_any_edition_is_known(word: str, status: TaskStatus, caplog: Any) -> None:
-    task = read(status=word)
-    assert (task.status, task.raw_status) == (status, word)
-    assert not caplog.records
+    assert read_task(last_frame_url=frame).result()["last_frame_url"] == frame
+    assert read_task(content={"last_frame_url": frame}).result()["last_frame_url"] == frame
 
 
 # --- errors

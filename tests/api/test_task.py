@@ -16,7 +16,9 @@ from tests.api.payloads import WHEN, WRONG, A, B, read_task
     ("word", "status"),
     [
         ("pending", TaskStatus.PENDING),
+        ("queued", TaskStatus.PENDING),
         ("processing", TaskStatus.PROCESSING),
+        ("running", TaskStatus.PROCESSING),
         ("completed", TaskStatus.COMPLETED),
         ("succeeded", TaskStatus.COMPLETED),
         ("failed", TaskStatus.FAILED),
@@ -30,7 +32,8 @@ def test_status_documented_word_in_any_case_is_known(
     word: str, status: TaskStatus, caplog: pytest.LogCaptureFixture
 ) -> None:
     for written in (word, word.upper(), word.title(), f" {word}\n", word[:2].upper() + word[2:]):
-        assert read_task(status=written).status is status
+        task = read_task(status=written)
+        assert (task.status, task.raw_status) == (status, written.strip())
     assert not caplog.records
 
 
@@ -149,6 +152,9 @@ def test_created_and_updated_two_names_use_the_first_readable(fields: dict[str, 
         ({"videos": [{"url": A}, {"url": B}]}, [A, B]),
         ({"videos": [A, B]}, [A, B]),
         ({"videos": [A, {"url": B}]}, [A, B]),
+        ({"videos": [{"video_url": A}]}, [A]),
+        ({"data": [{"url": A}]}, [A]),
+        ({"content": {"video_url": A}}, [A]),
         ({"videos": A}, [A]),
         ({"videos": {"url": A}}, [A]),
         ({"videos": [A, A, {"url": A}]}, [A]),
