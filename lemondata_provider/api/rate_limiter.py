@@ -76,11 +76,11 @@ class RateLimiter:
         self._exhausted_since: float | None = None  # instant at which the service began to say that nothing is left
         self.set_limit(per_minute, processes)
 
-    def set_limit(self, per_minute: float, processes: int = 1) -> None:
+    def set_limit(self, per_minute: float, processes: int) -> None:
         """Replace the rate limit."""
         self.per_minute = per_minute
         self.processes = processes
-        self.allowed = max(SAFETY_SHARE * per_minute / processes, 1.0)
+        self._allow(per_minute)
 
     def rate(self) -> float:
         """Return the requests per second that external requests leave."""
@@ -102,7 +102,7 @@ class RateLimiter:
         """Adopt the limit of a response; used requests that this process did not send are external."""
         self._advance(now)
         per_minute = min(self.per_minute, limit.limit)
-        self.allowed = max(SAFETY_SHARE * per_minute / self.processes, 1.0)
+        self._allow(per_minute)
         self._headers_valid_until = now + WINDOW
         used = per_minute / self.processes - limit.remaining
         if limit.remaining >= 1:
@@ -144,10 +144,13 @@ class RateLimiter:
         gap = WINDOW / self.allowed
         self._last = max(self._last + gap, now - min(gap, MAX_TIMER_LATENESS))
 
+    def _allow(self, per_minute: float) -> None:
+        self.allowed = max(SAFETY_SHARE * per_minute / self.processes, 1.0)
+
     def _advance(self, now: float) -> None:
         if now > self._headers_valid_until:
             self._headers_valid_until = math.inf
-            self.set_limit(self.per_minute, self.processes)
+            self._allow(self.per_minute)
         while self._sent and self._sent[0] <= now - WINDOW:
             self._sent.popleft()
         while self._external and self._external[0][0] <= now - WINDOW:
