@@ -1,4 +1,4 @@
-"""How a task instance with a paid task ends: what is raised or returned, and that no retry pays again."""
+"""How a task instance goes on with a paid task: it waits, returns or raises, and no retry pays again."""
 
 from __future__ import annotations
 
@@ -11,14 +11,18 @@ from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from lemondata_provider.api.cancellation import NOT_CANCELLED
 from lemondata_provider.api.errors import LemonDataError, OutputMismatchError, TaskFailedError, TaskTimeoutError
-from lemondata_provider.api.polling import STILL_RUNNING
+from lemondata_provider.api.polling import STILL_RUNNING, Failed, PollAgain, PollResult, TaskPoller
+from lemondata_provider.api.submit_facts import SubmitFacts
+from lemondata_provider.api.task import Task
 from lemondata_provider.api.video_body import PAID
 from lemondata_provider.hooks.exceptions import LemonDataFailException, to_airflow_error
 from lemondata_provider.operators.output import NO_FILE, OutputFile, OutputFound, result_of_found
+from lemondata_provider.operators.record import Record
 from lemondata_provider.operators.submit_store import WRITE_TIMEOUT, submit_store_of, write_through_outage
 from lemondata_provider.results.asset_events import fill_events
 from lemondata_provider.results.outputs import Output, push_file, report
 from lemondata_provider.triggers.events import with_video_url
+from lemondata_provider.triggers.task import TaskTrigger
 
 log = logging.getLogger(__name__)
 
@@ -28,11 +32,44 @@ PAID_WITHOUT_RECORD = (
 )
 
 
+def finish(
+    operator: Any, context: Context, record: Record, file: OutputFile | None, poller: TaskPoller, result: PollResult
+) -> dict[str, Any]:
+    """
+    Return the submitted task, or wait for its video, as the user asked.
+
+    :param operator: a ``SubmitVideoOperator``.
+    :param context: Airflow's context.
+    :param record: of the task.
+    :param file: where the video of the request goes, if it is stored.
+    :param poller: of the task.
+    :param result: what followed from the last poll, or from the answer to the submit.
+    """
+    facts = SubmitFacts(record.model, record.operation, record.estimated_cost_usd)
+    last_task = poller.last_task or Task(id=poller.wait.task_id, poll_url=poller.wait.poll_url)
+    submitted = facts.complete(last_task.result())
+    timed_out = isinstance(result, Failed) and isinstance(result.error, TaskTimeoutError)
+    if not operator.wait_for_completion and (timed_out or isinstance(result, PollAgain)):
+        return success(operator, context, submitted)
+    file = file and file.of_record(record)
+    if isinstance(result, PollAgain):
+        operator.show(context, operator.entry)
+        if operator.deferrable:
+            trigger = TaskTrigger.after_poll(poller, operator.cancel_on_kill)
+            output = {"output": file.to_json()} if file else {}
+            kwargs = {"submitted": submitted, **output, "entry": operator.entry_json()}
+            operator.defer(trigger=trigger, method_name="execute_complete", kwargs=kwargs)
+    end = operator.hook.wait(poller, result)
+    if isinstance(end, Failed):
+        raise failure(operator, context, end.error)
+    return completed(operator, context, file, facts.complete(end.task.result()))
+
+
 def failure(operator: Any, context: Context, error: LemonDataError) -> Exception:
     """
     Return the exception to raise for a task that is paid for.
 
-    :param operator: an operator with ``durable``, ``hook``, ``on_timeout`` and ``resubmit_failed``.
+    :param operator: a ``SubmitVideoOperator``.
     :param context: Airflow's context; without a record in its store a retry would pay again.
     :param error: the end of the task, or of the wait for it.
     """
@@ -52,17 +89,22 @@ def failure(operator: Any, context: Context, error: LemonDataError) -> Exception
     return to_airflow_error(error)
 
 
-def store_file(operator: Any, context: Context, file: OutputFile, result: dict[str, Any]) -> dict[str, Any]:
+def completed(operator: Any, context: Context, file: OutputFile | None, result: dict[str, Any]) -> dict[str, Any]:
     """
-    Return the result of a finished task with its file, which is stored now.
+    Return the result of a finished task, with its file if there is to be one: it is stored now.
 
-    :param operator: see :func:`failure`.
+    :param operator: a ``SubmitVideoOperator``.
     :param context: Airflow's context.
-    :param file: where the video goes.
+    :param file: where the video goes, if it is stored.
     :param result: of the task.
     :raises LemonDataError: the video was not stored; the retry that follows stores it at no cost.
     :raises LemonDataFailException: it cannot be stored there, or a retry would pay again.
     """
+    operator.remember_charge(result)  # paid, whatever comes of the file
+    return success(operator, context, _store_file(operator, context, file, result) if file else result)
+
+
+def _store_file(operator: Any, context: Context, file: OutputFile, result: dict[str, Any]) -> dict[str, Any]:
     try:
         stored: dict[str, Any] = operator.remember_result(file.store(result, operator.hook))
         check_file(operator, context, file, stored)
@@ -81,7 +123,7 @@ def found_file(operator: Any, context: Context, file: OutputFile | None, found: 
     """
     Return the result of a submit whose file was there already, so that nothing was submitted.
 
-    :param operator: see :func:`failure`.
+    :param operator: a ``SubmitVideoOperator``.
     :param context: Airflow's context.
     :param file: where the video would have gone.
     :param found: what is there.
@@ -92,7 +134,7 @@ def found_file(operator: Any, context: Context, file: OutputFile | None, found: 
         check_file(operator, context, file, result)
     except LemonDataError as error:
         raise failure(operator, context, error) from None
-    return result
+    return success(operator, context, result)
 
 
 def check_file(operator: Any, context: Context, file: OutputFile | None, result: Mapping[str, Any]) -> None:
@@ -112,12 +154,12 @@ def check_file(operator: Any, context: Context, file: OutputFile | None, result:
 
 def success(operator: Any, context: Context, result: dict[str, Any], timeout: float = WRITE_TIMEOUT) -> dict[str, Any]:
     """
-    Return the result of a task that is paid for, and push the URL of its video.
+    Return the result of a task that is paid for, push the URL of its video, and show it on the page of videos.
 
     Airflow retries a task whose XCom it cannot store. Without a record that retry would pay again, so the result is
     stored here first, through an outage of Airflow's API server too.
 
-    :param operator: an operator with ``durable``, ``do_xcom_push`` and ``sleep``.
+    :param operator: a ``SubmitVideoOperator``.
     :param context: Airflow's context.
     :param result: what the operator returns.
     :param timeout: how long an outage may last, in seconds.
@@ -146,4 +188,5 @@ def success(operator: Any, context: Context, result: dict[str, Any], timeout: fl
     fill_events(operator.outlets, context, result, operator.asset_partition)
     if result["outputs"]:
         log.info("%s", report(result))
-    return result
+    shown: dict[str, Any] = operator.show_result(context, result)
+    return shown

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, ClassVar, Literal
@@ -13,12 +12,10 @@ from airflow.sdk import BaseOperator, Context
 from airflow.sdk.exceptions import AirflowTaskTimeout
 
 from lemondata_provider.api.download import Downloader
-from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskTimeoutError
-from lemondata_provider.api.polling import Failed, PollAgain, PollResult, TaskPoller
+from lemondata_provider.api.errors import InvalidRequestError, LemonDataError
+from lemondata_provider.api.polling import PollAgain
 from lemondata_provider.api.redaction import shield_literal
-from lemondata_provider.api.request import REQUEST_FIELDS
 from lemondata_provider.api.submit_facts import SubmitFacts
-from lemondata_provider.api.task import Task
 from lemondata_provider.hooks.annotations import Integer, Number, Object, Objects, Switch, Text, Texts
 from lemondata_provider.hooks.arguments import choice, connection_id, count, flag, in_seconds
 from lemondata_provider.hooks.exceptions import naming_task, submit_errors_as_airflow_errors, to_airflow_error
@@ -27,14 +24,12 @@ from lemondata_provider.hooks.mixin import LemonDataMixin
 from lemondata_provider.hooks.retry_policy import with_retry_policy
 from lemondata_provider.lineage import LineageMixin
 from lemondata_provider.links import EXTRA_LINKS
-from lemondata_provider.operators.ending import failure, found_file, store_file, success
+from lemondata_provider.operators.ending import completed, failure, finish, found_file
 from lemondata_provider.operators.guards import read_guards
 from lemondata_provider.operators.output import OutputFile, OutputFound
 from lemondata_provider.operators.preparation import prepare
-from lemondata_provider.operators.record import Record
 from lemondata_provider.operators.request_fields import FIELDS, computed_paths
-from lemondata_provider.operators.submission import Submission
-from lemondata_provider.operators.submission_entry import entry_of
+from lemondata_provider.operators.submission_entry import SubmissionEntryMixin
 from lemondata_provider.operators.validation import VALIDATIONS, check_literals
 from lemondata_provider.results.asset_events import checked_partition
 from lemondata_provider.results.expectation import Expectation
@@ -42,12 +37,10 @@ from lemondata_provider.results.outputs import IF_EXISTS, MAX_BYTES
 from lemondata_provider.results.paths import checked_path, target_for
 from lemondata_provider.results.target import Target
 from lemondata_provider.triggers.events import read_event
-from lemondata_provider.triggers.task import TaskTrigger
-from lemondata_provider.videos.entry import VideoEntry, read_transaction
-from lemondata_provider.videos.mixin import EntryMixin
+from lemondata_provider.videos.entry import VideoEntry
 
 
-class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator):
+class SubmitVideoOperator(SubmissionEntryMixin, LineageMixin, LemonDataMixin, BaseOperator):
     """
     Submit a video to LemonData, and wait for it if asked to.
 
@@ -55,11 +48,10 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
     default holds. Inline media (``data:`` URLs) are sent, and shown nowhere. Media fields also take files:
     ``s3://[conn@]bucket/key``, ``gs://``, ``abfs://``, ``file:///path`` or an absolute path.
 
-    Returns a dict with
-    ``task_id``, ``poll_url``, ``status``, ``model``, ``operation``, ``progress``, ``video_url``, ``videos``,
-    ``billing_transaction_id``, ``estimated_cost_usd``, ``created``, ``updated``, ``generation_seconds``,
-    ``output_path``, ``output_uri``, ``outputs``, ``poster_path`` and ``skipped``; an unknown value is ``None``.
-    ``video_url``, ``output_path`` and ``output_uri`` are XComs of their own: the next task takes
+    Returns a dict with ``task_id``, ``poll_url``, ``status``, ``model``, ``operation``, ``progress``, ``video_url``,
+    ``videos``, ``last_frame_url``, ``billing_transaction_id``, ``estimated_cost_usd``, ``created``, ``updated``,
+    ``generation_seconds``, ``output_path``, ``output_uri``, ``outputs``, ``poster_path`` and ``skipped``; an unknown
+    value is ``None``. ``video_url``, ``output_path`` and ``output_uri`` are XComs of their own: the next task takes
     ``video_url=this.output["video_url"]``.
 
     Source: https://docs.lemondata.cc (create-video).
@@ -213,11 +205,9 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
     ) -> None:
         arguments = locals()
         super().__init__(**with_retry_policy(kwargs, retry_policy))
-        for name in REQUEST_FIELDS:  # shielded at once: Airflow stores and shows these attributes
+        for name in FIELDS:  # shielded at once: Airflow stores and shows these attributes
             setattr(self, name, shield_literal(arguments[name]))
-        self.computed = [
-            path for name in FIELDS for path in computed_paths(arguments[name], self.template_ext, (name,))
-        ]
+        self.computed = list(computed_paths({name: arguments[name] for name in FIELDS}, self.template_ext))
         self.blank_as_none = flag("blank_as_none", blank_as_none)
         self.lemondata_conn_id = connection_id("lemondata_conn_id", lemondata_conn_id)
         self.output_path = self.output_template = checked_path("output_path", output_path)
@@ -237,14 +227,9 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
         self.resubmit_failed = flag("resubmit_failed", resubmit_failed)
         self.cancel_on_kill = flag("cancel_on_kill", cancel_on_kill)
         self.on_timeout = choice("on_timeout", on_timeout, ("leave", "cancel"))
-        self.fallback_models = fallback_models
         self.validation = choice("validation", validation, VALIDATIONS)
         check_literals(self)
         self.guards = read_guards(check_live, max_cost_usd, unknown_cost)
-        self._submission: Submission | None = None
-        self._entry: VideoEntry | None = None  # of an earlier stretch
-        self._first_progress: float | None = None
-        self._transaction: str | None = None
         self.is_killed = False
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -264,10 +249,9 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
                     poller, result = submission.submit_or_reattach()
                 if isinstance(result, PollAgain) and self.cancel_on_kill:
                     submission.canceller.raise_if_ended_by_user(submission.record)
-                file = output and output.of_record(submission.record)
-                return self._finish(context, submission.record, file, poller, result)
+                return finish(self, context, submission.record, output, poller, result)
         except OutputFound as found:
-            return self._succeed(context, found_file(self, context, output, found))
+            return found_file(self, context, output, found)
         except AirflowTaskTimeout:
             if error := submission.unrecorded_error():
                 raise to_airflow_error(error) from None
@@ -307,47 +291,10 @@ class SubmitVideoOperator(EntryMixin, LineageMixin, LemonDataMixin, BaseOperator
                 raise failure(self, context, ended)
             result = SubmitFacts.from_result(submitted).complete(end.result or {})
             file = OutputFile.from_json(self, output) if output else OutputFile.of(self, context)
-            return self._end(context, file, result)
-
-    def entry(self) -> VideoEntry:
-        """Return what is known of the video by now."""
-        if self._entry is None:
-            fields = {name: getattr(self, name) for name in REQUEST_FIELDS}
-            self._entry = self.asked_entry(fields)
-        entry = entry_of(self._submission, self._entry) if self._submission else self._entry
-        return replace(entry, first_progress=self._first_progress, billing_transaction=self._transaction)
+            return completed(self, context, file, result)
 
     def on_kill(self) -> None:
         """Cancel the task at LemonData if a user ended the task instance; a drained worker and a retry keep it."""
         self.is_killed = True  # no create begins any more
         if self.cancel_on_kill and (submission := self._submission):
             submission.canceller.cancel_if_ended_by_user(submission.record, self.on_kill_seconds)
-
-    def _finish(
-        self, context: Context, record: Record, file: OutputFile | None, poller: TaskPoller, result: PollResult
-    ) -> dict[str, Any]:
-        """Return the submitted task or wait for its video, as the user asked."""
-        facts = SubmitFacts(record.model, record.operation, record.estimated_cost_usd)
-        last_task = poller.last_task or Task(id=poller.wait.task_id, poll_url=poller.wait.poll_url)
-        submitted = facts.complete(last_task.result())
-        timed_out = isinstance(result, Failed) and isinstance(result.error, TaskTimeoutError)
-        if not self.wait_for_completion and (timed_out or isinstance(result, PollAgain)):
-            return self._succeed(context, submitted)
-        if isinstance(result, PollAgain):
-            self.show(context, self.entry)
-            if self.deferrable:
-                trigger = TaskTrigger.after_poll(poller, self.cancel_on_kill)
-                output = {"output": file.to_json()} if file else {}
-                kwargs = {"submitted": submitted, **output, "entry": self.entry_json()}
-                self.defer(trigger=trigger, method_name="execute_complete", kwargs=kwargs)
-        end = self.hook.wait(poller, result)
-        if isinstance(end, Failed):
-            raise failure(self, context, end.error)
-        return self._end(context, file, facts.complete(end.task.result()))
-
-    def _end(self, context: Context, file: OutputFile | None, result: dict[str, Any]) -> dict[str, Any]:
-        self._transaction = read_transaction(result.get("billing_transaction_id"))  # paid, whatever comes of the file
-        return self._succeed(context, store_file(self, context, file, result) if file else result)
-
-    def _succeed(self, context: Context, result: dict[str, Any]) -> dict[str, Any]:
-        return self.show_result(context, success(self, context, result))
