@@ -192,7 +192,8 @@ def decide_recovery(found: Record | None, wanted: Record, options: Options, clea
         return Recovery.SUBMIT if options.on_unknown_submit == "resubmit" else Recovery.MANUAL
     if found.is_adopted:
         return Recovery.REATTACH
-    changed = sorted(name for name in {*found.fingerprint, *wanted.fingerprint} if _differs(name, found, wanted))
+    old, new = found.fingerprint, wanted.fingerprint
+    changed = sorted(name for name in {*old, *new} if old.get(name) != new.get(name))
     if cleared:
         return Recovery.SUBMIT if changed or options.on_clear == "regenerate" else Recovery.REATTACH
     if changed:
@@ -210,15 +211,6 @@ def should_resubmit(error: LemonDataError | None, cleared: bool, options: Option
     if cleared:
         return isinstance(error, (TaskFailedError, TaskNotFoundError, MissingVideoError))
     return options.resubmit_failed and isinstance(error, TaskFailedError)
-
-
-def is_cleared(found: Record, wanted: Record) -> bool:
-    """Return whether max_tries says that a person cleared the task since; the clear after an adoption is none."""
-    return found.max_tries != wanted.max_tries and not found.is_adopted
-
-
-def _differs(name: str, one: Record, other: Record) -> bool:
-    return one.fingerprint.get(name) != other.fingerprint.get(name)
 
 
 def repair_instructions(task_instance: str) -> str:

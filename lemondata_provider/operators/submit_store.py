@@ -12,7 +12,7 @@ from typing import Any
 from airflow.sdk import Context
 
 from lemondata_provider.api.errors import SubmitUnknownError
-from lemondata_provider.operators.record import ENDED_KEY, HISTORY, HISTORY_KEY, KEY, Ended, Record, is_cleared
+from lemondata_provider.operators.record import ENDED_KEY, HISTORY, HISTORY_KEY, KEY, Ended, Record
 from lemondata_provider.operators.store import Store, store_of
 
 log = logging.getLogger(__name__)
@@ -64,8 +64,10 @@ class SubmitStore:
         return Record.read(self._get(KEY))
 
     def is_cleared(self, found: Record, wanted: Record) -> bool:
-        """Return whether a person cleared the task instance since a record was written."""
-        return is_cleared(found, wanted) or (not found.is_adopted and self._has_ended_with(found))
+        """Return whether a person cleared the task since a record was written; the clear after an adoption is none."""
+        if found.is_adopted:
+            return False
+        return found.max_tries != wanted.max_tries or self._has_ended_with(found)
 
     def find_earlier(self, fingerprint: dict[str, str]) -> Record | None:
         """Return the newest replaced record of the same request: its task is paid for."""
