@@ -67,7 +67,8 @@ class PollAgain:
 
     :param delay: seconds until the next poll.
     :param error: why this poll failed, if it did.
-    :param needs_confirmation: whether this may be an end that another poll has to confirm.
+    :param needs_confirmation: whether this may be an end that another poll has to confirm; the delay is at most
+        ``CONFIRMATION_SECONDS`` then, since a worker may be held for it.
     :param predicted: whether the task is predicted to end by then.
     """
 

@@ -22,7 +22,7 @@ from lemondata_provider.api.errors import (
     TaskNotFoundError,
     TaskTimeoutError,
 )
-from lemondata_provider.api.polling import CONFIRMATION_SECONDS, Failed, PollAgain, PollResult, TaskPoller, TaskWait
+from lemondata_provider.api.polling import Failed, PollAgain, PollResult, TaskPoller, TaskWait
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.retry import retry_options
 from lemondata_provider.api.submit_outcome import (
@@ -171,7 +171,7 @@ class Submission:
         poller = self._poller(self.record)
         result = self.hook.poll(poller)
         while isinstance(result, PollAgain) and result.needs_confirmation:
-            self.sleep(min(result.delay, CONFIRMATION_SECONDS))
+            self.sleep(result.delay)
             result = self.hook.poll(poller)
         error = result.error if isinstance(result, Failed) else None
         if not isinstance(result, PollAgain) and should_resubmit(error, cleared, self.options):

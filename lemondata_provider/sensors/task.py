@@ -12,14 +12,7 @@ from airflow.sdk import BaseSensorOperator, PokeReturnValue
 from airflow.sdk.exceptions import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 
 from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, TaskTimeoutError
-from lemondata_provider.api.polling import (
-    CONFIRMATION_SECONDS,
-    Completed,
-    Failed,
-    PollAgain,
-    TaskPoller,
-    TaskWait,
-)
+from lemondata_provider.api.polling import Completed, Failed, PollAgain, TaskPoller, TaskWait
 from lemondata_provider.api.redaction import shield_literal
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import identify
@@ -137,7 +130,7 @@ class TaskSensor(EntryMixin, LemonDataMixin, BaseSensorOperator):
         poller = self._poking = self._poking or self._poller(deadline=float("inf"))
         result = self.hook.poll(poller)
         while isinstance(result, PollAgain) and result.needs_confirmation:
-            time.sleep(min(result.delay, CONFIRMATION_SECONDS))  # a poke holds a worker, however long its interval is
+            time.sleep(result.delay)
             result = self.hook.poll(poller)
         self._last_error = result.error if isinstance(result, PollAgain) else None
         return not isinstance(result, PollAgain) and PokeReturnValue(is_done=True, xcom_value=self._result(result))
