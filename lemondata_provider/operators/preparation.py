@@ -31,8 +31,8 @@ def prepare(operator: SubmitVideoOperator, context: Context) -> tuple[Submission
     :param context: Airflow's context.
     :raises LemonDataFailException: a field is invalid; nothing was sent.
     """
-    given = checked_requests(operator)
     with submit_errors_as_airflow_errors(None):
+        given = checked_requests(operator)
         named = OutputFile.of(operator, context)
     output = named and named.of_request(given[0])
     requests = with_operations(given)

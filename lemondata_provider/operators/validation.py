@@ -19,7 +19,6 @@ from lemondata_provider.catalog.checks import EXTRA, Findings, check
 from lemondata_provider.catalog.media import is_local
 from lemondata_provider.catalog.operations import infer
 from lemondata_provider.hooks.arguments import is_literal, names_of_models
-from lemondata_provider.hooks.exceptions import to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.settings import ConnectionSettings
 from lemondata_provider.hooks.version_compat import is_from_mapped
@@ -46,14 +45,11 @@ def checked_requests(operator: Any) -> list[VideoRequest]:
     """
     Return the request of an operator, then the same request for each fallback model.
 
-    :raises LemonDataFailException: a field is invalid; nothing was sent.
+    :raises InvalidRequestError: a field is invalid; nothing was sent.
     """
-    try:
-        given = rendered_fields(operator)
-        models = (given["model"], *names_of_models("fallback_models", given.pop("fallback_models")))
-        return [VideoRequest.checked(**{**given, "model": model}) for model in models]
-    except InvalidRequestError as error:
-        raise to_airflow_error(error) from None
+    given = rendered_fields(operator)
+    models = (given["model"], *names_of_models("fallback_models", given.pop("fallback_models")))
+    return [VideoRequest.checked(**{**given, "model": model}) for model in models]
 
 
 def with_operations(requests: list[VideoRequest]) -> list[VideoRequest]:
