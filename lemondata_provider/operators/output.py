@@ -14,7 +14,7 @@ from lemondata_provider.api.errors import OutputError
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.api.submit_facts import SubmitFacts
 from lemondata_provider.api.task import Task, TaskStatus, canonical_poll_url
-from lemondata_provider.hooks.version_compat import is_from_mapped, mapped_source
+from lemondata_provider.hooks.version_compat import mapped_source
 from lemondata_provider.operators.record import Record
 from lemondata_provider.results.asset_events import check_partition_key
 from lemondata_provider.results.keep import ResultKeeper
@@ -177,5 +177,5 @@ def _may_be_one_for_all(operator: Any) -> bool:
     template = operator.output_template
     if not isinstance(template, str) or template.endswith("/") or "map_index" in template:
         return False
-    source = mapped_source(operator) if is_from_mapped(operator) else None
+    source = mapped_source(operator)
     return source is None or "output_path" in source[0]

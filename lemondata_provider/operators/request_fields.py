@@ -79,7 +79,7 @@ def is_blank(value: Any) -> bool:
 
 def _mapped_names(operator: Any) -> set[str]:
     """Return the fields that a mapping gives from the result of another task; a literal None is left out."""
-    source = mapped_source(operator) if is_from_mapped(operator) else None
+    source = mapped_source(operator)
     if source is None:
         return set()
     partial, value = source
