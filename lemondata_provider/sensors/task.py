@@ -163,8 +163,8 @@ class TaskSensor(EntryMixin, LemonDataMixin, BaseSensorOperator):
         known, facts = self._known(), self._facts
         return VideoEntry(
             EntryState.SUBMITTED,
-            video_task=known.get("task_id"),
-            poll_url=known.get("poll_url"),
+            video_task=known["task_id"],
+            poll_url=known["poll_url"],
             conn_id=self.lemondata_conn_id,
             model=facts.model,
             operation=facts.operation,
@@ -185,9 +185,10 @@ class TaskSensor(EntryMixin, LemonDataMixin, BaseSensorOperator):
         )
 
     def _known(self) -> dict[str, Any]:
-        """Return id and poll URL of the task, if poll_url names one."""
-        task = identify(self.poll_url if isinstance(self.poll_url, dict) else {"poll_url": self.poll_url})
-        return dict(zip(("task_id", "poll_url"), task, strict=True)) if task else {}
+        """Return id and poll URL of the task, as far as poll_url names one."""
+        named = self.poll_url if isinstance(self.poll_url, dict) else {"poll_url": self.poll_url}
+        task_id, poll_url = identify(named) or (None, None)
+        return {"task_id": task_id, "poll_url": poll_url}
 
     def _defer(self, poller: TaskPoller) -> NoReturn:
         self.defer(
