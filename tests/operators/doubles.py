@@ -80,10 +80,17 @@ class Hook(LemonDataHook):
 DEFAULTS = Options()
 
 
-def submission_of(service: SubmitService, store: Store, max_tries: int = 2, options: Options = DEFAULTS) -> Submission:
-    record = Record(fingerprint(REQUEST.body()), max_tries, deadline=4e9)
+def submission_of(
+    service: SubmitService,
+    store: Store,
+    max_tries: int = 2,
+    options: Options = DEFAULTS,
+    record: Record | None = None,
+    task_instance: TaskInstanceKey = TASK_INSTANCE,
+) -> Submission:
+    record = record or Record(fingerprint(REQUEST.body()), max_tries, deadline=4e9)
     kept = SubmitStore(store, sleep=lambda _: None)
-    return Submission(Hook(service), [REQUEST], record, options, 5.0, kept, TASK_INSTANCE, sleep=lambda _: None)
+    return Submission(Hook(service), [REQUEST], record, options, 5.0, kept, task_instance, sleep=lambda _: None)
 
 
 def run_try(service: SubmitService, store: Store, max_tries: int, options: Options) -> str:

@@ -20,12 +20,8 @@ from lemondata_provider.api.polling import Failed, PollResult, TaskPoller
 from lemondata_provider.api.request import VideoRequest
 from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.operators.record import KEY, Options, Record
-from lemondata_provider.operators.submission import Submission
-from lemondata_provider.operators.submit_store import SubmitStore
 from tests.operators.doubles import (
-    REQUEST,
     STORED,
-    TASK_INSTANCE,
     Hook,
     Store,
     SubmitService,
@@ -44,10 +40,8 @@ def test_submit_or_reattach_retry_polls_the_paid_task():
 def test_submit_or_reattach_retry_with_changed_request_raises_and_names_the_fields():
     service, store = SubmitService(), Store()
     store.values[KEY] = replace(STORED, fingerprint={"model": "x", "seed": "y"}).to_json()
-    record = replace(STORED, answered=False, task_id=None, poll_url=None)
-    submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, SubmitStore(store), TASK_INSTANCE)
     with pytest.raises(RequestChangedError, match="model, prompt, seed changed") as refused:
-        submission.submit_or_reattach()
+        submission_of(service, store).submit_or_reattach()
     assert refused.value.poll_url == "/v1/tasks/ldtask_0"
     assert service.creates == []
 
@@ -126,8 +120,7 @@ def test_deadline_retry_keeps_it_and_clear_renews_it():
 def test_submit_or_reattach_retry_with_another_model_keeps_the_used_model():
     service, store = SubmitService(), Store()
     store.values[KEY] = replace(STORED, model="seedance-2.0").to_json()
-    record = Record(STORED.fingerprint, 2, 4e9, model="veo3")
-    submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, SubmitStore(store), TASK_INSTANCE)
+    submission = submission_of(service, store, record=Record(STORED.fingerprint, 2, 4e9, model="veo3"))
     submission.submit_or_reattach()
     assert (service.creates, submission.record.model) == ([], "seedance-2.0")
 
@@ -136,12 +129,10 @@ def test_submit_or_reattach_retry_with_another_model_keeps_the_used_model():
 def test_submit_or_reattach_lost_answer_raises_with_store_key_and_commands(later):
     service, store = SubmitService(), Store()
     service.loses = True
-    record = Record(STORED.fingerprint, 2, 4e9)
     task_instance = TaskInstanceKey("clips", "submit", "manual__1", 3)
     for _ in range(1 + later):
-        submission = Submission(Hook(service), [REQUEST], record, Options(), 5.0, SubmitStore(store), task_instance)
         with pytest.raises(SubmitUnknownError) as unknown:
-            submission.submit_or_reattach()
+            submission_of(service, store, task_instance=task_instance).submit_or_reattach()
     assert "'lemondata_submit' under Task instance > Storage" in str(unknown.value)
     lines = str(unknown.value).splitlines()  # each command can be copied as a line
     assert "    airflow lemondata adopt clips submit manual__1 --map-index 3 --lemondata-task-id ID" in lines
@@ -200,10 +191,8 @@ def test_check_refuses_raises_before_a_submit_and_is_not_called_on_a_retry(store
     service, store = SubmitService(), Store()
     if stored:
         store.values[KEY] = stored.to_json()
-    record = Record(STORED.fingerprint, 2, 4e9)
-    submission = Submission(
-        Hook(service), [REQUEST], record, Options(), 5.0, SubmitStore(store), TASK_INSTANCE, check=refuse
-    )
+    submission = submission_of(service, store)
+    submission.check = refuse
     if stored:
         assert submission.submit_or_reattach()[0].wait.task_id == "ldtask_0"
     else:
@@ -272,11 +261,8 @@ def test_submit_or_reattach_clear_with_the_first_request_after_a_refused_one_pay
     service, store = SubmitService(refuses=True), Store()
     store.values[KEY] = STORED.to_json()
     other = replace(STORED, fingerprint={"prompt": "of another request"}, max_tries=5, answered=False, task_id=None)
-    refused = Submission(
-        Hook(service), [REQUEST], other, Options(), 5.0, SubmitStore(store), TASK_INSTANCE, sleep=lambda _: None
-    )
     with pytest.raises(LemonDataError):
-        refused.submit_or_reattach()
+        submission_of(service, store, record=other).submit_or_reattach()
     service.refuses = False
     assert run_try(service, store, 8, Options()) == "finished ldtask_0"
     assert service.creates == []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -60,7 +59,7 @@ def test_submit_answer_lost_counts_an_unknown_submit():
 
 def test_retry_that_finds_its_task_counts_nothing():
     store = Store()
-    store.values[KEY] = replace(STORED).to_json()
+    store.values[KEY] = STORED.to_json()
     assert counted(SubmitService(), store) == []
 
 
