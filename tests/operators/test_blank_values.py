@@ -24,7 +24,23 @@ NOTHINGS = pytest.mark.parametrize(
 )
 
 
+def assert_refused(sandbox: Any, context: Any, fields: dict[str, Any], value: Any, native: bool) -> None:
+    name = next(name for name, given in fields.items() if "{{ x }}" in str(given))
+    op = rendered(operator(**fields), native=native, x=value)
+    with pytest.raises(AirflowFailException, match=rf"^{name}.* rendered to nothing \('") as refused:
+        op.execute(context)
+    assert "blank_as_none=True" in str(refused.value)
+    assert sandbox.ledger.requests() == 0
+
+
 @NOTHINGS
+@pytest.mark.parametrize(
+    "fields", [{"prompt": "{{ x }}"}, {"seed": "{{ x }}"}, {"extra_params": {"camera": [{"pan": "{{ x }}"}]}}], ids=str
+)
+def test_execute_template_rendered_to_nothing_is_refused_by_name(sandbox, context, fields, value, native):
+    assert_refused(sandbox, context, fields, value, native)
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -43,13 +59,8 @@ NOTHINGS = pytest.mark.parametrize(
     ],
     ids=lambda fields: next(iter(fields)),
 )
-def test_execute_template_rendered_to_nothing_is_refused_by_name(sandbox, context, fields, value, native):
-    name = next(name for name, value in fields.items() if "{{ x }}" in str(value))
-    op = rendered(operator(**fields), native=native, x=value)
-    with pytest.raises(AirflowFailException, match=rf"^{name}.* rendered to nothing \('") as refused:
-        op.execute(context)
-    assert "blank_as_none=True" in str(refused.value)
-    assert sandbox.ledger.requests() == 0
+def test_execute_each_field_rendered_to_nothing_is_refused_by_name(sandbox, context, fields):
+    assert_refused(sandbox, context, fields, value=None, native=False)
 
 
 def test_execute_several_blank_fields_are_all_named(sandbox, context):
