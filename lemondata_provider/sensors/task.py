@@ -212,7 +212,6 @@ class TaskSensor(EntryMixin, LemonDataMixin, BaseSensorOperator):
             return to_airflow_error(error)
         timeout = AirflowSensorTimeout(str(error))
         timeout.__cause__ = error  # a failure callback finds its facts
-        timeout.__suppress_context__ = True
         return timeout
 
     @contextmanager
