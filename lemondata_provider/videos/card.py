@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from datetime import datetime, timezone
 from typing import Any
 from urllib.parse import urlencode, urlsplit
 
+from lemondata_provider.api.fields import read_time
 from lemondata_provider.videos.entry import VideoEntry
 from lemondata_provider.videos.progress import Progress
 from lemondata_provider.videos.query import StoredVideo
@@ -38,7 +39,7 @@ def card(
     :param now: Unix seconds. Default: the clock's.
     """
     entry, state = video.entry, video_state(video.entry.state, video.task_state)
-    now = datetime.now(timezone.utc).timestamp() if now is None else now
+    now = time.time() if now is None else now
     return {
         **asdict(video.task_instance),
         "try_number": video.try_number,
@@ -61,12 +62,8 @@ def card(
 
 def iso(at: float | None) -> str | None:
     """Return Unix seconds as text; ``None`` for what is no time."""
-    if at is None:
-        return None
-    try:
-        return datetime.fromtimestamp(at, timezone.utc).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    except (ValueError, OverflowError, OSError):
-        return None
+    instant = read_time(at)
+    return None if instant is None else instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def _repair(entry: VideoEntry, state: VideoState) -> str | None:

@@ -22,13 +22,13 @@ from airflow.models.xcom import XComModel
 from sqlalchemy import ColumnElement, Select, and_, func, literal, not_, or_, select, tuple_
 from sqlalchemy.orm import Session, aliased
 
+from lemondata_provider.api.fields import read_number
 from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.videos.entry import ENTRY_KEY, EntryState, VideoEntry
 from lemondata_provider.videos.progress import PROGRESS_KEY, Progress
-from lemondata_provider.videos.spending import Charge, PaidFields, as_number, read_charges
+from lemondata_provider.videos.spending import Charge, PaidFields, read_charges
 from lemondata_provider.videos.states import WAITING, VideoState
 
-MAX_LIST = 20_000  # characters of a list of earlier videos
 FINISHED = 500  # last videos of all models that are asked for
 MAX_CHOICE = 300  # characters of a name to filter by
 LARGEST = 2**31 - 1  # of an integer column
@@ -142,7 +142,7 @@ def typical_seconds(session: Session, filters: Filters, models: Collection[str])
     )
     durations: defaultdict[str, list[float]] = defaultdict(list)
     for model, text in rows:
-        if (seconds := as_number(text)) is not None and len(durations[model]) < LAST:
+        if (seconds := read_number(text)) is not None and len(durations[model]) < LAST:
             durations[model].append(seconds)
     return {model: median(values) for model, values in durations.items() if values}
 
@@ -152,16 +152,7 @@ def charges(session: Session, filters: Filters) -> Iterator[Charge]:
     columns = (XComModel.dag_id, XComModel.timestamp, *map(_text, PaidFields._fields[2:]))
     statement = _matching(replace(filters, until=None), *columns)
     for row in session.connection().execute(statement):  # loading by the session takes a tenth longer
-        fields = PaidFields._make(row)
-        yield from read_charges(fields, _list(fields.earlier) if fields.earlier else ())
-
-
-def _list(text: str) -> Any:
-    """Read a list that was asked for as text, since few entries have one and reading JSON takes time."""
-    try:
-        return json.loads(text) if len(text) <= MAX_LIST else ()
-    except (ValueError, TypeError, RecursionError):  # a person put something else in its place
-        return ()
+        yield from read_charges(PaidFields._make(row))
 
 
 def _matching(filters: Filters, *columns: Any) -> Select[Any]:

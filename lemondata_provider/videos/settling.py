@@ -12,10 +12,10 @@ from airflow.models.xcom import XComModel
 from sqlalchemy import select, update
 from sqlalchemy.orm import Session
 
+from lemondata_provider.api.fields import read_time
 from lemondata_provider.api.management import UsageRow
 from lemondata_provider.videos.entry import ENTRY_KEY, VideoEntry
 from lemondata_provider.videos.query import Filters, NewSession, unsettled
-from lemondata_provider.videos.spending import as_time
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,7 @@ class OpenVideo:
     @property
     def created(self) -> datetime | None:
         """Return when it was submitted, if that is a time."""
-        return as_time(self.entry.created)
+        return read_time(self.entry.created)
 
 
 def open_videos(session: Session, filters: Filters) -> dict[str, list[OpenVideo]]:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import math
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timezone
-from decimal import Decimal, InvalidOperation
+from datetime import datetime
+from decimal import Decimal
 from enum import Enum
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from lemondata_provider.videos.entry import EntryState
+from lemondata_provider.api.fields import read_price, read_time
+from lemondata_provider.videos.entry import EntryState, Paid, read_paid
 
 SMALLEST = Decimal("1E-8")  # USD
-ABSURD = 10**9  # USD for one video: the XCom was edited
+MAX_LIST = 20_000  # characters of a list of earlier videos
 _TRUE = ("1", "true")  # as SQLite and PostgreSQL write it
 
 
@@ -40,7 +41,7 @@ class Charge(NamedTuple):  # of which there are thousands: a dataclass takes sev
     @property
     def at(self) -> datetime:
         """Return when it was paid for."""
-        return as_time(self.created) or self.written
+        return read_time(self.created) or self.written
 
 
 class PaidFields(NamedTuple):
@@ -145,29 +146,21 @@ def _total(rows: Iterable[Sum]) -> Sum:
     return total
 
 
-def read_charges(row: PaidFields, earlier: Any) -> Iterator[Charge]:
-    """
-    Return what a task instance paid for.
-
-    :param row: its entry.
-    :param earlier: the entry's list of videos that were paid for before, as JSON values.
-    """
+def read_charges(row: PaidFields) -> Iterator[Charge]:
+    """Return what a task instance paid for, by its entry."""
     model = row.model or ""
     if row.video_task and not _is_free(row):
         yield Charge(row.video_task, row.dag_id, model, row.created, row.written, row.estimated_cost, row.settled_cost)
-    for video in earlier if isinstance(earlier, list) else ():
-        if isinstance(video, Mapping) and isinstance(task := video.get("video_task"), str):
-            cost = video.get("cost")
-            yield Charge(task, row.dag_id, model, video.get("at"), row.written, cost if isinstance(cost, str) else None)
+    for paid in _earlier(row.earlier) if row.earlier else ():
+        yield Charge(paid.video_task, row.dag_id, model, paid.at, row.written, paid.cost)
 
 
-def as_number(value: Any) -> float | None:
-    """Return a finite number, or ``None`` if this is none."""
+def _earlier(text: str) -> tuple[Paid, ...]:
+    """Read a list that was asked for as text, since few entries have one and reading JSON takes time."""
     try:
-        number = float(value)
-    except (TypeError, ValueError):
-        return None
-    return number if math.isfinite(number) else None
+        return read_paid(json.loads(text)) if len(text) <= MAX_LIST else ()
+    except (ValueError, RecursionError):  # a person put something else in its place
+        return ()
 
 
 def _is_free(row: PaidFields) -> bool:
@@ -183,21 +176,10 @@ def _merged(one: Charge, other: Charge) -> Charge:
     return payer._replace(estimated=payer.estimated or second.estimated, settled=payer.settled or second.settled)
 
 
-def as_time(value: Any) -> datetime | None:
-    """Return seconds since 1970 as a time, or ``None`` if they are none."""
-    try:
-        return datetime.fromtimestamp(as_number(value) or math.nan, timezone.utc)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
 @lru_cache(maxsize=1000)  # prices are few, videos are many
 def _amount(text: str | None) -> Decimal | None:
-    try:
-        amount = Decimal(text or "none").quantize(SMALLEST)
-        return amount if 0 <= amount < ABSURD else None
-    except InvalidOperation:
-        return None
+    price = read_price(text)
+    return None if price is None else price.quantize(SMALLEST)
 
 
 def _dollars(amount: Decimal) -> str:
