@@ -10,7 +10,7 @@ from airflow.utils.session import create_session
 from lemondata_provider.videos.card import iso
 from lemondata_provider.videos.query import Filters, NewSession, StoredVideo, charges, page
 from lemondata_provider.videos.spending import By, spending
-from lemondata_provider.videos.states import VideoState, video_state
+from lemondata_provider.videos.states import VideoState
 
 PAGE = 100  # videos of one statement
 
@@ -56,7 +56,7 @@ def _row(video: StoredVideo) -> dict[str, Any]:
     entry = video.entry
     return {
         **{name: getattr(video.task_instance, name) for name in ("dag_id", "run_id", "task_id", "map_index")},
-        "state": video_state(entry.state, video.task_state).value,
+        "state": video.state.value,
         "model": entry.model or "",
         "submitted": iso(entry.created) or "",
         "seconds": "" if entry.seconds is None else f"{entry.seconds:g}",

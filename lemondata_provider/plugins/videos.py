@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from typing import Annotated, Any, TypeVar
 
@@ -19,7 +19,7 @@ from lemondata_provider.plugins.storage import media_roots
 from lemondata_provider.videos.card import card
 from lemondata_provider.videos.query import Filters, StoredVideo, charges, choices, count, page, typical_seconds
 from lemondata_provider.videos.spending import By, spending
-from lemondata_provider.videos.states import VideoState, video_state
+from lemondata_provider.videos.states import VideoState
 
 REFUSALS: dict[int | str, dict[str, Any]] = {
     401: {"model": answers.Refusal, "description": "The request has no login."},
@@ -109,12 +109,7 @@ def summary(session: SessionDep, permitted: PermittedDep) -> SafeJSONResponse:
     return SafeJSONResponse({"in_flight": flying, "today": paid.total.to_json()})
 
 
-def _cards(session: Session, permitted: set[str], found: Iterable[StoredVideo]) -> list[dict[str, Any]]:
-    stored = list(found)
-    models = {
-        video.entry.model
-        for video in stored
-        if video.entry.model and video_state(video.entry.state, video.task_state) is VideoState.IN_FLIGHT
-    }
+def _cards(session: Session, permitted: set[str], found: list[StoredVideo]) -> list[dict[str, Any]]:
+    models = {video.entry.model for video in found if video.entry.model and video.state is VideoState.IN_FLIGHT}
     typical = typical_seconds(session, Filters(permitted), models) if models else {}
-    return [card(video, media_roots().why_not, typical) for video in stored]
+    return [card(video, media_roots().why_not, typical) for video in found]

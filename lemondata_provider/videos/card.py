@@ -9,10 +9,9 @@ from typing import Any
 from urllib.parse import urlencode, urlsplit
 
 from lemondata_provider.api.fields import read_time
-from lemondata_provider.videos.entry import VideoEntry
-from lemondata_provider.videos.progress import Progress
+from lemondata_provider.videos.entry import EntryState, VideoEntry
 from lemondata_provider.videos.query import StoredVideo
-from lemondata_provider.videos.states import VideoState, video_state
+from lemondata_provider.videos.states import VideoState
 
 LEFT = (
     "Airflow ended this task instance while its video was in flight: it may be finished, and it is paid for. Clear the "
@@ -22,7 +21,10 @@ LOST = (
     "The answer to the create was lost, so that a video may have been paid for. List its charges with `airflow "
     "lemondata unknown`, then run `airflow lemondata adopt` or `forget`, and clear the task instance."
 )
-SHOWN = ("video_task", "model", "operation", "prompt", "seconds", "duration", "width", "height", "size", "skipped")
+SHOWN = (
+    *("video_task", "model", "operation", "prompt", "request"),
+    *("seconds", "duration", "width", "height", "size", "skipped"),
+)
 
 WhyNot = Callable[["str | None"], "str | None"]
 """Says in a sentence why a recorded file is not streamed, or ``None`` if it is."""
@@ -38,23 +40,22 @@ def card(
     :param typical_seconds: how long videos of a model take, by model.
     :param now: Unix seconds. Default: the clock's.
     """
-    entry, state = video.entry, video_state(video.entry.state, video.task_state)
+    entry = video.entry
     now = time.time() if now is None else now
     return {
         **asdict(video.task_instance),
         "try_number": video.try_number,
         "task_state": video.task_state,
-        "state": state.value,
+        "state": video.state.value,
         **{name: getattr(entry, name) for name in SHOWN},
-        "request": dict(entry.request),
         "error": entry.error and asdict(entry.error),
-        "repair": _repair(entry, state),
+        "repair": _repair(video),
         "created": iso(entry.created),
         "ended": iso(entry.ended),
         "cost": {"estimated": entry.estimated_cost, "settled": entry.settled_cost},
         "media": _media(video, why_not),
         "remote_url": _outside(entry.remote_url),
-        **_outlook(video, state, typical_seconds, now),
+        **_outlook(video, typical_seconds, now),
         "timeline": _timeline(entry),
         "earlier": [{**asdict(paid), "at": iso(paid.at)} for paid in entry.earlier],
     }
@@ -66,10 +67,10 @@ def iso(at: float | None) -> str | None:
     return None if instant is None else instant.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
-def _repair(entry: VideoEntry, state: VideoState) -> str | None:
-    if state is not VideoState.UNKNOWN:
+def _repair(video: StoredVideo) -> str | None:
+    if video.state is not VideoState.UNKNOWN:
         return None
-    return LOST if entry.state.value == state.value else LEFT
+    return LOST if video.entry.state is EntryState.UNKNOWN else LEFT
 
 
 def _timeline(entry: VideoEntry) -> dict[str, str | None]:
@@ -84,7 +85,7 @@ def _timeline(entry: VideoEntry) -> dict[str, str | None]:
 def _media(video: StoredVideo, why_not: WhyNot) -> dict[str, str | None]:
     """Return where the file and its poster are, relative to the application."""
     nothing: dict[str, str | None] = {"video": None, "poster": None, "why_not": None}
-    if video.entry.file is None and video.entry.state.value != VideoState.COMPLETED.value:
+    if video.entry.file is None and video.entry.state is not EntryState.COMPLETED:
         return nothing
     reason, query = why_not(video.entry.file), urlencode(asdict(video.task_instance))
     if reason is not None:
@@ -97,23 +98,19 @@ def _media(video: StoredVideo, why_not: WhyNot) -> dict[str, str | None]:
     }
 
 
-def _outlook(video: StoredVideo, state: VideoState, typical_seconds: Mapping[str, float], now: float) -> dict[str, Any]:
+def _outlook(video: StoredVideo, typical_seconds: Mapping[str, float], now: float) -> dict[str, Any]:
     """Return progress, age and expected rest of a video in flight; the rest is always an estimate."""
     created, progress = video.entry.created, video.progress
-    if state is not VideoState.IN_FLIGHT or created is None:
+    if video.state is not VideoState.IN_FLIGHT or created is None:
         return {"progress": None, "age_seconds": None, "rest_seconds": None}
     age = max(0.0, now - created)
     typical = typical_seconds.get(video.entry.model or "")
     return {
         # An older progress is that of an earlier video of the task instance.
-        "progress": _progress(progress) if progress and progress.at >= created else None,
+        "progress": {**asdict(progress), "at": iso(progress.at)} if progress and progress.at >= created else None,
         "age_seconds": round(age, 1),
         "rest_seconds": None if typical is None else round(max(0.0, typical - age), 1),
     }
-
-
-def _progress(progress: Progress) -> dict[str, Any]:
-    return {"percent": progress.percent, "status": progress.status, "at": iso(progress.at)}
 
 
 def _outside(address: str | None) -> str | None:

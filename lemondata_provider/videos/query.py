@@ -27,7 +27,7 @@ from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.videos.entry import ENTRY_KEY, EntryState, VideoEntry
 from lemondata_provider.videos.progress import PROGRESS_KEY, Progress
 from lemondata_provider.videos.spending import Charge, PaidFields, read_charges
-from lemondata_provider.videos.states import WAITING, VideoState
+from lemondata_provider.videos.states import WAITING, VideoState, video_state
 
 FINISHED = 500  # last videos of all models that are asked for
 MAX_CHOICE = 300  # characters of a name to filter by
@@ -60,6 +60,11 @@ class StoredVideo:
     changed: datetime
     entry: VideoEntry
     progress: Progress | None = None
+
+    @property
+    def state(self) -> VideoState:
+        """Return what a person sees."""
+        return video_state(self.entry.state, self.task_state)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from lemondata_provider.hooks.task_instance import TaskInstanceKey
 from lemondata_provider.videos.entry import EntryState, Paid
 from lemondata_provider.videos.progress import Progress
 from lemondata_provider.videos.query import Filters, charges, choices, count, find, page, typical_seconds
-from lemondata_provider.videos.states import WAITING, VideoState, video_state
+from lemondata_provider.videos.states import WAITING, VideoState
 from tests.videos.database import NOW, minutes
 
 EVERYTHING = Filters()
@@ -108,7 +108,7 @@ def test_filter_by_state_finds_what_video_state_says(session, rows, state):
         rows.add(f"t{number}", task_state, at=minutes(number), state=entry_state)
     found = page(session, Filters(state=state), 100).videos
     everything = page(session, EVERYTHING, 100).videos
-    assert found == [video for video in everything if video_state(video.entry.state, video.task_state) is state]
+    assert found == [video for video in everything if video.state is state]
     assert len(found) == count(session, Filters(state=state)) > 0
 
 
