@@ -49,7 +49,6 @@ class StoredVideo:
     :param task_instance: whose video it is.
     :param try_number: its try.
     :param task_state: its state; ``None`` if it was cleared and is to run again.
-    :param changed: when the entry was written.
     :param entry: what the task instance recorded.
     :param progress: what its trigger recorded last.
     """
@@ -57,7 +56,6 @@ class StoredVideo:
     task_instance: TaskInstanceKey
     try_number: int
     task_state: str | None
-    changed: datetime
     entry: VideoEntry
     progress: Progress | None = None
 
@@ -230,8 +228,8 @@ def _videos(rows: Iterable[Any]) -> Iterator[StoredVideo]:
     for row in rows:
         entry = VideoEntry.from_json(row.value)
         if entry is not None:
-            key, progress = TaskInstanceKey.of(row), Progress.from_json(row.progress)
-            yield StoredVideo(key, row.try_number, row.state, row.timestamp, entry, progress)
+            progress = Progress.from_json(row.progress)
+            yield StoredVideo(TaskInstanceKey.of(row), row.try_number, row.state, entry, progress)
 
 
 def _cursor(row: Any) -> str:

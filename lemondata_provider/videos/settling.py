@@ -24,14 +24,12 @@ class OpenVideo:
     A video that LemonData charged for, and whose entry has no settled cost.
 
     :param key: the primary key of the entry: DAG run, task and map index.
-    :param conn_id: the connection that paid.
     :param transaction: LemonData's id of the charge.
     :param written: when the entry was.
     :param entry: what the task instance recorded.
     """
 
     key: tuple[int, str, int]
-    conn_id: str
     transaction: str
     written: datetime
     entry: VideoEntry
@@ -49,8 +47,7 @@ def open_videos(session: Session, filters: Filters) -> dict[str, list[OpenVideo]
         entry = VideoEntry.from_json(row.value)
         if entry and entry.conn_id and entry.billing_transaction:
             key = (row.dag_run_id, row.task_id, row.map_index)
-            video = OpenVideo(key, entry.conn_id, entry.billing_transaction, row.timestamp, entry)
-            found[entry.conn_id].append(video)
+            found[entry.conn_id].append(OpenVideo(key, entry.billing_transaction, row.timestamp, entry))
     return dict(sorted(found.items()))
 
 

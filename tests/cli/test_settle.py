@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from lemondata_provider.cli.settle import settle
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.videos.query import Filters, page
-from tests.videos.database import NOW, Rows, create_tables, minutes, sqlite
+from tests.videos.database import NOW, Rows, create_tables, minutes, sqlite, written
 
 CONN_ID = "lemondata_default"
 
@@ -54,18 +54,23 @@ def stored(new_session):
         return page(session, Filters()).videos
 
 
+def times(new_session):
+    with new_session() as session:
+        return written(session)
+
+
 def usage_requests(sandbox):
     return sum("/usage" in call.path for call in sandbox.ledger.calls)
 
 
 def test_settle_stores_what_was_charged_and_keeps_time_and_fields_of_the_entry(managed, transaction, new_session, add):
     add("a/r/clip", billing_transaction=transaction, prompt="a cat")
-    (before,) = stored(new_session)
+    before = times(new_session)
     row = {"connection": CONN_ID, "videos_settled": 1, "estimated_usd": "0.70", "settled_usd": "0.60"}
     assert settled(new_session) == [{**row, "still_open": 0, "reason": ""}]
+    assert times(new_session) == before
     (after,) = stored(new_session)
-    assert (after.changed, after.entry.settled_cost) == (before.changed, "0.60")
-    assert (after.entry.prompt, after.entry.estimated_cost) == ("a cat", "0.70")
+    assert (after.entry.settled_cost, after.entry.prompt, after.entry.estimated_cost) == ("0.60", "a cat", "0.70")
 
 
 def test_settle_twice_asks_once_and_settles_once(managed, transaction, new_session, add):

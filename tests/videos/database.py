@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow.models.taskinstance import TaskInstance
 from airflow.models.xcom import XComModel
-from sqlalchemy import Column, Engine, MetaData, Table, create_engine
+from sqlalchemy import Column, Engine, MetaData, Table, create_engine, select
 from sqlalchemy.orm import Session
 from sqlalchemy.pool import StaticPool
 
@@ -88,6 +88,13 @@ class Rows:
 
     def _insert(self, model: Any, **values: Any) -> None:
         self.session.execute(model.__table__.insert().values(**values))
+
+
+def written(session: Session) -> dict[tuple[str, int], datetime]:
+    """Return when the entries were written, by task and map index."""
+    columns = (XComModel.task_id, XComModel.map_index, XComModel.timestamp)
+    rows = session.execute(select(*columns).where(XComModel.key == ENTRY_KEY))
+    return {(row.task_id, row.map_index): row.timestamp for row in rows}
 
 
 def minutes(number: float) -> datetime:

@@ -11,7 +11,6 @@ from lemondata_provider.videos.card import card
 from lemondata_provider.videos.entry import EntryError, EntryState, Paid, VideoEntry
 from lemondata_provider.videos.progress import Progress
 from lemondata_provider.videos.query import StoredVideo
-from tests.videos.database import NOW
 
 CREATED = 1_800_000_000.0
 PLACE = TaskInstanceKey("d", "t & u", "manual__2026/1", 3)
@@ -20,7 +19,7 @@ PLACE = TaskInstanceKey("d", "t & u", "manual__2026/1", 3)
 def show(state: EntryState = EntryState.COMPLETED, task_state: str | None = "success", **fields: Any) -> dict[str, Any]:
     progress = fields.pop("progress", None)
     options = {"why_not": lambda file: None, "typical_seconds": {}, "now": CREATED + 30, **fields.pop("options", {})}
-    stored = StoredVideo(PLACE, 2, task_state, NOW, VideoEntry(state, **fields), progress)
+    stored = StoredVideo(PLACE, 2, task_state, VideoEntry(state, **fields), progress)
     return card(stored, **options)
 
 

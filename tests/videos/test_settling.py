@@ -12,7 +12,7 @@ from lemondata_provider.api.management import UsageRow
 from lemondata_provider.videos.entry import ENTRY_KEY, EntryState, VideoEntry
 from lemondata_provider.videos.query import Filters, page
 from lemondata_provider.videos.settling import charged, open_videos, store_cost
-from tests.videos.database import NOW, minutes
+from tests.videos.database import NOW, minutes, written
 
 COST = Decimal("0.58")
 
@@ -35,21 +35,18 @@ def test_open_videos_have_a_charge_and_no_settled_cost(session, rows):
     rows.add("running", conn_id="c", state=EntryState.SUBMITTED)
     rows.add("edited", stored_value={"state": "completed", "conn_id": "c", "billing_transaction": ["txn"]})
     (video,) = is_open(session)
-    assert (video.conn_id, video.transaction, video.created, video.written) == ("c", "txn_1", NOW, NOW)
+    assert (video.transaction, video.created, video.written, video.entry.conn_id) == ("txn_1", NOW, NOW, "c")
 
 
 def test_store_cost_changes_the_cost_of_one_entry_and_nothing_else(session, rows):
     for name in ("clip", "other"):
         rows.add(name, at=minutes(1), conn_id="c", billing_transaction=f"txn_{name}", prompt="a cat")
     rows.add("clip#3", at=minutes(1), conn_id="c", billing_transaction="txn_3")
-    before = page(session, Filters()).videos
+    before = written(session)
     video = next(video for video in is_open(session) if video.transaction == "txn_clip")
     assert store_cost(session, video, COST)
-    after = page(session, Filters()).videos
-    assert [(video.task_instance, video.changed) for video in before] == [
-        (video.task_instance, video.changed) for video in after
-    ]
-    assert {video.entry.billing_transaction: video.entry.settled_cost for video in after} == {
+    assert written(session) == before
+    assert {each.entry.billing_transaction: each.entry.settled_cost for each in page(session, Filters()).videos} == {
         "txn_clip": "0.58",
         "txn_other": None,
         "txn_3": None,
