@@ -6,14 +6,12 @@ A route takes no path, only a task instance: :mod:`lemondata_provider.plugins.st
 
 import logging
 import re
-from collections.abc import Callable
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Request
 from fastapi.responses import Response, StreamingResponse
 
-from lemondata_provider.api.container import SIGNATURE_BYTES, container_of
-from lemondata_provider.api.media_type import VIDEO_TYPES
+from lemondata_provider.api.media_type import HEAD_BYTES, media_type_of
 from lemondata_provider.plugins.access import readable_entry
 from lemondata_provider.plugins.ranges import select
 from lemondata_provider.plugins.storage import MediaFile, MediaRoots, NotStreamedError, media_roots
@@ -38,38 +36,36 @@ Roots = Annotated[MediaRoots, Depends(media_roots)]
 @router.get("/video")
 def video(request: Request, entry: Entry, roots: Roots) -> Response:
     """Stream the stored video of a task instance."""
-    return _send(request, roots, entry.file, _video_type)
+    return _send(request, roots, entry.file, "video/")
 
 
 @router.head("/poster", include_in_schema=False)
 @router.get("/poster")
 def poster(request: Request, entry: Entry, roots: Roots) -> Response:
     """Send the first picture of the stored video of a task instance."""
-    return _send(request, roots, entry.poster, _picture_type)
+    return _send(request, roots, entry.poster, "image/jpeg")
 
 
-def _send(request: Request, roots: MediaRoots, path: str | None, type_of: Callable[[bytes], str | None]) -> Response:
+def _send(request: Request, roots: MediaRoots, path: str | None, kind: str) -> Response:
     try:
         file = roots.find(path)
-        return _answer(request, file, str(path), type_of)
+        return _answer(request, file, str(path), kind)
     except NotStreamedError as error:
         raise HTTPException(404, str(error)) from None
     except FileNotFoundError:
         raise HTTPException(404, "The file is gone: it was moved or deleted.") from None
-    except HTTPException:  # of _answer
-        raise
     except Exception as error:  # noqa: BLE001 # a store's client may raise anything, and its words may hold a signed link
         log.error("%s cannot be read: %s", path, type(error).__name__)
         detail = f"The store of this file cannot be read ({type(error).__name__})."
         raise HTTPException(502, detail) from None
 
 
-def _answer(request: Request, file: MediaFile, path: str, type_of: Callable[[bytes], str | None]) -> Response:
+def _answer(request: Request, file: MediaFile, path: str, kind: str) -> Response:
+    """Answer with a file whose own bytes are of a kind, such as ``video/``: only what is known to be of it is sent."""
     version = file.version()
-    head = b"".join(file.pieces(0, min(SIGNATURE_BYTES, version.size)))
-    media_type = type_of(head)
-    if media_type is None:
-        raise HTTPException(404, "The file is no video or picture that this page shows.")
+    media_type = media_type_of(b"".join(file.pieces(0, min(HEAD_BYTES, version.size))))
+    if media_type is None or not media_type.startswith(kind):
+        raise NotStreamedError("The file is no video or picture that this page shows.")
     selection = select(request.headers, version)
     name = re.sub(r"[^\w.-]", "_", path.rpartition("/")[2], flags=re.ASCII)
     headers = {**HEADERS, "ETag": version.etag, "Content-Disposition": f'inline; filename="{name}"'}
@@ -84,12 +80,3 @@ def _answer(request: Request, file: MediaFile, path: str, type_of: Callable[[byt
         return Response(status_code=selection.status, headers=headers, media_type=media_type)
     pieces = file.pieces(selection.start, selection.end)
     return StreamingResponse(pieces, status_code=selection.status, headers=headers, media_type=media_type)
-
-
-def _video_type(head: bytes) -> str | None:
-    """Return the media type of a video; only what is known to be one is sent."""
-    return VIDEO_TYPES.get(container_of(head) or "")
-
-
-def _picture_type(head: bytes) -> str | None:
-    return "image/jpeg" if head.startswith(b"\xff\xd8\xff") else None
