@@ -18,7 +18,6 @@ from lemondata_provider.plugins import media, videos
 from lemondata_provider.plugins.query_string import refuse_nul
 
 STATIC = Path(__file__).parent / "static"
-ROUTERS = (videos.router, media.router)
 
 
 class PageFiles(StaticFiles):
@@ -49,14 +48,13 @@ def build(auth_manager: Any = None) -> FastAPI:
     # Airflow's dependencies look for it in the application that serves the request, which is this one.
     app.state.auth_manager = auth_manager or get_auth_manager()
     app.add_exception_handler(RequestValidationError, _refuse)
-    for router in ROUTERS:
+    for router in (videos.router, media.router):
         app.include_router(router)
     app.mount(f"/static/{__version__}", PageFiles(directory=STATIC))
     return app
 
 
-def _refuse(request: Request, error: Exception) -> JSONResponse:
+def _refuse(request: Request, error: Any) -> JSONResponse:
     """Say in one sentence what is wrong with a request."""
-    problems = error.errors() if isinstance(error, RequestValidationError) else []
-    said = [f"{problem['loc'][-1]}: {problem['msg'].removeprefix('Value error, ')}" for problem in problems]
+    said = [f"{problem['loc'][-1]}: {problem['msg'].removeprefix('Value error, ')}" for problem in error.errors()]
     return JSONResponse({"detail": "; ".join(said) + "."}, status_code=422)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
+from functools import partial
 from typing import Annotated
 from urllib.parse import unquote
 
 from fastapi import HTTPException, Query, Request
 from pydantic import BaseModel, BeforeValidator, Field
 
+from lemondata_provider.videos.query import LARGEST
 from lemondata_provider.videos.states import VideoState
 
 MOST = 100  # videos of one answer
-LARGEST = 2**31 - 1  # in a column of Airflow's tables
 
 
 def refuse_nul(request: Request) -> None:
@@ -25,8 +26,10 @@ def refuse_nul(request: Request) -> None:
         raise HTTPException(422, "The query string holds a NUL character.")
 
 
-def _instant(text: str, days: int) -> datetime:
+def _instant(text: str | None, days: int) -> datetime | None:
     """Return the instant that a text names; of a day its beginning, or that of the day so many days later."""
+    if not text:
+        return None
     try:
         # A plus sign that is not encoded arrives as a space, and Python 3.10 knows no Z.
         at = datetime.fromisoformat(text.strip().replace(" ", "+").replace("Z", "+00:00"))
@@ -36,19 +39,15 @@ def _instant(text: str, days: int) -> datetime:
         raise ValueError("write a date or time like 2026-01-31 or 2026-01-31T12:00:00Z") from None
 
 
-def _since(value: str | None) -> datetime | None:
-    return _instant(value, 0) if value else None
-
-
-def _until(value: str | None) -> datetime | None:
-    return _instant(value, 1) if value else None
-
-
 Since = Annotated[
-    datetime | None, BeforeValidator(_since), Query(description="That instant or later, or a day; without zone: UTC.")
+    datetime | None,
+    BeforeValidator(partial(_instant, days=0)),
+    Query(description="That instant or later, or a day; without zone: UTC."),
 ]
 Until = Annotated[
-    datetime | None, BeforeValidator(_until), Query(description="Before that instant, or a day and no later.")
+    datetime | None,
+    BeforeValidator(partial(_instant, days=1)),
+    Query(description="Before that instant, or a day and no later."),
 ]
 MapIndex = Annotated[int, Query(ge=-1, le=LARGEST, description="-1 for a task that is not mapped.")]
 

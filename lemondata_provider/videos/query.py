@@ -31,7 +31,7 @@ from lemondata_provider.videos.states import WAITING, VideoState, video_state
 
 FINISHED = 500  # last videos of all models that are asked for
 MAX_CHOICE = 300  # characters of a name to filter by
-LARGEST = 2**31 - 1  # of an integer column
+LARGEST = 2**31 - 1  # in an integer column
 LAST = 20  # videos of a model that its typical duration is taken from
 
 NewSession = Callable[[], AbstractContextManager[Session]]
