@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -23,18 +24,7 @@ STATIC = Path(plugin.__file__).parent / "static"
 ENTRIES = {entry["name"]: entry for entry in entries()}
 GLOBALS_OF_BROWSERS = {
     *("AnimationEvent", "Audio", "Blob", "Comment", "Document", "Element", "Event", "File", "History", "Image"),
-    *(
-        "Location",
-        "MediaSource",
-        "Node",
-        "Notification",
-        "Option",
-        "Range",
-        "Request",
-        "Response",
-        "Screen",
-        "Selection",
-    ),
+    *("Location", "MediaSource", "Node", "Notification", "Option", "Range", "Request", "Response", "Screen"),
     *("Selection", "Storage", "Text", "TextTrack", "TimeRanges", "Touch", "VideoFrame", "VideoDecoder", "Worker"),
 }
 HEAVY = ("fastapi", "starlette", "airflow.models.xcom", "airflow.api_fastapi", "pydantic", "httpx", "tenacity")
@@ -42,8 +32,6 @@ HEAVY = ("fastapi", "starlette", "airflow.models.xcom", "airflow.api_fastapi", "
 
 def fresh(code: str, **environment: str) -> Any:
     """Run code in a new process; its last line is JSON."""
-    import os  # noqa: PLC0415 # for the environment of the process only
-
     command = [sys.executable, "-c", code]
     process = subprocess.run(
         command, capture_output=True, text=True, check=True, env={**os.environ, **environment}, timeout=120

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import json
 from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 from pydantic import TypeAdapter
 
+from lemondata_provider import __version__
 from lemondata_provider.plugins import answers
 from lemondata_provider.plugins.app import build
 from lemondata_provider.videos.entry import EntryError, EntryState, Paid
@@ -171,16 +173,12 @@ def test_summary_is_of_today_and_spend_of_the_time_that_is_asked_for(client, row
 
 @pytest.mark.parametrize("broken", ['"\ud800"', "NaN", "Infinity"])
 def test_page_with_a_value_that_is_no_json_shows_the_others(client, rows, broken):
-    import json  # noqa: PLC0415 # to make what a careless client may have stored
-
     rows.add("fine")
     rows.add("broken", stored_value={"state": "completed", "request": {"x": json.loads(broken)}, "width": 5})
     assert sorted(names(get(client, "/api/videos"))) == ["broken", "fine"]
 
 
 def test_static_files_are_asked_for_again_and_hold_their_type(client):
-    from lemondata_provider import __version__  # noqa: PLC0415 # beside its only use
-
     response = client.get(f"/static/{__version__}/videos.js")
     assert response.status_code == client.head(f"/static/{__version__}/videos.js").status_code == 200
     assert "javascript" in response.headers["Content-Type"]

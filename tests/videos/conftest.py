@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 
 import pytest
 from sqlalchemy.orm import Session
@@ -12,15 +13,14 @@ from tests.videos.database import Rows, create_tables, postgres, sqlite
 @pytest.fixture(params=["sqlite", pytest.param("postgres", marks=pytest.mark.distributed)])
 def session(request: pytest.FixtureRequest) -> Iterator[Session]:
     """A session on an empty database."""
-    made = {"sqlite": sqlite, "postgres": postgres}[request.param]()
-    try:
-        engine = made.__enter__()
-    except ServerMissingError as error:
-        pytest.skip(str(error))  # it says which server or client is missing, and what brings it
-    create_tables(engine)
-    with Session(engine) as opened:
-        yield opened
-    made.__exit__(None, None, None)
+    database = {"sqlite": sqlite, "postgres": postgres}[request.param]
+    with ExitStack() as stack:
+        try:
+            engine = stack.enter_context(database())
+        except ServerMissingError as error:
+            pytest.skip(str(error))  # it says which server or client is missing, and what brings it
+        create_tables(engine)
+        yield stack.enter_context(Session(engine))
 
 
 @pytest.fixture
