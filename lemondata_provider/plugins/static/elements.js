@@ -7,15 +7,11 @@ export function element(name, attributes = {}, ...children) {
   return fill(document.createElement(name), attributes, children);
 }
 
-/** Make an SVG element in the same way. */
-export function drawing(name, attributes = {}, ...children) {
-  return fill(document.createElementNS(SVG, name), attributes, children);
-}
-
 /** Return a picture of 24 by 24 units that consists of one path; it says nothing to a screen reader. */
 export function icon(path) {
   const attributes = { viewBox: "0 0 24 24", class: "icon", "aria-hidden": "true", focusable: "false" };
-  return drawing("svg", attributes, drawing("path", { d: path }));
+  const line = fill(document.createElementNS(SVG, "path"), { d: path }, []);
+  return fill(document.createElementNS(SVG, "svg"), attributes, [line]);
 }
 
 /** Return the parts of one of our own sentences, in which `…` stands for code. */

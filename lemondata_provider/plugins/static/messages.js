@@ -17,8 +17,8 @@ export function errorBox(error, retry) {
 }
 
 /** Return a quiet text for where nothing is. */
-export function emptyBox(text, ...more) {
-  return element("div", { class: "message" }, element("p", {}, text), ...more);
+export function emptyBox(text) {
+  return element("div", { class: "message" }, element("p", {}, text));
 }
 
 /** Return as many empty cards as are expected, so that nothing jumps when the real ones come. */

@@ -31,14 +31,14 @@ export class ProgressBar {
     const since = (performance.now() - this.received) / 1000;
     const age = this.video.age_seconds === null ? null : this.video.age_seconds + since;
     const rest = this.video.rest_seconds === null ? null : Math.max(0, this.video.rest_seconds - since);
-    const { value, text } = share(this.video.progress?.percent ?? null, age, rest);
+    const percent = this.video.progress?.percent ?? null;
+    const { value, text } = share(percent, age, rest);
     this.status.textContent = this.video.progress?.status || "submitted";
     this.percent.textContent = text;
     this.bar.toggleAttribute("data-unknown", value === null);
     if (value === null) this.bar.removeAttribute("value");
     else this.bar.value = value;
-    const known = this.video.progress?.percent != null; // then the bar says more than the median
-    const times = [age !== null && `${clock(age)} so far`, ahead(rest, known)];
+    const times = [age !== null && `${clock(age)} so far`, ahead(rest, percent !== null)];
     this.times.textContent = times.filter(Boolean).join(" · ");
   }
 }
@@ -53,5 +53,5 @@ function share(percent, age, rest) {
 function ahead(rest, percentKnown) {
   if (rest === null) return "";
   if (rest > 0) return `usually about ${clock(rest)} more`;
-  return percentKnown ? "" : "longer than usual";
+  return percentKnown ? "" : "longer than usual"; // the bar says more than the median
 }

@@ -62,12 +62,12 @@ export class Spending {
   async _load() {
     this.request?.abort();
     this.request = new AbortController();
-    const { since = startOfDay(day(Date.now(), 1 - DAYS)), until } = withoutEmpty(this.filters.parameters());
-    const from = new URLSearchParams(this.filters.query()).has("since");
-    this.period.textContent = `${from || until ? "In the chosen time" : `In the last ${DAYS} days`}, all DAGs that you may see`;
+    const { since, until } = this.filters.parameters();
+    const from = since || startOfDay(day(Date.now(), 1 - DAYS));
+    this.period.textContent = `${since || until ? "In the chosen time" : `In the last ${DAYS} days`}, all DAGs that you may see`;
     try {
-      const answer = await get("spend", { by: this.kind, since, until }, this.request.signal);
-      this.content.replaceChildren(...drawn(answer, [since, until ?? new Date().toISOString()]));
+      const answer = await get("spend", { by: this.kind, since: from, until }, this.request.signal);
+      this.content.replaceChildren(...drawn(answer, [from, until || new Date().toISOString()]));
     } catch (error) {
       if (error.name !== "AbortError") this.content.replaceChildren(errorBox(error, () => this._load()));
     }
@@ -170,8 +170,4 @@ function sum(row) {
 
 function mark(kind) {
   return element("span", { class: `mark ${kind}` });
-}
-
-function withoutEmpty(values) {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value));
 }

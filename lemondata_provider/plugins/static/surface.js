@@ -5,18 +5,16 @@ const STYLES = new URL("page.css", import.meta.url).href;
 /**
  * Show a part of the page below a host element, once its styles are there.
  *
- * `build(root)` returns an object with `close`; the returned function closes it. `ready` gets the object.
+ * `build(root)` returns an object with `close`; the returned function closes it.
  */
-export function showIn(host, build, ready) {
+export function showIn(host, build) {
   const root = host.shadowRoot ?? host.attachShadow({ mode: "open" });
   const styles = document.createElement("link");
   Object.assign(styles, { rel: "stylesheet", href: STYLES });
   host.lang = "en";
   let [part, closed] = [null, false];
   const show = () => {
-    if (closed || part) return;
-    part = build(root);
-    ready(part);
+    if (!closed) part ??= build(root);
   };
   styles.onload = styles.onerror = show; // without styles it can still be read
   root.replaceChildren(styles);

@@ -69,7 +69,7 @@ export class Tab {
 }
 
 function details(video) {
-  const request = Object.entries(video.request ?? {}).map(([name, value]) => [name, plain(value)]);
+  const request = Object.entries(video.request).map(([name, value]) => [name, plain(value)]);
   return [
     section("Timeline", timeline(video)),
     section(

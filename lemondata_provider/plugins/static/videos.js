@@ -23,8 +23,7 @@ function component(Part) {
     useEffect(() => {
       const place = { dagId, runId, taskId, mapIndex, pathname, search, pagePath: PAGE_PATH };
       const go = (...to) => router.current(...to);
-      const ready = (made) => (part.current = made);
-      return showIn(host.current, (root) => new Part(root, { ...place, navigate: go }), ready);
+      return showIn(host.current, (root) => (part.current = new Part(root, { ...place, navigate: go })));
     }, [dagId, runId, taskId, mapIndex]);
     useEffect(() => part.current?.show?.(search), [search]);
     return createElement("div", { ref: host, style: { minHeight: 0 } });
