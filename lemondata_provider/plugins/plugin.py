@@ -7,7 +7,6 @@ is imported by the first request.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -41,8 +40,7 @@ class LazyApp:
             from lemondata_provider.plugins.app import build  # noqa: PLC0415 # a second of imports
 
             self._app = build()
-        served: Callable[..., Awaitable[None]] = self._app
-        await served(scope, receive, send)
+        await self._app(scope, receive, send)
 
 
 def entries() -> list[dict[str, Any]]:

@@ -155,6 +155,7 @@ class Place:
         return below and (file.protocol, file.conn_id) == (self.protocol, self.conn_id)
 
 
+@dataclass(frozen=True)
 class MediaRoots:
     """
     The folders that may be read.
@@ -163,9 +164,8 @@ class MediaRoots:
     :param problem: why there is none, for the person who set them.
     """
 
-    def __init__(self, roots: tuple[Place, ...] = (), problem: str = NO_ROOTS) -> None:
-        self._roots = roots
-        self._problem = problem
+    roots: tuple[Place, ...] = ()
+    problem: str = NO_ROOTS
 
     @classmethod
     @lru_cache(maxsize=4)  # a broken value is logged once
@@ -212,13 +212,13 @@ class MediaRoots:
     def _allowed(self, path: str | None) -> Place:
         if not path:
             raise NotStreamedError(NO_FILE)
-        if not self._roots:
-            raise NotStreamedError(self._problem)
+        if not self.roots:
+            raise NotStreamedError(self.problem)
         try:
             place = Place.of(path)
         except (InvalidRequestError, ValueError):
             raise NotStreamedError("The recorded path is no path of a stored video.") from None
-        if not any(root.holds(place) for root in self._roots):
+        if not any(root.holds(place) for root in self.roots):
             raise NotStreamedError(
                 f"The file is in no folder of {SETTING}, or names another connection than that folder's: "
                 "an administrator can add it there."
