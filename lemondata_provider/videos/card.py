@@ -6,9 +6,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from lemondata_provider.api.fields import read_time
+from lemondata_provider.api.signed_links import unsigned
 from lemondata_provider.videos.entry import EntryState, VideoEntry
 from lemondata_provider.videos.query import StoredVideo
 from lemondata_provider.videos.states import VideoState
@@ -54,7 +55,7 @@ def card(
         "ended": iso(entry.ended),
         "cost": {"estimated": entry.estimated_cost, "settled": entry.settled_cost},
         "media": _media(video, why_not),
-        "remote_url": _outside(entry.remote_url),
+        "remote_url": unsigned(entry.remote_url) or None,  # a person may have edited it
         **_outlook(video, typical_seconds, now),
         "timeline": _timeline(entry),
         "earlier": [{**asdict(paid), "at": iso(paid.at)} for paid in entry.earlier],
@@ -111,11 +112,3 @@ def _outlook(video: StoredVideo, typical_seconds: Mapping[str, float], now: floa
         "age_seconds": round(age, 1),
         "rest_seconds": None if typical is None else round(max(0.0, typical - age), 1),
     }
-
-
-def _outside(address: str | None) -> str | None:
-    """Return an address if it is one of the web; a person may have edited it."""
-    try:
-        return address if address and urlsplit(address).scheme in ("https", "http") else None
-    except ValueError:
-        return None
