@@ -15,7 +15,7 @@ from lemondata_provider.cli.hook import CommandLineHook
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.videos.query import Filters, NewSession
 from lemondata_provider.videos.settling import OpenVideo, charged, open_videos, store_costs
-from lemondata_provider.videos.spending import Charge, Sum
+from lemondata_provider.videos.spending import Sum
 
 WINDOW = timedelta(minutes=10)  # between the clocks of a worker and of LemonData
 EARLIEST = timedelta(days=7)  # before the first entry, if its submit has no time
@@ -64,9 +64,8 @@ def _row(
 ) -> dict[str, Any]:
     estimated, charged_for = Sum(), Sum()
     for video, cost in settled:
-        charge = Charge("", "", "", None, video.written, video.entry.estimated_cost)
-        estimated.add(charge)
-        charged_for.add(charge._replace(settled=f"{cost:f}"))
+        estimated.add(video.entry.estimated_cost, None)
+        charged_for.add(None, f"{cost:f}")
     return {
         "connection": conn_id,
         "videos_settled": len(settled),

@@ -79,14 +79,14 @@ class Sum:
     estimated: Decimal = Decimal(0)
     settled: Decimal = Decimal(0)
 
-    def add(self, charge: Charge) -> None:
+    def add(self, estimated: str | None, settled: str | None) -> None:
         """Add one more video."""
         self.videos += 1
-        settled = _amount(charge.settled)
-        if settled is not None:
-            self.settled += settled
+        charged = _amount(settled)
+        if charged is not None:
+            self.settled += charged
         else:
-            self.estimated += _amount(charge.estimated) or 0
+            self.estimated += _amount(estimated) or 0
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, with at least two decimals of each amount."""
@@ -133,7 +133,7 @@ def spending(
     key_of = _KEYS[by]
     for charge in videos.values():
         if (since is None or charge.at >= since) and (until is None or charge.at < until):
-            rows[key_of(charge)].add(charge)
+            rows[key_of(charge)].add(charge.estimated, charge.settled)
     return Spending(by, dict(sorted(rows.items())), _total(rows.values()))
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any
@@ -95,8 +94,3 @@ def test_read_charges_takes_what_was_charged_only(fields, paid):
 def test_read_charges_without_a_time_takes_that_of_the_row(created):
     (found,) = read_charges(PAID._replace(created=created))
     assert found.at == NOW
-
-
-@pytest.mark.parametrize("earlier", ["x", 5, {}, [5], [{}], [{"video_task": 5}], [None]])
-def test_read_charges_of_an_edited_list_takes_the_video_itself(earlier):
-    assert [found.video_task for found in read_charges(PAID._replace(earlier=json.dumps(earlier)))] == ["ldtask_1"]
