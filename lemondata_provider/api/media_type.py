@@ -5,7 +5,7 @@ from __future__ import annotations
 from lemondata_provider.api.container import SIGNATURE_BYTES, container_of
 
 HEAD_BYTES = SIGNATURE_BYTES  # enough to recognize every type
-VIDEO_TYPES = {"mp4": "video/mp4", "mov": "video/quicktime", "webm": "video/webm", "matroska": "video/x-matroska"}
+_VIDEOS = {"mp4": "video/mp4", "mov": "video/quicktime", "webm": "video/webm", "matroska": "video/x-matroska"}
 _BEGINNINGS = (
     (b"\x89PNG\r\n\x1a\n", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -26,7 +26,7 @@ def media_type_of(head: bytes) -> str | None:
     :param head: at least :data:`HEAD_BYTES`, if the file has as many.
     """
     if container := container_of(head):
-        return VIDEO_TYPES[container]
+        return _VIDEOS[container]
     if head[:4] == b"RIFF":
         return _RIFF.get(head[8:12])
     if head[4:8] == b"ftyp" and head[8:12] in _SOUND_BRANDS:
