@@ -137,6 +137,14 @@ def test_contributing_names_only_existing_paths() -> None:
     ] == []
 
 
+def test_contributing_map_names_every_part_of_the_package() -> None:
+    named = words(between("CONTRIBUTING.md", "## Map", "`tests/` mirrors"))
+    package = ROOT / "lemondata_provider"
+    parts = {f"lemondata_provider/{path.parent.name}/" for path in package.glob("[a-z]*/__init__.py")}
+    parts |= {f"lemondata_provider/{path.name}" for path in package.glob("[a-z]*.py")}
+    assert parts - set(named) == {"lemondata_provider/get_provider_info.py"}  # Airflow's name for it
+
+
 def test_contributing_glossary_has_at_most_twenty_words() -> None:
     glossary = rows(between("CONTRIBUTING.md", "## Glossary", "## Where to add"))
     assert 0 < len(glossary) <= 20
