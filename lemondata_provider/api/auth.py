@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 
 from lemondata_provider.api.errors import ConfigurationError
+from lemondata_provider.api.redaction import inside
 from lemondata_provider.api.storable import clean_text
 from lemondata_provider.api.urls import BaseUrl
 
@@ -38,9 +39,7 @@ def hide_key(value: Any, api_key: str) -> Any:
     if isinstance(value, str):
         text = clean_text(value)
         return text.replace(api_key, "***") if len(api_key) >= MIN_KEY_LENGTH else text
-    if isinstance(value, dict):
-        return {hide_key(name, api_key): hide_key(item, api_key) for name, item in value.items()}
-    return [hide_key(item, api_key) for item in value] if isinstance(value, list) else value
+    return inside(value, lambda item: hide_key(item, api_key))
 
 
 class OriginBoundAuth(httpx.Auth):

@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 from lemondata_provider.api.errors import LemonDataError, SubmitUnknownError
 from lemondata_provider.api.management import UsageRow
+from lemondata_provider.api.prices import plain
 from lemondata_provider.cli.hook import CommandLineHook
 from lemondata_provider.cli.table import table
 from lemondata_provider.hooks.version_compat import task_state_table
@@ -104,7 +105,7 @@ def _rows(submit: UnknownSubmit, usage: Iterable[UsageRow]) -> list[dict[str, st
             **known,
             "request id": row.request_id or "",
             "charged": f"{row.created_at:%Y-%m-%d %H:%M:%S}" if row.created_at else "",
-            "usd": "" if row.cost_usd is None else f"{row.cost_usd:f}",
+            "usd": "" if row.cost_usd is None else plain(row.cost_usd),
         }
         for row in could_be or [UsageRow()]
     ]

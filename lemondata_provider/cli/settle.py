@@ -11,11 +11,12 @@ from typing import Any
 from airflow.utils.session import create_session
 
 from lemondata_provider.api.errors import LemonDataError
+from lemondata_provider.api.fields import read_price
 from lemondata_provider.cli.hook import CommandLineHook
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.videos.query import Filters, NewSession
 from lemondata_provider.videos.settling import OpenVideo, charged, open_videos, store_costs
-from lemondata_provider.videos.spending import Sum
+from lemondata_provider.videos.spending import dollars
 
 WINDOW = timedelta(minutes=10)  # between the clocks of a worker and of LemonData
 EARLIEST = timedelta(days=7)  # before the first entry, if its submit has no time
@@ -62,15 +63,13 @@ def _since(videos: Sequence[OpenVideo]) -> datetime:
 def _row(
     conn_id: str, settled: Sequence[tuple[OpenVideo, Decimal]], still_open: int, reason: str = ""
 ) -> dict[str, Any]:
-    estimated, charged_for = Sum(), Sum()
-    for video, cost in settled:
-        estimated.add(video.entry.estimated_cost, None)
-        charged_for.add(None, f"{cost:f}")
+    estimated = sum((read_price(video.entry.estimated_cost) or Decimal(0) for video, _ in settled), Decimal(0))
+    charged_for = sum((cost for _, cost in settled), Decimal(0))
     return {
         "connection": conn_id,
         "videos_settled": len(settled),
-        "estimated_usd": estimated.to_json()["estimated"],
-        "settled_usd": charged_for.to_json()["settled"],
+        "estimated_usd": dollars(estimated),
+        "settled_usd": dollars(charged_for),
         "still_open": still_open,
         "reason": reason,
     }

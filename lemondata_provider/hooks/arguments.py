@@ -83,6 +83,15 @@ def names_of_models(name: str, value: Any) -> list[str]:
     return list(value)
 
 
+def identified_task(poll_url: Any) -> tuple[str, str] | None:
+    """
+    Return id and poll URL of a task, or ``None`` if there are none.
+
+    :param poll_url: a poll URL, or the result of a submit.
+    """
+    return identify(poll_url if isinstance(poll_url, dict) else {"poll_url": poll_url})
+
+
 def named_task(poll_url: Any) -> tuple[str, str]:
     """
     Return id and poll URL of the task that ``poll_url`` names.
@@ -90,7 +99,7 @@ def named_task(poll_url: Any) -> tuple[str, str]:
     :param poll_url: a poll URL, or the result of a submit.
     :raises InvalidRequestError: if it names none.
     """
-    task = identify(poll_url if isinstance(poll_url, dict) else {"poll_url": poll_url})
+    task = identified_task(poll_url)
     if task is None or "/" not in task[1] or task[1].lstrip().startswith("{"):
         raise InvalidRequestError(
             "poll_url must be a poll URL such as '/v1/tasks/<id>', or the result of SubmitVideoOperator as a "

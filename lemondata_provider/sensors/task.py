@@ -15,9 +15,8 @@ from lemondata_provider.api.errors import InvalidRequestError, LemonDataError, T
 from lemondata_provider.api.polling import Completed, Failed, PollAgain, TaskPoller, TaskWait
 from lemondata_provider.api.redaction import shield_literal
 from lemondata_provider.api.submit_facts import SubmitFacts
-from lemondata_provider.api.task import identify
 from lemondata_provider.hooks.annotations import Text
-from lemondata_provider.hooks.arguments import connection_id, flag, in_seconds, is_literal, named_task
+from lemondata_provider.hooks.arguments import connection_id, flag, identified_task, in_seconds, is_literal, named_task
 from lemondata_provider.hooks.exceptions import naming_task, to_airflow_error
 from lemondata_provider.hooks.lemondata import LemonDataHook
 from lemondata_provider.hooks.mixin import LemonDataMixin
@@ -186,8 +185,7 @@ class TaskSensor(EntryMixin, LemonDataMixin, BaseSensorOperator):
 
     def _known(self) -> dict[str, Any]:
         """Return id and poll URL of the task, as far as poll_url names one."""
-        named = self.poll_url if isinstance(self.poll_url, dict) else {"poll_url": self.poll_url}
-        task_id, poll_url = identify(named) or (None, None)
+        task_id, poll_url = identified_task(self.poll_url) or (None, None)
         return {"task_id": task_id, "poll_url": poll_url}
 
     def _defer(self, poller: TaskPoller) -> NoReturn:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from lemondata_provider.api.fields import read_time
 from lemondata_provider.api.management import UsageRow
+from lemondata_provider.api.prices import plain
 from lemondata_provider.videos.entry import ENTRY_KEY, VideoEntry
 from lemondata_provider.videos.query import Filters, NewSession, unsettled
 
@@ -98,7 +99,7 @@ def store_cost(session: Session, video: OpenVideo, cost: Decimal) -> bool:
     entry = VideoEntry.from_json(stored.value) if stored else None
     if not stored or not entry or entry.settled_cost or entry.billing_transaction != video.transaction:
         return False
-    value = replace(entry, settled_cost=f"{cost:f}").to_json()
+    value = replace(entry, settled_cost=plain(cost)).to_json()
     changes = update(XComModel).where(*row, XComModel.timestamp == stored.timestamp).values(value=value)
     done = session.connection().execute(changes)
     return done.rowcount == 1

@@ -90,7 +90,7 @@ class Sum:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, with at least two decimals of each amount."""
-        return {"videos": self.videos, "estimated": _dollars(self.estimated), "settled": _dollars(self.settled)}
+        return {"videos": self.videos, "estimated": dollars(self.estimated), "settled": dollars(self.settled)}
 
 
 @dataclass(frozen=True)
@@ -182,7 +182,7 @@ def _amount(text: str | None) -> Decimal | None:
     return None if price is None else price.quantize(SMALLEST)
 
 
-def _dollars(amount: Decimal) -> str:
+def dollars(amount: Decimal) -> str:
     """Return an amount with two decimals, and more if it has more."""
     rounded = amount.quantize(Decimal("0.01"))
     return f"{rounded if rounded == amount else amount.normalize():f}"
