@@ -47,7 +47,8 @@ class TaskStatus(str, Enum):
     FAILED = "failed"
 
 
-_OTHER_WORDS = {
+STATUS_WORDS = {
+    **{status.value: status for status in TaskStatus},
     "queued": TaskStatus.PENDING,
     "running": TaskStatus.PROCESSING,
     "succeeded": TaskStatus.COMPLETED,
@@ -61,11 +62,9 @@ _OTHER_WORDS = {
 @lru_cache(maxsize=256)
 def _status_of(word: str) -> TaskStatus:
     """Cached, so that an unknown word is logged once and not at every poll."""
-    try:
-        return _OTHER_WORDS.get(word) or TaskStatus(word)
-    except ValueError:
+    if word not in STATUS_WORDS:
         log.warning("Unknown task status %r: the task counts as not finished", word)
-        return TaskStatus.PROCESSING
+    return STATUS_WORDS.get(word, TaskStatus.PROCESSING)
 
 
 def _status(value: object) -> TaskStatus:

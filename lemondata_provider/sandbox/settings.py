@@ -51,7 +51,7 @@ class Settings:
     pending_word: str = "pending"  # the status of a queued task
     processing_word: str = "processing"  # the status of a running task; any unknown word
     completed_word: str = "completed"  # also "succeeded"
-    failed_word: str = "failed"  # also "expired", "cancelled", "canceled", "error"
+    failed_word: str = "failed"  # or any other word that means so, such as "expired"
     progress: Literal["number", "percent", "missing", "stuck", "wrong_type"] = "number"  # 42; "42%"; …; always 7
     video_form: Literal["video_url", "video", "videos", "urls", "all", "none"] = "video_url"
     # ^ where the URL is; urls: `videos` is a list of plain strings; none: completed without any URL

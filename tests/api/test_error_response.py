@@ -42,7 +42,7 @@ def read(status: int, body: Any = None, header: str | None = None) -> APIError:
         (408, "request_timeout", ServiceError),
         (422, None, BadRequestError),
         (429, None, RateLimitError),
-        (451, None, BadRequestError),
+        (418, None, BadRequestError),
         (499, None, ServiceError),
         (520, None, ServiceError),
         (599, None, ServiceError),

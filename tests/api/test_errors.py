@@ -49,31 +49,6 @@ def test_errors_docstring_of_every_class_names_the_retry(cls: type[LemonDataErro
     assert re.search(r"retry|repeat", cls.__doc__ or ""), cls.__name__
 
 
-FINAL = {
-    "InvalidRequestError",
-    "SubmitUnknownError",
-    "RequestChangedError",
-    "BadRequestError",
-    "ModelNotFoundError",
-    "AuthenticationError",
-    "InsufficientBalanceError",
-    "AccessDeniedError",
-    "NotFoundError",
-    "TaskNotFoundError",
-    "TaskFailedError",
-    "MissingVideoError",
-    "TaskTimeoutError",
-    "VideoTooLargeError",
-    "OutputTakenError",
-    "OutputMismatchError",
-}
-
-
-@every_class
-def test_final_every_class_is_true_if_a_retry_cannot_help(cls: type[LemonDataError]) -> None:
-    assert cls("it broke").final is (cls.__name__ in FINAL)
-
-
 def test_invalid_request_error_is_a_value_error() -> None:
     assert issubclass(InvalidRequestError, ValueError)
 

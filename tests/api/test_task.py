@@ -6,28 +6,32 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from lemondata_provider.api.task import Task, TaskStatus
+from lemondata_provider.api.task import STATUS_WORDS, Task, TaskStatus
 from tests.api.payloads import WHEN, WRONG, A, B, read_task
 
 # --- status
 
 
-@pytest.mark.parametrize(
-    ("word", "status"),
-    [
-        ("pending", TaskStatus.PENDING),
-        ("queued", TaskStatus.PENDING),
-        ("processing", TaskStatus.PROCESSING),
-        ("running", TaskStatus.PROCESSING),
-        ("completed", TaskStatus.COMPLETED),
-        ("succeeded", TaskStatus.COMPLETED),
-        ("failed", TaskStatus.FAILED),
-        ("expired", TaskStatus.FAILED),
-        ("cancelled", TaskStatus.FAILED),
-        ("canceled", TaskStatus.FAILED),
-        ("error", TaskStatus.FAILED),
-    ],
-)
+WORDS = {
+    "pending": TaskStatus.PENDING,
+    "queued": TaskStatus.PENDING,
+    "processing": TaskStatus.PROCESSING,
+    "running": TaskStatus.PROCESSING,
+    "completed": TaskStatus.COMPLETED,
+    "succeeded": TaskStatus.COMPLETED,
+    "failed": TaskStatus.FAILED,
+    "expired": TaskStatus.FAILED,
+    "cancelled": TaskStatus.FAILED,
+    "canceled": TaskStatus.FAILED,
+    "error": TaskStatus.FAILED,
+}
+
+
+def test_words_of_this_test_are_all_that_are_known() -> None:
+    assert STATUS_WORDS.keys() == WORDS.keys()
+
+
+@pytest.mark.parametrize(("word", "status"), WORDS.items())
 def test_status_documented_word_in_any_case_is_known(
     word: str, status: TaskStatus, caplog: pytest.LogCaptureFixture
 ) -> None:
