@@ -49,7 +49,7 @@ def spend(args: Namespace, new_session: NewSession = create_session) -> Rows:
         paid = [*charges(session, Filters(since=args.since))]
     sums = spending(paid, By(args.by), args.since, args.until)
     rows = [*sums.rows.items(), ("total", sums.total)]
-    return [{args.by: key, **_dollars(total.to_json())} for key, total in rows]
+    return [{args.by: key, **_sums(total.to_json())} for key, total in rows]
 
 
 def _row(video: StoredVideo) -> dict[str, Any]:
@@ -66,5 +66,10 @@ def _row(video: StoredVideo) -> dict[str, Any]:
     }
 
 
-def _dollars(sums: dict[str, Any]) -> dict[str, Any]:
-    return {"videos": sums["videos"], "estimated_usd": sums["estimated"], "settled_usd": sums["settled"]}
+def _sums(sums: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "videos": sums["videos"],
+        "estimated_usd": sums["estimated"],
+        "settled_usd": sums["settled"],
+        "cost_unknown": sums["cost_unknown"],
+    }

@@ -122,11 +122,12 @@ class Choices(TypedDict):
 
 
 class Amounts(TypedDict):
-    """USD: videos with a settled cost are in `settled` only, all others in `estimated`."""
+    """USD: videos with a settled cost are in `settled` only, others in `estimated`; some have no known cost."""
 
     videos: int
     estimated: str
     settled: str
+    cost_unknown: int
 
 
 class SpendRow(Amounts):

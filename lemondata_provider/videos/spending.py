@@ -73,24 +73,27 @@ class By(str, Enum):
 
 @dataclass
 class Sum:
-    """How many videos, and what they cost in USD: each is in one of the two sums only."""
+    """How many videos, and what they cost in USD: each is in one of the two sums, or its cost is unknown."""
 
     videos: int = 0
     estimated: Decimal = Decimal(0)
     settled: Decimal = Decimal(0)
+    cost_unknown: int = 0  # of the videos
 
     def add(self, estimated: str | None, settled: str | None) -> None:
         """Add one more video."""
         self.videos += 1
-        charged = _amount(settled)
-        if charged is not None:
+        if (charged := _amount(settled)) is not None:
             self.settled += charged
+        elif (expected := _amount(estimated)) is not None:
+            self.estimated += expected
         else:
-            self.estimated += _amount(estimated) or 0
+            self.cost_unknown += 1
 
     def to_json(self) -> dict[str, Any]:
         """Return plain JSON values, with at least two decimals of each amount."""
-        return {"videos": self.videos, "estimated": dollars(self.estimated), "settled": dollars(self.settled)}
+        sums = {"estimated": dollars(self.estimated), "settled": dollars(self.settled)}
+        return {"videos": self.videos, **sums, "cost_unknown": self.cost_unknown}
 
 
 @dataclass(frozen=True)
@@ -143,6 +146,7 @@ def _total(rows: Iterable[Sum]) -> Sum:
         total.videos += row.videos
         total.estimated += row.estimated
         total.settled += row.settled
+        total.cost_unknown += row.cost_unknown
     return total
 
 

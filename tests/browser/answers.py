@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from playwright.sync_api import Page, Route
 
 CLIP = Path(lemondata_provider.sandbox.__file__).parent / "clip.mp4"
-SUMMARY = {"in_flight": 0, "today": {"videos": 2, "estimated": "1.20", "settled": "0.40"}}
+SUMMARY = {"in_flight": 0, "today": {"videos": 3, "estimated": "1.20", "settled": "0.40", "cost_unknown": 1}}
 FILTERS = {"dags": ["campaign"], "models": ["veo3.1-fast"], "operations": ["text-to-video"], "states": ["completed"]}
 SPEND = {
     "by": "day",
-    "rows": [{"key": "2026-11-02", "videos": 2, "estimated": "1.20", "settled": "0.40"}],
-    "total": {"videos": 2, "estimated": "1.20", "settled": "0.40"},
+    "rows": [{"key": "2026-11-02", "videos": 3, "estimated": "1.20", "settled": "0.40", "cost_unknown": 1}],
+    "total": {"videos": 3, "estimated": "1.20", "settled": "0.40", "cost_unknown": 1},
 }
 
 

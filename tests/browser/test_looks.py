@@ -96,6 +96,7 @@ def test_tile_shows_the_figures_and_leads_to_the_page(open_page, size):
     tile = page.get_by_role("region", name="Videos")
     tile.get_by_role("link", name="1 in flight").wait_for()
     assert [tile.get_by_role("link", name=name).count() for name in ("$0.40 settled", "$1.20 estimated")] == [1, 1]
+    assert tile.get_by_role("status").inner_text() == "1 video of today has an unknown cost."
     assert violations(page) == []
     assert overflow(page) == 0
     tile.get_by_role("link", name="1 in flight").click()

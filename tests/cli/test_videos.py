@@ -75,11 +75,17 @@ def test_spend_keeps_estimates_and_settled_costs_apart_and_ends_with_the_total(r
     rows.add("b/r/clip", model="m2", created=NOW.timestamp(), estimated_cost="0.60", settled_cost="0.55")
     found = summed(rows, new_session, by)
     assert [row[by] for row in found] == [*keys, "total"]
-    assert found[-1] == {by: "total", "videos": 2, "estimated_usd": "0.60", "settled_usd": "0.55"}
+    assert found[-1] == {by: "total", "videos": 2, "estimated_usd": "0.60", "settled_usd": "0.55", "cost_unknown": 0}
 
 
 def test_spend_nothing_paid_is_a_total_of_nothing(rows, new_session):
-    assert summed(rows, new_session) == [{"day": "total", "videos": 0, "estimated_usd": "0.00", "settled_usd": "0.00"}]
+    nothing = {"videos": 0, "estimated_usd": "0.00", "settled_usd": "0.00", "cost_unknown": 0}
+    assert summed(rows, new_session) == [{"day": "total", **nothing}]
+
+
+def test_spend_video_without_a_price_is_counted_as_unknown(rows, new_session):
+    rows.add("a/r/clip", created=NOW.timestamp(), estimated_cost=None)
+    assert summed(rows, new_session)[-1]["cost_unknown"] == 1
 
 
 def test_states_of_the_command_are_those_of_the_page():

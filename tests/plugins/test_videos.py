@@ -166,7 +166,12 @@ def test_summary_is_of_today_and_spend_of_the_time_that_is_asked_for(client, row
     rows.add("today", at=TODAY, created=TODAY.timestamp(), estimated_cost="1")
     # Written again today, but paid for long ago.
     rows.add("kept", at=TODAY, created=NOW.timestamp() - 90 * 86_400, estimated_cost="5")
-    assert get(client, "/api/summary")["today"] == {"videos": 1, "estimated": "1.00", "settled": "0.00"}
+    assert get(client, "/api/summary")["today"] == {
+        "videos": 1,
+        "estimated": "1.00",
+        "settled": "0.00",
+        "cost_unknown": 0,
+    }
     assert get(client, "/api/spend", by="day")["total"]["estimated"] == "6.00"
     assert get(client, "/api/spend", until="2026-09-30")["total"]["estimated"] == "5.00"
 

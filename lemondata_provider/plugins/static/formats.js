@@ -11,9 +11,10 @@ export function dollars(amount) {
   return (number < 1 ? CENTS : DOLLARS).format(number);
 }
 
-/** Return the two sums of money that must not be mixed: what was charged, and what is only estimated. */
-export function spending({ settled, estimated }) {
-  return `${dollars(settled)} settled, ${dollars(estimated)} estimated`;
+/** Return the two sums of money that must not be mixed, what was charged and what is only estimated, and what is in neither. */
+export function spending({ settled, estimated, cost_unknown: unknown }) {
+  const sums = `${dollars(settled)} settled, ${dollars(estimated)} estimated`;
+  return unknown ? `${sums}, ${count(unknown, "cost")} unknown` : sums;
 }
 
 /** Return a time span as a clock shows it: "0:42", "1:07:30". */

@@ -89,15 +89,15 @@ function drawn({ by, rows: unsorted, total }, period) {
 }
 
 function table(by, rows, total) {
-  const heads = [by === "day" ? "Day (UTC)" : KINDS[by], "Videos", "Settled", "Estimated"].map((text) =>
+  const heads = [by === "day" ? "Day (UTC)" : KINDS[by], "Videos", "Settled", "Estimated", "Cost unknown"].map((text) =>
     element("th", { scope: "col" }, text),
   );
-  const line = (key, { videos, settled, estimated }) =>
+  const line = (key, { videos, settled, estimated, cost_unknown: unknown }) =>
     element(
       "tr",
       {},
       element("th", { scope: "row", title: key }, element("bdi", {}, key || "Unknown")),
-      [String(videos), dollars(settled), dollars(estimated)].map((text) => element("td", {}, text)),
+      [String(videos), dollars(settled), dollars(estimated), String(unknown)].map((text) => element("td", {}, text)),
     );
   return element(
     "div",

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { element, icon } from "./elements.js";
-import { dollars } from "./formats.js";
+import { count, dollars } from "./formats.js";
 import { link } from "./links.js";
 import { keepFresh } from "./refresh.js";
 
@@ -50,7 +50,10 @@ export class Tile {
       this.numbers.videos.textContent = String(today.videos);
       this.numbers.settled.textContent = dollars(today.settled);
       this.numbers.estimated.textContent = dollars(today.estimated);
-      this.status.textContent = "";
+      const unknown = today.cost_unknown;
+      this.status.textContent = unknown
+        ? `${count(unknown, "video")} of today ${unknown === 1 ? "has" : "have"} an unknown cost.`
+        : "";
       return inFlight > 0;
     } catch (error) {
       if ([401, 403].includes(error.status)) this.element.hidden = true;
