@@ -5,21 +5,13 @@ from __future__ import annotations
 from argparse import Namespace
 
 import pytest
-from sqlalchemy.orm import Session
 
 from lemondata_provider.cli.settle import settle
 from lemondata_provider.operators.video import SubmitVideoOperator
 from lemondata_provider.videos.query import Filters, page
-from tests.videos.database import NOW, Rows, create_tables, minutes, sqlite, written
+from tests.videos.database import NOW, Rows, minutes, written
 
 CONN_ID = "lemondata_default"
-
-
-@pytest.fixture
-def new_session():
-    with sqlite() as engine:
-        create_tables(engine)
-        yield lambda: Session(engine)
 
 
 @pytest.fixture

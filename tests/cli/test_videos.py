@@ -6,20 +6,12 @@ from argparse import Namespace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy.orm import Session
 
 from lemondata_provider.cli import STATES, _printing, videos
 from lemondata_provider.cli.videos import spend, tasks
 from lemondata_provider.videos.entry import EntryError, EntryState
 from lemondata_provider.videos.states import VideoState
-from tests.videos.database import NOW, Rows, create_tables, sqlite
-
-
-@pytest.fixture
-def new_session():
-    with sqlite() as engine:
-        create_tables(engine)
-        yield lambda: Session(engine)
+from tests.videos.database import NOW, Rows
 
 
 @pytest.fixture
