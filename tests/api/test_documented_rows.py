@@ -23,6 +23,7 @@ from lemondata_provider.api.request import REQUEST_FIELDS, VideoRequest
 from lemondata_provider.api.submit_outcome import SubmitOutcome, classify_submit_error
 from lemondata_provider.catalog import load
 from lemondata_provider.catalog.checks import check
+from tests.api.doubles import error_classes
 
 IMAGE, VIDEO, AUDIO = "https://x.example/a.png", "https://x.example/a.mp4", "https://x.example/a.mp3"
 FIELDS: list[tuple[str, Any]] = [
@@ -96,41 +97,45 @@ def test_documented_field_without_a_parameter_passes_through_extra_params(model:
         assert check(request.fields(), load()).errors == ()
 
 
-@pytest.mark.parametrize(
-    ("status", "code", "cls", "outcome"),
-    [
-        (400, "invalid_request_error", BadRequestError, SubmitOutcome.REFUSED),
-        (400, "model_not_found", ModelNotFoundError, SubmitOutcome.REFUSED),
-        (404, "model_not_found", ModelNotFoundError, SubmitOutcome.REFUSED),
-        (400, "no_contract_compatible_route", BadRequestError, SubmitOutcome.REFUSED),
-        (400, "unsupported_task_cancel", BadRequestError, SubmitOutcome.REFUSED),
-        (401, "invalid_api_key", AuthenticationError, SubmitOutcome.REFUSED),
-        (401, "expired_api_key", AuthenticationError, SubmitOutcome.REFUSED),
-        (402, "insufficient_balance", InsufficientBalanceError, SubmitOutcome.REFUSED),
-        (402, "quota_exceeded", InsufficientBalanceError, SubmitOutcome.REFUSED),
-        *(
-            (403, code, AccessDeniedError, SubmitOutcome.REFUSED)
-            for code in ("access_denied", "model_not_allowed", "permission_error", "task_not_owned")
-        ),
-        (404, "async_task_not_found", TaskNotFoundError, SubmitOutcome.REFUSED),
-        (404, "task_not_found", TaskNotFoundError, SubmitOutcome.REFUSED),
-        (404, "not_found_error", NotFoundError, SubmitOutcome.REFUSED),
-        (409, "seedance_material_preparing", BadRequestError, SubmitOutcome.REFUSED),
-        (409, "task_not_cancellable", BadRequestError, SubmitOutcome.REFUSED),
-        (413, "payload_too_large", BadRequestError, SubmitOutcome.REFUSED),
-        (429, "rate_limit_exceeded", RateLimitError, SubmitOutcome.REFUSED),
-        *(
-            (status, code, ServiceError, SubmitOutcome.UNKNOWN)
-            for status in (500, 502, 504)
-            for code in ("server_error", "upstream_error", "timeout_error")
-        ),
-        *(
-            (503, code, ServiceError, SubmitOutcome.REFUSED)
-            for code in ("all_channels_failed", "model_unavailable", "delivery_tier_unavailable")
-        ),
-        (503, "server_error", ServiceError, SubmitOutcome.UNKNOWN),
-    ],
-)
+DOCUMENTED_ERRORS: list[tuple[int, str, type[APIError], SubmitOutcome]] = [
+    (400, "invalid_request_error", BadRequestError, SubmitOutcome.REFUSED),
+    (400, "model_not_found", ModelNotFoundError, SubmitOutcome.REFUSED),
+    (404, "model_not_found", ModelNotFoundError, SubmitOutcome.REFUSED),
+    (400, "no_contract_compatible_route", BadRequestError, SubmitOutcome.REFUSED),
+    (400, "unsupported_task_cancel", BadRequestError, SubmitOutcome.REFUSED),
+    (401, "invalid_api_key", AuthenticationError, SubmitOutcome.REFUSED),
+    (401, "expired_api_key", AuthenticationError, SubmitOutcome.REFUSED),
+    (402, "insufficient_balance", InsufficientBalanceError, SubmitOutcome.REFUSED),
+    (402, "quota_exceeded", InsufficientBalanceError, SubmitOutcome.REFUSED),
+    *(
+        (403, code, AccessDeniedError, SubmitOutcome.REFUSED)
+        for code in ("access_denied", "model_not_allowed", "permission_error", "task_not_owned")
+    ),
+    (404, "async_task_not_found", TaskNotFoundError, SubmitOutcome.REFUSED),
+    (404, "task_not_found", TaskNotFoundError, SubmitOutcome.REFUSED),
+    (404, "not_found_error", NotFoundError, SubmitOutcome.REFUSED),
+    (409, "seedance_material_preparing", BadRequestError, SubmitOutcome.REFUSED),
+    (409, "task_not_cancellable", BadRequestError, SubmitOutcome.REFUSED),
+    (413, "payload_too_large", BadRequestError, SubmitOutcome.REFUSED),
+    (429, "rate_limit_exceeded", RateLimitError, SubmitOutcome.REFUSED),
+    *(
+        (status, code, ServiceError, SubmitOutcome.UNKNOWN)
+        for status in (500, 502, 504)
+        for code in ("server_error", "upstream_error", "timeout_error")
+    ),
+    *(
+        (503, code, ServiceError, SubmitOutcome.REFUSED)
+        for code in ("all_channels_failed", "model_unavailable", "delivery_tier_unavailable")
+    ),
+    (503, "server_error", ServiceError, SubmitOutcome.UNKNOWN),
+]
+
+
+def test_documented_errors_of_this_test_include_every_class() -> None:
+    assert {cls for _, _, cls, _ in DOCUMENTED_ERRORS} == {*error_classes(APIError)} - {APIError}
+
+
+@pytest.mark.parametrize(("status", "code", "cls", "outcome"), DOCUMENTED_ERRORS)
 @pytest.mark.parametrize("name", ["code", "type"])
 def test_documented_error_has_its_class_and_outcome(
     name: str, status: int, code: str, cls: type[APIError], outcome: SubmitOutcome
