@@ -33,9 +33,9 @@ help:
 demo: .venv/$(READY)
 	@.venv/bin/python -m demo
 
-# Three workers on two cores: half of the time of these tests is waiting for answers.
+# Four workers on two cores: half of the time of these tests is waiting for answers.
 unit: .venv/$(READY)
-	@env -u LEMONDATA_API_KEY .venv/bin/python -m pytest -q -n 3 --dist worksteal \
+	@env -u LEMONDATA_API_KEY .venv/bin/python -m pytest -q -n 4 --dist worksteal \
 		-m "not e2e and not browser and not slow and not distributed and not hostile" $(T)
 
 fmt: .venv/$(READY)

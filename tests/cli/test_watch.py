@@ -17,11 +17,21 @@ from lemondata_provider.cli.watch import watch
 from lemondata_provider.hooks.lemondata import LemonDataHook
 
 
+def submit(prompt: str = "x") -> Task:
+    with LemonDataHook().get_conn() as client:
+        return client.send(submit_video(VideoRequest.checked(model="veo3.1-fast", prompt=prompt, duration=4)))
+
+
 @pytest.fixture
 def submitted(sandbox):
-    sandbox.configure(generation_seconds=0.3, pending_seconds=0.1)
-    with LemonDataHook().get_conn() as client:
-        return client.send(submit_video(VideoRequest.checked(model="veo3.1-fast", prompt="x", duration=4)))
+    return submit()
+
+
+@pytest.fixture
+def unfinished(sandbox):
+    """A task that the first poll finds unfinished, on a busy machine too."""
+    sandbox.configure(generation_seconds=1.0)
+    return submit()
 
 
 def run(task: str, terminal: bool = False, **more) -> tuple[str, str]:
@@ -46,33 +56,30 @@ def test_watch_signed_link_is_shown_without_its_signature(sandbox, submitted):
     assert "?" not in answer
 
 
-def test_watch_no_terminal_prints_one_line_for_each_change(submitted):
-    _, shown = run(submitted.id)
+def test_watch_no_terminal_prints_one_line_for_each_change(unfinished):
+    _, shown = run(unfinished.id)
     lines = shown.splitlines()
-    assert any(f"Task {submitted.id} is " in line for line in lines)
+    assert any(f"Task {unfinished.id} is " in line for line in lines)
     assert len(lines) == len(set(lines))
 
 
-def test_watch_terminal_draws_a_bar(submitted):
-    _, shown = run(submitted.id, terminal=True)
-    assert submitted.id in shown
+def test_watch_terminal_draws_a_bar(unfinished):
+    _, shown = run(unfinished.id, terminal=True)
+    assert unfinished.id in shown
     assert "━" in shown
 
 
 def test_watch_failed_task_exits_with_the_reason(sandbox):
-    with LemonDataHook().get_conn() as client:
-        task = client.send(submit_video(VideoRequest.checked(model="veo3.1-fast", prompt="[fail]", duration=4)))
-    sandbox.configure(generation_seconds=0.2)
     with pytest.raises(SystemExit, match="failed at LemonData"):
-        run(task.id)
+        run(submit("[fail]").id)
 
 
-def test_watch_interrupted_leaves_the_task_alone(sandbox, submitted):
+def test_watch_interrupted_leaves_the_task_alone(sandbox, unfinished):
     def interrupt(_: float) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(SystemExit) as stopped:
-        run(submitted.id, sleep=interrupt)
+        run(unfinished.id, sleep=interrupt)
     assert stopped.value.code == 130
     assert sandbox.ledger.requests("cancel") == 0
 
