@@ -163,15 +163,21 @@ def _earlier(text: str) -> tuple[Paid, ...]:
     """Read a list that was asked for as text, since few entries have one and reading JSON takes time."""
     try:
         return read_paid(json.loads(text)) if len(text) <= MAX_LIST else ()
-    except (ValueError, RecursionError):  # a person put something else in its place
+    except (TypeError, ValueError, RecursionError):  # a person put something else in its place, such as a number
         return ()
 
 
 def _is_free(row: PaidFields) -> bool:
-    """Return whether nothing was charged: the file of another task instance was there, or the generation failed."""
+    """
+    Return whether nothing is known to be charged here.
+
+    The file of another task instance was there, or the generation failed, or a sensor waits: it knows neither cost nor
+    time of what another task instance submitted.
+    """
     if row.estimated_cost or row.settled_cost:
         return False
-    return row.skipped in _TRUE or row.state == EntryState.FAILED.value
+    waits = row.state == EntryState.SUBMITTED.value and row.created is None
+    return waits or row.skipped in _TRUE or row.state == EntryState.FAILED.value
 
 
 def _merged(one: Charge, other: Charge) -> Charge:
@@ -187,6 +193,6 @@ def _amount(text: str | None) -> Decimal | None:
 
 
 def dollars(amount: Decimal) -> str:
-    """Return an amount with two decimals, and more if it has more."""
-    rounded = amount.quantize(Decimal("0.01"))
+    """Return an amount with two decimals, and up to eight if it has more."""
+    amount, rounded = amount.quantize(SMALLEST), amount.quantize(Decimal("0.01"))
     return f"{rounded if rounded == amount else amount.normalize():f}"

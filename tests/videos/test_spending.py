@@ -77,6 +77,8 @@ def test_spending_with_an_edited_cost_counts_the_video_without_it(cost):
     [
         ({}, True),
         ({"state": "submitted"}, True),
+        ({"state": "submitted", "estimated_cost": None, "created": "1763600000"}, True),  # the price was unknown
+        ({"state": "submitted", "estimated_cost": None}, False),  # a sensor waits
         ({"video_task": None}, False),
         ({"skipped": "true", "estimated_cost": None}, False),  # another task instance paid
         ({"skipped": "1", "estimated_cost": None}, False),
