@@ -48,7 +48,7 @@ class ResultKeeper:
     Keep videos at one path.
 
     :param target: where the first video goes; more go beside it.
-    :param if_exists: ``overwrite`` never looks at the path; for the others see
+    :param if_exists: ``overwrite`` never reads the path; for the others see
         :func:`lemondata_provider.results.outputs.find_usable`.
     :param max_bytes: refuse a larger video.
     :param new_downloader: makes the HTTP client for the links.

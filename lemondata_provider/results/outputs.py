@@ -20,7 +20,7 @@ IF_EXISTS = ("skip", "overwrite", "fail")
 USABLE = {
     "skip": (Occupant.SAME_TASK, Occupant.SAME_REQUEST, Occupant.UNKNOWN),
     "fail": (Occupant.SAME_TASK,),
-}  # "overwrite" looks at no file
+}  # "overwrite" reads no file
 MAX_BYTES = 2 * 1024**3  # that an operator stores unless its user says otherwise
 
 

@@ -13,17 +13,10 @@ from tests.api.payloads import WHEN, WRONG, A, B, read_task
 
 
 WORDS = {
-    "pending": TaskStatus.PENDING,
-    "queued": TaskStatus.PENDING,
-    "processing": TaskStatus.PROCESSING,
-    "running": TaskStatus.PROCESSING,
-    "completed": TaskStatus.COMPLETED,
-    "succeeded": TaskStatus.COMPLETED,
-    "failed": TaskStatus.FAILED,
-    "expired": TaskStatus.FAILED,
-    "cancelled": TaskStatus.FAILED,
-    "canceled": TaskStatus.FAILED,
-    "error": TaskStatus.FAILED,
+    **dict.fromkeys(("pending", "queued"), TaskStatus.PENDING),
+    **dict.fromkeys(("processing", "running"), TaskStatus.PROCESSING),
+    **dict.fromkeys(("completed", "succeeded"), TaskStatus.COMPLETED),
+    **dict.fromkeys(("failed", "expired", "cancelled", "canceled", "error"), TaskStatus.FAILED),
 }
 
 
@@ -283,7 +276,7 @@ def test_videos_documented_field_wins_over_others() -> None:
 @pytest.mark.parametrize(
     "link", ["data:video/mp4;base64,AAAA", "https://x.test/" + "a" * 10_000, "", "  ", "https://x.test/a b", None, 5]
 )
-def test_videos_link_that_nobody_can_follow_is_none(link: object) -> None:
+def test_videos_link_that_cannot_be_followed_is_none(link: object) -> None:
     task = read_task(status="completed", video_url=link, videos=[{"url": link}])
     assert (task.videos, task.result()["video_url"]) == ((), None)
 

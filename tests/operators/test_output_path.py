@@ -108,7 +108,7 @@ def test_execute_second_run_submits_nothing_and_has_the_same_keys(sandbox, conte
 
 
 def test_execute_file_of_another_program_is_returned_with_a_warning(sandbox, context, path, caplog):
-    path.write_bytes(b"somebody's")
+    path.write_bytes(b"another video")
     result = submit(path).execute(context)
     assert creates(sandbox) == 0
     assert (result["skipped"], result["task_id"], result["outputs"][0]["size"]) == (True, None, 10)
@@ -124,7 +124,7 @@ def test_execute_file_of_another_request_is_refused_before_paying(sandbox, conte
 
 
 def test_execute_overwrite_submits_and_replaces_the_file(sandbox, context, path):
-    path.write_bytes(b"somebody's")
+    path.write_bytes(b"another video")
     result = submit(path, if_exists="overwrite").execute(context)
     assert is_video_of(sandbox, result, path)
 

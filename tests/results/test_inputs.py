@@ -165,8 +165,8 @@ def test_sendable_missing_bucket_is_named(bucket: Bucket) -> None:
 
 
 def test_sendable_connection_that_is_not_defined_is_named() -> None:
-    message = refused(InputUnreadableError, image_url="s3://nobody@clips/a.png")
-    assert "names the connection 'nobody', which is not defined" in message
+    message = refused(InputUnreadableError, image_url="s3://missing@clips/a.png")
+    assert "names the connection 'missing', which is not defined" in message
 
 
 def test_sendable_store_whose_package_is_missing_names_the_package() -> None:

@@ -51,7 +51,7 @@ export function explain(error) {
   }
   if (status === 0) return { what: "Airflow does not answer.", advice: "Check your connection, then try again." };
   const said = status ? `with ${status}` : "in a way that this page does not understand";
-  return { what: `Airflow answered ${said}.`, advice: "Try again. If it goes on, look at the API server's log." };
+  return { what: `Airflow answered ${said}.`, advice: "Try again. If it goes on, read the API server's log." };
 }
 
 async function answer(url, signal) {
