@@ -135,7 +135,7 @@ def test_adopt_connection_not_defined_is_refused():
         adopt(looking(conn_id="nowhere"), FakeDatabase(INTENT), LemonDataHook)
 
 
-def test_adopt_force_asks_nobody(sandbox):
+def test_adopt_force_sends_no_request(sandbox):
     said = adopt(looking(force=True), FakeDatabase(INTENT), LemonDataHook)
     assert "Task ldtask_7 is adopted. It was not polled, because of --force. Clear" in said
     assert sandbox.ledger.requests() == 0

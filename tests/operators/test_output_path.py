@@ -108,7 +108,7 @@ def test_execute_second_run_submits_nothing_and_has_the_same_keys(sandbox, conte
 
 
 def test_execute_file_of_another_program_is_returned_with_a_warning(sandbox, context, path, caplog):
-    path.write_bytes(b"another video")
+    path.write_bytes(b"not of us!")
     result = submit(path).execute(context)
     assert creates(sandbox) == 0
     assert (result["skipped"], result["task_id"], result["outputs"][0]["size"]) == (True, None, 10)
