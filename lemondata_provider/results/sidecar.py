@@ -1,8 +1,8 @@
 """
 The sidecar of a file, ``clip.mp4.json``: which task and which request the video comes from.
 
-It is written before the file appears, and is valid only if its ``size`` is the file's. So a file without
-one is not ours. It holds neither prompt nor link.
+It is written before the file appears, and is valid only if its ``size`` is the file's. So a file without one is not
+ours. It holds neither prompt nor link.
 """
 
 from __future__ import annotations

@@ -47,7 +47,7 @@ from tests.api.doubles import CANCEL, DATA_URL, KEY, PAYLOAD, POLL, SUBMIT, ever
     ],
     ids=repr,
 )
-@pytest.mark.parametrize("status", [200, 204])
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 206])
 def test_answer_success_without_json_object_is_unreadable(send: Any, service: Any, status: int, body: Any) -> None:
     error = send.error(service(says(status, body, content_type="text/odd")), POLL, once=True)
     assert type(error) is UnreadableAnswerError

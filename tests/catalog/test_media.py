@@ -60,9 +60,10 @@ def test_media_warnings_url_with_secrets_do_not_quote_them() -> None:
 @pytest.mark.parametrize(
     "payload", ["not*base64!", "A", "AAAAA", "", "====", "AA=A", "AAA\N{LATIN SMALL LETTER E WITH ACUTE}", "%%%%"]
 )
-def test_broken_inline_base64_that_cannot_be_decoded_is_one_sentence(payload: str) -> None:
-    (sentence,) = broken_inline({"video_url": f"data:image/png;base64,{payload}"})
-    assert sentence == "video_url holds a data: URL whose base64 is broken: encode the file again."
+@pytest.mark.parametrize("name", ["image", "image_url", "start_image", "video_url", "audio_url"])
+def test_broken_inline_base64_that_cannot_be_decoded_is_one_sentence(payload: str, name: str) -> None:
+    (sentence,) = broken_inline({name: f"data:image/png;base64,{payload}"})
+    assert sentence == f"{name} holds a data: URL whose base64 is broken: encode the file again."
     assert len(list(broken_inline({"image_urls": [f" DATA:image/png;BASE64 ,{payload}"]}))) == 1
 
 

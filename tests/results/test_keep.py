@@ -42,7 +42,7 @@ def test_keep_video_stores_file_and_sidecar_and_describes_both(store: Any, keep:
     assert store.leftovers() == []
 
 
-@pytest.mark.parametrize("if_exists", ["skip", "overwrite"])
+@pytest.mark.parametrize("if_exists", ["skip", "overwrite", "fail"])
 def test_keep_cut_connection_stores_the_whole_file(store: Any, keep: Any, server: FileServer, if_exists: str) -> None:
     server.script = [Reply(share=0.5)]
     keep(if_exists=if_exists)
